@@ -1,0 +1,48 @@
+"""The approval of a draft as it stands right now, read fresh from the engine and the drafts. For the verbs' answers."""
+
+import asyncio
+from dataclasses import dataclass
+
+from api.coordination.standing import Standing, State, standing
+from api.upstreams import Upstreams
+from api.upstreams.retool import Draft
+
+
+@dataclass(frozen=True)
+class Approval:
+    """`reason` says why, for a conflict. `plan_id` and `plan_version` name what was published, if anything was."""
+
+    process_id: str
+    draft: Draft | None
+    standing: Standing
+    reason: str | None
+    plan_id: str | None
+    plan_version: str | None
+
+
+async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> Approval:
+    """Ask the drafts and the engine, side by side, how a process and its draft stand."""
+    asked = [process_id]
+    draft, processes, variables, tasks, waiting = await asyncio.gather(
+        upstreams.retool.draft(draft_id),
+        upstreams.camunda.processes_by_id(asked),
+        upstreams.camunda.variables_by_process(asked),
+        upstreams.camunda.open_tasks_by_process(asked),
+        upstreams.camunda.external_tasks_by_process(asked),
+    )
+    values = variables.get(process_id, {})
+    if draft is None:
+        where = Standing(State.NOT_SUBMITTED, is_active=False)
+    else:
+        where = standing(
+            draft, processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, [])
+        )
+    reason, plan_id, version = (values.get(name) for name in ("reason", "aidboxPlanId", "publishedVersion"))
+    return Approval(
+        process_id,
+        draft,
+        where,
+        reason=str(reason) if reason else None,
+        plan_id=str(plan_id) if plan_id else None,
+        plan_version=str(version) if version else None,
+    )

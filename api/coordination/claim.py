@@ -1,0 +1,81 @@
+"""Take a task, give it back, hand it over. Called by claimTask, unclaimTask and reassignTask.
+
+The engine lets anybody do any of these, except claim what another has claimed; so each is checked here first. Only
+claiming can be made safe against a race. The others change who holds a task, never what is decided.
+"""
+
+import asyncio
+
+from api.coordination.decide import no_such_task
+from api.coordination.permissions import demand_four_eyes
+from api.errors import Gone, Refused, UserErrorCode
+from api.identity import Viewer, same_person
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.camunda import Task
+
+
+async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str) -> None:
+    """Take a group's task. Repeating it changes nothing. Raises Refused, or UpstreamFailed."""
+    task, submitted_by = await _visible_task(upstreams, viewer, task_id)
+    demand_four_eyes(viewer.id, submitted_by, allow_own=settings.allow_own_approval)
+    if same_person(task.assignee, viewer.id):
+        return
+    try:
+        await upstreams.camunda.claim(task.id, viewer.id)
+    except Gone as lost:
+        raise await _why_lost(upstreams, task) from lost
+
+
+async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
+    """Give a task back to its groups: one's own, or anybody's for administrators. Raises Refused, UpstreamFailed."""
+    task, _ = await _visible_task(upstreams, viewer, task_id)
+    if task.assignee is None:
+        return
+    _demand_holder(viewer, task)
+    try:
+        await upstreams.camunda.assign(task.id, None)
+    except Gone as lost:
+        raise await _why_lost(upstreams, task) from lost
+
+
+async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, user_id: str) -> None:
+    """Hand a task to somebody else: one's own, or anybody's for an administrator. Raises Refused, or UpstreamFailed."""
+    if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
+        raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
+    task, submitted_by = await _visible_task(upstreams, viewer, task_id)
+    _demand_holder(viewer, task)
+    demand_four_eyes(user_id, submitted_by, allow_own=settings.allow_own_approval, field="userId")
+    try:
+        await upstreams.camunda.assign(task.id, user_id.strip())
+    except Gone as lost:
+        raise await _why_lost(upstreams, task) from lost
+
+
+async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> tuple[Task, str | None]:
+    """An open task the viewer may see, and who submitted its draft. Raises Refused (NOT_FOUND, ALREADY_DECIDED)."""
+    task, offered = await asyncio.gather(
+        upstreams.camunda.task(task_id), upstreams.camunda.claimable([task_id], viewer.id, viewer.groups)
+    )
+    if task is None:
+        raise no_such_task()
+    found = await upstreams.camunda.variables_by_process([task.process_instance_id], ["submittedBy"])
+    submitted_by = found.get(task.process_instance_id, {}).get("submittedBy")
+    submitter = None if submitted_by is None else str(submitted_by)
+    sees = task.id in offered or viewer.is_admin
+    if not sees and not any(same_person(viewer.id, who) for who in (task.assignee, submitter)):
+        raise no_such_task()
+    return task, submitter
+
+
+def _demand_holder(viewer: Viewer, task: Task) -> None:
+    if viewer.is_admin or same_person(task.assignee, viewer.id):
+        return
+    raise Refused(UserErrorCode.FORBIDDEN, "Only who has claimed this task, or an administrator, may do this.")
+
+
+async def _why_lost(upstreams: Upstreams, task: Task) -> Refused:
+    now = await upstreams.camunda.task(task.id)
+    if now is None:
+        return Refused(UserErrorCode.ALREADY_DECIDED, "This task is no longer open.", field="taskId")
+    return Refused(UserErrorCode.ALREADY_CLAIMED, f"{now.assignee} has claimed this task.", field="taskId")

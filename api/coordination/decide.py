@@ -1,0 +1,190 @@
+"""Decide a task: approve, reject, or send back. Called by completeApproval, requestChanges and completeApprovals."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from api.coordination.approval import Approval, approval_of
+from api.coordination.external_tasks import settle
+from api.coordination.permissions import demand_four_eyes
+from api.coordination.publish import conflict
+from api.coordination.texts import checked_comment
+from api.errors import Gone, Refused, TimedOut, Unreachable, UpstreamFailed, UserErrorCode
+from api.identity import Viewer, same_person
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.camunda import DECISION_PREFIX, Scalar, Task
+
+
+class Verdict(StrEnum):
+    """What a reviewer says; CONFLICT is what an approval becomes when draft or plan have moved."""
+
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    RETURNED = "RETURNED"
+    CONFLICT = "CONFLICT"
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One reviewer's decision, kept as a process variable named after its task. `by`: a user id."""
+
+    verdict: Verdict
+    by: str
+    asked: Verdict
+    comment: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a decision led to, and why if it is a conflict."""
+
+    task_id: str
+    approval: Approval
+    reason: str | None
+
+
+async def decide(
+    upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, asked: Verdict, comment: str | None
+) -> Decided:
+    """Decide a task and carry out what follows. Steps:
+
+    1. Read the task and its process; refuse who may not decide it. Nothing is written.
+    2. Approving: compare draft and plan with what was submitted. Nothing is written.
+    3. Claim the task. Crash after: it stays claimed; the same viewer may decide it again.
+    4. Complete it with the decision. Crash after: what follows waits in the engine, the worker does it; a repeat of
+       this call reads the same decision and goes on.
+    5. Carry out the external task that follows.
+
+    An error on step 4 tells nothing, so the history is asked who won. Raises Refused, or UpstreamFailed.
+    """
+    comment = checked_comment(comment)
+    task = await upstreams.camunda.task(task_id)
+    if task is None:
+        return await _decided_before(upstreams, settings, viewer, task_id, asked)
+    variables = await _demand_decider(upstreams, settings, viewer, task)
+    decision = await _decision(upstreams, viewer, variables, asked, comment)
+    try:
+        if not same_person(task.assignee, viewer.id):
+            await upstreams.camunda.claim(task.id, viewer.id)
+        await upstreams.camunda.complete(task.id, _as_variables(task.id, decision))
+    except (Gone, TimedOut, Unreachable) as failure:
+        await _demand_won(upstreams, viewer, task, decision, failure)
+    return await _outcome(upstreams, settings, task, str(variables.get("draftId")), decision)
+
+
+async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: Viewer, task: Task) -> dict[str, Scalar]:
+    """The process's variables, if the viewer may decide the task. Raises Refused."""
+    concerned, by_process = await asyncio.gather(
+        upstreams.camunda.claimable([task.id], viewer.id, viewer.groups),
+        upstreams.camunda.variables_by_process([task.process_instance_id]),
+    )
+    if task.id not in concerned and not same_person(task.assignee, viewer.id):
+        raise no_such_task()
+    variables = by_process.get(task.process_instance_id, {})
+    demand_four_eyes(viewer.id, _text(variables.get("submittedBy")), allow_own=settings.allow_own_approval)
+    if task.assignee is not None and not same_person(task.assignee, viewer.id):
+        raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{task.assignee} has claimed this task.", field="taskId")
+    return variables
+
+
+def no_such_task() -> Refused:
+    """The one answer for what is not there and for what is not the viewer's to know."""
+    return Refused(UserErrorCode.NOT_FOUND, "There is no such task for you.", field="taskId")
+
+
+async def _decision(
+    upstreams: Upstreams, viewer: Viewer, variables: dict[str, Scalar], asked: Verdict, comment: str | None
+) -> Decision:
+    """The decision as it will stand: an approval of something that has moved is a conflict."""
+    if asked is not Verdict.APPROVED:
+        return Decision(asked, viewer.id, asked, comment)
+    draft, plan = await asyncio.gather(
+        upstreams.retool.draft(str(variables.get("draftId"))),
+        upstreams.aidbox.plan(str(variables.get("aidboxPlanId") or "")),
+    )
+    moved = conflict(draft, plan, variables)
+    return Decision(Verdict.CONFLICT if moved else asked, viewer.id, asked, comment, moved)
+
+
+def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
+    approved = decision.verdict is Verdict.APPROVED
+    variables: dict[str, Scalar] = {
+        "approved": approved,
+        "approvedBy" if approved else "rejectedBy": decision.by,
+        "comment": decision.comment,
+        f"{DECISION_PREFIX}{task_id}": msgspec.json.encode(decision).decode(),
+    }
+    if decision.verdict is Verdict.CONFLICT:
+        variables |= {"conflictDetected": True, "reason": decision.reason}
+    if decision.verdict is Verdict.RETURNED:
+        variables["changesRequested"] = True
+    return variables
+
+
+async def _demand_won(
+    upstreams: Upstreams, viewer: Viewer, task: Task, decision: Decision, failure: UpstreamFailed
+) -> None:
+    """After a failed claim or completion: fine, if the history has this very decision. Raises Refused, or `failure`."""
+    past, made = await _history(upstreams, task.id, task.process_instance_id)
+    if past is None or past.ended is None:
+        if past and past.assignee and not same_person(past.assignee, viewer.id):
+            raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{past.assignee} has claimed this task.", field="taskId")
+        raise failure
+    if made is None or not same_person(made.by, viewer.id) or made.asked is not decision.asked:
+        raise _already_decided(past, made)
+
+
+async def _history(upstreams: Upstreams, task_id: str, process_id: str) -> tuple[Task | None, Decision | None]:
+    past, decisions = await asyncio.gather(
+        upstreams.camunda.past_task(task_id), upstreams.camunda.decisions_by_process([process_id])
+    )
+    return past, read_decision(decisions.get(process_id, {}).get(f"{DECISION_PREFIX}{task_id}"))
+
+
+def read_decision(value: Scalar) -> Decision | None:
+    """A decision variable; None for what is none (a task completed outside this service)."""
+    try:
+        return msgspec.json.decode(str(value), type=Decision)
+    except msgspec.DecodeError:
+        return None
+
+
+async def _decided_before(
+    upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, asked: Verdict
+) -> Decided:
+    """A task that is closed: the same answer again for who decided it so. Raises Refused otherwise."""
+    past = await upstreams.camunda.past_task(task_id)
+    if past is None:
+        raise no_such_task()
+    process_id = past.process_instance_id
+    (_, made), variables = await asyncio.gather(
+        _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id])
+    )
+    values = variables.get(process_id, {})
+    if made is not None and same_person(made.by, viewer.id) and made.asked is asked:
+        return await _outcome(upstreams, settings, past, str(values.get("draftId")), made)
+    submitted_by = _text(values.get("submittedBy"))
+    involved = viewer.is_admin or any(same_person(who, viewer.id) for who in (past.assignee, submitted_by))
+    if not involved and not await upstreams.camunda.was_offered(task_id, viewer.groups):
+        raise no_such_task()
+    raise _already_decided(past, made)
+
+
+def _already_decided(past: Task, made: Decision | None) -> Refused:
+    who = made.by if made else past.assignee or "somebody"
+    when = f" at {past.ended:%Y-%m-%d %H:%M} UTC" if past.ended else ""
+    how = f"{made.verdict.lower()} by {who}" if made else f"closed by {who}"
+    return Refused(UserErrorCode.ALREADY_DECIDED, f"This task was {how}{when}.", field="taskId")
+
+
+async def _outcome(upstreams: Upstreams, settings: Settings, task: Task, draft_id: str, decision: Decision) -> Decided:
+    await settle(upstreams, settings, draft_id, task.process_instance_id)
+    approval = await approval_of(upstreams, draft_id, task.process_instance_id)
+    return Decided(task.id, approval, decision.reason or approval.reason)
+
+
+def _text(value: Scalar) -> str | None:
+    return None if value is None else str(value)

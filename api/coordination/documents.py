@@ -1,0 +1,103 @@
+"""Plans as documents: read from a draft's text, checked, made ready for the store, compared. Pure.
+
+Numbers are Decimal throughout, so that 1500.00 leaves as it came. Used by submit.py and publish.py.
+"""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+import msgspec
+
+from api.errors import Refused, UserErrorCode
+
+Plan = dict[str, Any]
+
+PROCESS_TAG = "urn:plan-api:approval-process"
+STATUSES = ("draft", "active", "retired", "unknown")  # FHIR R4, value set publication-status
+MAX_DEPTH = 64
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+def parse(text: str | bytes, *, max_bytes: int) -> Plan:
+    """The plan in a draft. Raises Refused (INVALID_PLAN) for what is no InsurancePlan, is too big or too deep."""
+    size = len(text.encode()) if isinstance(text, str) else len(text)
+    if size > max_bytes:
+        raise _invalid(f"The plan has {size} bytes; at most {max_bytes} can be submitted.")
+    plan = _decoded(text)
+    if not isinstance(plan, dict) or plan.get("resourceType") != "InsurancePlan":
+        raise _invalid("The plan must be a FHIR InsurancePlan: an object with resourceType InsurancePlan.")
+    if _is_deeper(plan, MAX_DEPTH):
+        raise _invalid(f"The plan is nested deeper than {MAX_DEPTH} levels.")
+    return plan
+
+
+def read(resource: bytes | msgspec.Raw) -> Plan:
+    """A resource the store sent, numbers as Decimal."""
+    return cast("Plan", _decoder.decode(resource))
+
+
+def check(plan: Plan) -> None:
+    """Rules of FHIR R4 that stores differ on. Raises Refused (INVALID_PLAN). The store has the last word."""
+    if not plan.get("identifier") and not plan.get("name"):
+        raise _invalid("The plan needs an identifier or a name (FHIR R4 InsurancePlan, rule ipn-1).")
+    status = plan.get("status")
+    if status is not None and status not in STATUSES:
+        raise _invalid(f"The plan's status must be one of {', '.join(STATUSES)} (FHIR R4 publication-status).")
+
+
+def plan_id_for(draft_id: str) -> str:
+    """The id a new plan gets: always the same for one draft, and one that every store takes."""
+    try:
+        return str(uuid.UUID(draft_id))
+    except ValueError:
+        readable = f"plan-{draft_id}"
+        return (
+            readable if _FHIR_ID.fullmatch(readable) else f"plan-{hashlib.sha256(draft_id.encode()).hexdigest()[:40]}"
+        )
+
+
+def tagged_resource(plan: Plan, plan_id: str, process_id: str) -> Plan:
+    """What is sent to the store: the plan as written, its id, and a tag by which our own write is known again."""
+    meta = {key: value for key, value in _object(plan.get("meta")).items() if key not in ("versionId", "lastUpdated")}
+    others = [tag for tag in meta.get("tag") or [] if _object(tag).get("system") != PROCESS_TAG]
+    tagged = {**meta, "tag": [*others, {"system": PROCESS_TAG, "code": process_id}]}
+    return {**plan, "id": plan_id, "meta": tagged}
+
+
+def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two resources say the same, to the digit; `meta` is the store's and does not count."""
+    return _content(one) == _content(other)
+
+
+def _content(plan: Mapping[str, Any]) -> bytes:
+    return _canonical.encode({key: value for key, value in plan.items() if key != "meta"})
+
+
+def _decoded(text: str | bytes) -> object:
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise _invalid("The plan is not readable JSON.") from error
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if levels == 0:
+        return True
+    if isinstance(value, dict):
+        return any(_is_deeper(item, levels - 1) for item in value.values())
+    return isinstance(value, list) and any(_is_deeper(item, levels - 1) for item in value)
+
+
+def _object(value: object) -> Plan:
+    return cast("Plan", value) if isinstance(value, dict) else {}
+
+
+def _invalid(message: str) -> Refused:
+    return Refused(UserErrorCode.INVALID_PLAN, message, field="draftId")

@@ -1,0 +1,129 @@
+"""External tasks, carried out: by the request that caused them and by the worker, with the same functions.
+
+The engine is the outbox. Whatever dies here leaves the task in the engine, and its lock ends by itself.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from api.coordination.publish import publish
+from api.coordination.reports import Done, GaveUp, Left, Report
+from api.errors import ApprovalApiError, Gone
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.camunda import LockedTask
+
+LONGEST_PAUSE = 60.0  # seconds
+SHORTEST_LOOK = 0.05  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:
+    """Topic register-submission: note the process on the draft, or leave as superseded.
+
+    The update finds the draft as its submission found it, or it does not; only one of several processes can. A
+    repeat finds the note already made.
+    """
+    draft_id, revision = str(task.variables.get("draftId")), task.variables.get("draftRevision")
+    previous = task.variables.get("previousProcessId")
+    noted = await upstreams.retool.register(
+        draft_id,
+        task.process_instance_id,
+        revision=None if revision is None else str(revision),
+        previous_process_id=None if previous is None else str(previous),
+    )
+    draft = None if noted and revision is not None else await upstreams.retool.draft(draft_id)
+    if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):
+        superseded = "Another submission of this draft was faster, or the draft changed"
+        return Left("submission-superseded", superseded, {"approvalOutcome": "superseded"})
+    return Done({"draftRevision": draft.revision} if revision is None and draft else {})
+
+
+async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:
+    """Topic record-outcome: write the outcome on the draft, if it still waits for this process."""
+    outcome = str(task.variables.get("outcome"))
+    await upstreams.retool.record_outcome(str(task.variables.get("draftId")), task.process_instance_id, outcome)
+    return Done({"approvalOutcome": outcome})
+
+
+Work = Callable[[Upstreams, Settings, LockedTask], Awaitable[Report]]
+WORK: Mapping[str, Work] = {
+    "register-submission": register,
+    "publish-plan": publish,
+    "record-outcome": record_outcome,
+}
+
+
+async def carry_out(upstreams: Upstreams, settings: Settings, task: LockedTask) -> None:
+    """Do one locked task and report to the engine; never raises for what the engine can keep for later.
+
+    Crash before the report: the task is tried again after its lock. Lost lock: somebody else reports it, and what
+    was done here was conditional or is recognised.
+    """
+    report: Report | _Postponed
+    try:
+        report = await WORK[task.topic_name](upstreams, settings, task)
+    except ApprovalApiError as failure:
+        report = _postponed(settings, task, str(failure))
+    except Exception:  # noqa: BLE001  # a fault of ours becomes an incident that people see, not a task tried for ever
+        _log.exception("external task failed", extra=_names(task))
+        report = GaveUp("An error in plan-api; its log has the details")
+    try:
+        await _tell(upstreams, task, report)
+    except Gone:
+        _log.info("external task was lost to another worker", extra=_names(task))
+
+
+@dataclass(frozen=True)
+class _Postponed:
+    message: str
+    retries: int
+    pause_seconds: float
+
+
+def _postponed(settings: Settings, task: LockedTask, message: str) -> _Postponed:
+    """A further try, later each time; none are left after `publish_retries` of them."""
+    left = settings.publish_retries if task.retries is None else task.retries - 1
+    tried = settings.publish_retries - left
+    return _Postponed(message, max(left, 0), min(2.0 ** min(tried, 10), LONGEST_PAUSE))
+
+
+async def _tell(upstreams: Upstreams, task: LockedTask, report: Report | _Postponed) -> None:
+    match report:
+        case Done(variables):
+            await upstreams.camunda.complete_external(task, variables)
+        case Left(code, message, variables):
+            await upstreams.camunda.raise_bpmn_error(task, code, message, variables)
+        case GaveUp(message):
+            await upstreams.camunda.fail(task, message, retries=0, pause_seconds=0)
+        case _Postponed(message, retries, pause_seconds):
+            await upstreams.camunda.fail(task, message, retries=retries, pause_seconds=pause_seconds)
+
+
+async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, process_id: str) -> None:
+    """Carry out what a process waits for now. Ends when it waits for none of ours, when that failed, or in time.
+
+    A task that another worker holds is waited for, since the answer should tell what became of it.
+    """
+    worker_id = f"request-{uuid.uuid4().hex}"
+    now = asyncio.get_running_loop().time
+    until = now() + settings.settle_seconds
+    while now() < until:
+        locked = await upstreams.camunda.fetch_and_lock(
+            worker_id, limit=len(WORK), lock_seconds=settings.lock_seconds, business_key=draft_id
+        )
+        for task in locked:
+            await carry_out(upstreams, settings, task)
+        waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
+        if all(task.has_failed for task in waiting):
+            return
+        if not locked:
+            await asyncio.sleep(SHORTEST_LOOK)
+
+
+def _names(task: LockedTask) -> dict[str, str]:
+    return {"topic": task.topic_name, "process": task.process_instance_id, "external_task": task.id}

@@ -1,0 +1,83 @@
+"""Topic publish-plan: the approved draft becomes the next version of its plan. Called by external_tasks.py alone."""
+
+import asyncio
+from collections.abc import Mapping
+
+from api.coordination import documents
+from api.coordination.reports import Done, GaveUp, Left, Report
+from api.errors import Busy, Refused, Stale, Unfit
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.aidbox import PlanVersion
+from api.upstreams.camunda import LockedTask, Scalar
+from api.upstreams.retool import Draft
+
+VERSION_CHANGED = "Version changed during approval"
+DRAFT_CHANGED = "Draft changed since it was submitted"
+WRITES_THAT_MAY_MEET = 4
+HISTORY_SEARCHED = 100
+
+
+async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) -> Report:
+    """Write the reviewed draft to the store and the plan's id on the draft. Steps, each of which may be repeated:
+
+    1. Read the draft and the plan. Moved: our own earlier write is known by its tag → step 3; else a conflict.
+    2. Write the plan as successor of the base version. Refused: an incident. Crash after: step 1 knows it again.
+    3. Mark the draft. Crash after: the repeat finds the tag, and the mark made.
+    """
+    process_id, values = task.process_instance_id, task.variables
+    draft_id = str(values.get("draftId"))
+    plan_id = str(values.get("aidboxPlanId") or documents.plan_id_for(draft_id))
+    for _ in range(WRITES_THAT_MAY_MEET):
+        draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
+        try:
+            published = await _own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
+            if published is None:
+                if moved := conflict(draft, current, values):
+                    return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
+                published = await _write(upstreams, settings, draft, current, plan_id, process_id)
+        except Stale:
+            continue
+        except (Unfit, Refused) as refusal:
+            return GaveUp(refusal.message)
+        await upstreams.retool.mark_published(draft_id, process_id, plan_id)
+        return Done({"publishedVersion": published.version_id, "aidboxPlanId": plan_id, "approvalOutcome": "approved"})
+    raise Busy("aidbox", "Other writes to this plan keep getting in between")
+
+
+def conflict(draft: Draft | None, current: PlanVersion | None, values: Mapping[str, Scalar]) -> str | None:
+    """Why what was reviewed can not be published as it is, or None. The same question is asked at approval."""
+    if draft is None or draft.revision != values.get("draftRevision"):
+        return DRAFT_CHANGED
+    base_version = values.get("baseVersion")
+    if base_version is None and values.get("aidboxPlanId") is not None:
+        return None
+    return VERSION_CHANGED if base_version != (current.version_id if current else None) else None
+
+
+async def _own_version(
+    upstreams: Upstreams, plan_id: str, process_id: str, base_version: Scalar, current: PlanVersion | None
+) -> PlanVersion | None:
+    """The version an earlier, interrupted try of this process wrote, if the plan is not as it was before."""
+    if current is None or current.version_id == base_version:
+        return None
+    history = await upstreams.aidbox.histories_by_id([plan_id], limit=HISTORY_SEARCHED)
+    # A store may carry tags over to later versions, so the oldest one that has it is the one we wrote.
+    ours = (documents.PROCESS_TAG, process_id)
+    return next((version for version in reversed(history.get(plan_id, [])) if ours in version.tags), None)
+
+
+async def _write(
+    upstreams: Upstreams,
+    settings: Settings,
+    draft: Draft | None,
+    current: PlanVersion | None,
+    plan_id: str,
+    process_id: str,
+) -> PlanVersion:
+    """Write what was reviewed, unless the plan says so already. Raises Stale, Unfit, Refused (INVALID_PLAN)."""
+    plan = documents.parse(draft.plan_data if draft else "", max_bytes=settings.max_plan_bytes)
+    resource = documents.tagged_resource(plan, plan_id, process_id)
+    if current is not None and documents.same_content(resource, documents.read(current.resource)):
+        return current
+    return await upstreams.aidbox.put(plan_id, resource, base_version=current.version_id if current else None)

@@ -1,0 +1,34 @@
+"""What became of an external task: the three answers that work on it can have. Made by publish.py and
+external_tasks.py, told to the engine by `external_tasks.carry_out`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from api.upstreams.camunda import Scalar
+
+
+@dataclass(frozen=True)
+class Done:
+    """It is done; the process goes on with these variables."""
+
+    variables: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Left:
+    """The process leaves by the boundary event of an error code."""
+
+    code: str
+    message: str
+    variables: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GaveUp:
+    """Trying again can not help: an incident, until somebody mends the cause."""
+
+    message: str
+
+
+Report = Done | Left | GaveUp

@@ -1,0 +1,32 @@
+"""Try a publication again that gave up. Called by the mutation retryPublication."""
+
+from api.coordination.external_tasks import settle
+from api.coordination.permissions import demand_admin
+from api.errors import Refused, UserErrorCode
+from api.identity import Viewer
+from api.settings import Settings
+from api.upstreams import Upstreams
+
+FURTHER_TRIES = 3
+
+
+async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:
+    """Give the stopped publication of a draft further tries, and make the first at once.
+
+    Repeating it changes nothing once the publication is done. Crash after the tries are given: the worker makes
+    them. Raises Refused, or UpstreamFailed.
+    """
+    demand_admin(viewer)
+    draft = await upstreams.retool.draft(draft_id)
+    if draft is None:
+        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+    if draft.status == "approved":
+        return
+    process_id = draft.camunda_process_id or ""
+    waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
+    if not draft.is_submitted or not waiting:
+        raise Refused(UserErrorCode.NOT_SUBMITTED, "No publication of this draft has stopped.", field="draftId")
+    for task in waiting:
+        if task.retries == 0:
+            await upstreams.camunda.retry_external(task.id, FURTHER_TRIES)
+    await settle(upstreams, settings, draft.id, process_id)

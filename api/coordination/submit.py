@@ -1,0 +1,129 @@
+"""Submit a draft for approval. Called by the mutation submitForApproval and by `POST /api/plans/{id}/submit`."""
+
+from dataclasses import dataclass
+
+from api.coordination import documents
+from api.coordination.external_tasks import settle
+from api.coordination.permissions import demand_owner
+from api.coordination.texts import checked_comment
+from api.errors import Refused, Unreachable, UserErrorCode
+from api.identity import Viewer
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.camunda import Scalar
+from api.upstreams.retool import Draft
+
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A draft in approval, and the process that carries it."""
+
+    draft_id: str
+    process_id: str
+
+
+async def submit(
+    upstreams: Upstreams,
+    settings: Settings,
+    viewer: Viewer,
+    draft_id: str,
+    *,
+    revision: str | None = None,
+    comment: str | None = None,
+) -> Submission:
+    """Bring a draft into approval; the same answer again when it is there already. Steps:
+
+    1. Read the draft; refuse what can not be submitted. Nothing is written.
+    2. Read the plan's current version, if the draft edits one: approval is compared with that. Nothing is written.
+    3. Adopt a running process of this draft, or start one. Crash after: its registration waits in the engine, the
+       worker does it; a repeat of this call adopts the process.
+    4. Carry out its registration. Crash after: the draft names the process, a repeat answers from step 1.
+
+    The engine lets two submissions start two processes; registration lets one of them have the draft, the other
+    ends itself. Raises Refused, or UpstreamFailed.
+    """
+    comment = checked_comment(comment)
+    draft = await _readable_draft(upstreams, viewer, draft_id)
+    if revision is not None and revision != draft.revision:
+        raise Refused(
+            UserErrorCode.STALE_REVISION, "The draft has changed since you read it; look at it again.", field="revision"
+        )
+    for attempt in range(TRIES):
+        if draft.is_submitted:
+            return await _already_submitted(upstreams, settings, draft)
+        await _demand_news(upstreams, draft)
+        documents.check(documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes))
+        process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
+        await settle(upstreams, settings, draft.id, process_id)
+        now = await _readable_draft(upstreams, viewer, draft_id)
+        if now.is_submitted and now.camunda_process_id == process_id:
+            return Submission(draft.id, process_id)
+        if now.revision != draft.revision:
+            raise Refused(UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was submitted; submit it again.")
+        draft = now
+    raise Unreachable("retool", "The submission is started, and is noted on the draft as soon as that can be done")
+
+
+async def _readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
+    draft = await upstreams.retool.draft(draft_id)
+    if draft is None:
+        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+    demand_owner(viewer, draft)
+    return draft
+
+
+async def _already_submitted(upstreams: Upstreams, settings: Settings, draft: Draft) -> Submission:
+    """The running submission, if it is of what the draft says now. Raises Refused (ALREADY_SUBMITTED)."""
+    process_id = draft.camunda_process_id or ""
+    if await _submitted_revision(upstreams, process_id) != draft.revision:
+        message = "The draft is in approval already, as it was before its last change; withdraw it to submit it anew."
+        raise Refused(UserErrorCode.ALREADY_SUBMITTED, message, field="draftId", process_id=process_id)
+    await settle(upstreams, settings, draft.id, process_id)
+    return Submission(draft.id, process_id)
+
+
+async def _demand_news(upstreams: Upstreams, draft: Draft) -> None:
+    """An approved draft can be submitted again once it says something else. Raises Refused (ALREADY_DECIDED)."""
+    if draft.status != "approved" or draft.camunda_process_id is None:
+        return
+    if await _submitted_revision(upstreams, draft.camunda_process_id) == draft.revision:
+        message = "This draft is approved and published as it is; change it before submitting it again."
+        raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId", process_id=draft.camunda_process_id)
+
+
+async def _submitted_revision(upstreams: Upstreams, process_id: str) -> Scalar:
+    found = await upstreams.camunda.variables_by_process([process_id], ["draftRevision"])
+    return found.get(process_id, {}).get("draftRevision")
+
+
+async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: str | None, *, adopt: bool) -> str:
+    """A running process of the draft that may still be unregistered, else a new one; its id."""
+    running = await upstreams.camunda.active_process(draft.id) if adopt else None
+    if running is not None:
+        return running.id
+    variables: dict[str, Scalar] = {
+        "draftId": draft.id,
+        "draftSource": "retool",
+        "draftRevision": draft.revision,
+        "baseVersion": await _base_version(upstreams, draft),
+        "submittedBy": viewer.id,
+        "aidboxPlanId": draft.aidbox_id,
+        "previousProcessId": draft.camunda_process_id,
+        "submissionComment": comment,
+    }
+    return await upstreams.camunda.start(draft.id, variables)
+
+
+async def _base_version(upstreams: Upstreams, draft: Draft) -> str | None:
+    if draft.aidbox_id is None:
+        return None
+    plan = await upstreams.aidbox.plan(draft.aidbox_id)
+    if plan is None:
+        raise Refused(
+            UserErrorCode.INVALID,
+            f"The draft edits plan {draft.aidbox_id}, which the store does not have.",
+            field="draftId",
+        )
+    return plan.version_id

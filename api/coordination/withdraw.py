@@ -1,0 +1,46 @@
+"""Take a draft back out of approval. Called by the mutation withdrawSubmission."""
+
+from api.coordination.external_tasks import settle
+from api.coordination.permissions import demand_submitter
+from api.errors import Gone, Refused, UserErrorCode
+from api.identity import Viewer
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.retool import Draft
+
+
+async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:
+    """Withdraw a submission while it is under review. Steps:
+
+    1. Read the draft and who submitted it; refuse others. Nothing is written.
+    2. Send the process the message. It waits for it during review only, so a decision made first wins. Crash after:
+       the record of it waits in the engine, the worker does it.
+    3. Carry out that record. Crash after: the draft is `withdrawn`, and a repeat changes nothing.
+
+    Deleting the instance instead would race with completion, and both could succeed. Raises Refused, or UpstreamFailed.
+    """
+    draft = await upstreams.retool.draft(draft_id)
+    if draft is None:
+        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+    process_id = draft.camunda_process_id or ""
+    found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
+    submitted_by = found.get(process_id, {}).get("submittedBy")
+    demand_submitter(viewer, draft, None if submitted_by is None else str(submitted_by))
+    if draft.status == "withdrawn":
+        return
+    if not draft.is_submitted:
+        raise Refused(UserErrorCode.NOT_SUBMITTED, "This draft is not in approval.", field="draftId")
+    await _send(upstreams, settings, draft, process_id)
+
+
+async def _send(upstreams: Upstreams, settings: Settings, draft: Draft, process_id: str) -> None:
+    refusal: Gone | None = None
+    try:
+        await upstreams.camunda.withdraw(process_id)
+    except Gone as gone:
+        refusal = gone
+    await settle(upstreams, settings, draft.id, process_id)
+    now = await upstreams.retool.draft(draft.id)
+    if refusal is not None and not (now and now.status == "withdrawn"):
+        message = "The review is over, so the draft can not be withdrawn any more."
+        raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId") from refusal

@@ -1,0 +1,130 @@
+"""Every error of ours. Raised by all layers, turned into answers by `schema` and `transport` alone.
+
+ApprovalApiError
+├── Refused              the user can mend it             → `userErrors` of a payload
+├── Unauthenticated      nobody knows who asks            → 401
+├── Misconfigured        a setting or a table is wrong    → one line at the start, or `errors`
+└── UpstreamFailed       the user can not mend it         → `errors`, with extensions
+    ├── Unreachable          UPSTREAM_UNREACHABLE   no connection, or it broke
+    ├── TimedOut             UPSTREAM_TIMEOUT       no answer in time; a write may have happened
+    ├── Denied               UPSTREAM_DENIED        our credentials were refused
+    ├── Busy                 UPSTREAM_BUSY          429 or 503
+    ├── Garbled              UPSTREAM_GARBLED       an answer, but not what the system answers
+    └── Declined             UPSTREAM_DECLINED      a clear no that coordination decides about
+        ├── Stale                the store has another version (409, 412)
+        ├── Unfit                the store takes no such resource (400, 422)
+        └── Gone                 task, instance or lock is not there (any longer)
+"""
+
+from enum import StrEnum
+
+
+class UserErrorCode(StrEnum):
+    """What a user can mend. Each is described in the schema (`schema/user_error.py`)."""
+
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    INVALID = "INVALID"
+    INVALID_PLAN = "INVALID_PLAN"
+    ALREADY_SUBMITTED = "ALREADY_SUBMITTED"
+    NOT_SUBMITTED = "NOT_SUBMITTED"
+    ALREADY_CLAIMED = "ALREADY_CLAIMED"
+    ALREADY_DECIDED = "ALREADY_DECIDED"
+    OWN_SUBMISSION = "OWN_SUBMISSION"
+    STALE_REVISION = "STALE_REVISION"
+    DRAFT_CHANGED = "DRAFT_CHANGED"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+
+
+class ApprovalApiError(Exception):
+    """The root of the tree above."""
+
+
+class Refused(ApprovalApiError):
+    """What was asked is not to be done, and the user can read why. Nothing was changed.
+
+    `process_id` names the approval that stands in the way, where there is one.
+    """
+
+    def __init__(
+        self, code: UserErrorCode, message: str, *, field: str | None = None, process_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.process_id = process_id
+
+
+class Unauthenticated(ApprovalApiError):
+    """The request does not say who asks, or says it in a way that is not accepted."""
+
+
+class Misconfigured(ApprovalApiError):
+    """A setting, table or column is not as the service needs it; the text names it and says what it should be."""
+
+    code = "MISCONFIGURED"
+
+
+class UpstreamFailed(ApprovalApiError):
+    """One of the three systems did not do what it was asked. `upstream`: retool, camunda or aidbox."""
+
+    code = "UPSTREAM_FAILED"
+    retryable = False
+
+    def __init__(self, upstream: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.upstream = upstream
+        self.message = message
+        self.status = status
+
+
+class Unreachable(UpstreamFailed):
+    """No connection could be made, or it broke before the whole answer was there."""
+
+    code = "UPSTREAM_UNREACHABLE"
+    retryable = True
+
+
+class TimedOut(UpstreamFailed):
+    """No answer within the deadline. A write may have happened all the same: read, then decide."""
+
+    code = "UPSTREAM_TIMEOUT"
+    retryable = True
+
+
+class Denied(UpstreamFailed):
+    """401 or 403: the service's own credentials are not accepted."""
+
+    code = "UPSTREAM_DENIED"
+
+
+class Busy(UpstreamFailed):
+    """429 or 503: it asks to be left alone for a while."""
+
+    code = "UPSTREAM_BUSY"
+    retryable = True
+
+
+class Garbled(UpstreamFailed):
+    """A success that is not in the system's own form: HTML from a proxy, half a body, a missing field."""
+
+    code = "UPSTREAM_GARBLED"
+
+
+class Declined(UpstreamFailed):
+    """A clear no for a reason in the request; `message` is the system's own words."""
+
+    code = "UPSTREAM_DECLINED"
+
+
+class Stale(Declined):
+    """The store holds another version than the write named, or two writes met: read again, then decide."""
+
+
+class Unfit(Declined):
+    """The store does not take this resource; `message` says why."""
+
+
+class Gone(Declined):
+    """What the request named is not there any longer, or belongs to somebody else by now."""

@@ -1,0 +1,96 @@
+"""The three systems that own everything. `open_upstreams` is called by `app` and by the command line."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import psycopg
+from pydantic import SecretStr
+
+from api.settings import Settings
+from api.upstreams.aidbox import Aidbox
+from api.upstreams.calling import Transports, connect
+from api.upstreams.camunda import Camunda
+from api.upstreams.credentials import Bearer, ClientCredentials
+from api.upstreams.retool import Columns, Retool, open_pool
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """The three open connections; one a process, shared by all requests and the worker."""
+
+    retool: Retool
+    camunda: Camunda
+    aidbox: Aidbox
+
+
+def _as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    return transport
+
+
+@asynccontextmanager
+async def open_upstreams(
+    settings: Settings,
+    *,
+    transports: Transports = _as_it_is,
+    connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
+) -> AsyncIterator[Upstreams]:
+    """Connect to all three without waiting for any, and close them at the end.
+
+    `transports` and `connection_class` are where calls can be watched or disturbed at the wire.
+    """
+    engine = connect(
+        "camunda",
+        settings.camunda_url,
+        deadline=settings.camunda_timeout,
+        connections=settings.camunda_connections,
+        auth=_engine_auth(settings),
+        transports=transports,
+    )
+    store = connect(
+        "aidbox",
+        settings.aidbox_url,
+        deadline=settings.aidbox_timeout,
+        connections=settings.aidbox_connections,
+        auth=_store_auth(settings),
+        transports=transports,
+    )
+    pool = open_pool(
+        settings.retool_database_url.get_secret_value(),
+        size=settings.retool_pool_size,
+        deadline=settings.retool_timeout,
+        connection_class=connection_class,
+    )
+    async with engine.client, store.client:
+        await pool.open(wait=False)
+        try:
+            drafts = Retool(pool, _columns(settings), settings.retool_timeout)
+            yield Upstreams(drafts, Camunda(engine), Aidbox(store))
+        finally:
+            await pool.close()
+
+
+def _columns(settings: Settings) -> Columns:
+    prefix = "drafts_column_"
+    named = {name.removeprefix(prefix): value for name, value in settings if name.startswith(prefix)}
+    return Columns(table=settings.drafts_table, **named)
+
+
+def _engine_auth(settings: Settings) -> httpx.Auth | None:
+    if settings.camunda_token:
+        return Bearer(settings.camunda_token.get_secret_value())
+    return _basic(settings.camunda_username, settings.camunda_password)
+
+
+def _store_auth(settings: Settings) -> httpx.Auth | None:
+    if settings.aidbox_auth == "client_credentials" and settings.aidbox_client_id and settings.aidbox_client_secret:
+        token_url = settings.aidbox_token_url or urljoin(settings.aidbox_url, "/auth/token")
+        return ClientCredentials(token_url, settings.aidbox_client_id, settings.aidbox_client_secret.get_secret_value())
+    return _basic(settings.aidbox_client_id, settings.aidbox_client_secret)
+
+
+def _basic(user: str | None, password: SecretStr | None) -> httpx.Auth | None:
+    return httpx.BasicAuth(user, password.get_secret_value()) if user and password else None

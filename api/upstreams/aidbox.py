@@ -1,0 +1,245 @@
+"""The FHIR store: plan versions and the routes to them. Aidbox, HAPI or any other FHIR R4 server.
+
+Resources pass through as the bytes the store sent, exact to the digit; they are parsed only by who reads inside.
+Version ids are opaque. What differs between stores stays in here (409 and 412 are both `Stale`).
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import msgspec
+
+from api.errors import Garbled, Stale, Unfit
+from api.upstreams.calling import Upstream
+
+CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
+PlanKey = tuple[str, str]
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+
+_FHIR_JSON = {"Accept": "application/fhir+json"}
+_SENT_FHIR_JSON = {**_FHIR_JSON, "Content-Type": "application/fhir+json"}
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+class _Tag(msgspec.Struct, frozen=True):
+    system: str | None = None
+    code: str | None = None
+
+
+class _Meta(msgspec.Struct, frozen=True, rename="camel"):
+    version_id: str
+    last_updated: datetime
+    tag: tuple[_Tag, ...] = ()
+
+
+class _Header(msgspec.Struct, frozen=True):
+    id: str
+    meta: _Meta
+    name: str | None = None
+    status: str | None = None
+
+
+class PlanVersion(msgspec.Struct, frozen=True):
+    """One version of a plan. `resource` is the InsurancePlan as JSON bytes, untouched."""
+
+    id: str
+    version_id: str
+    published_at: datetime
+    name: str | None
+    status: str | None
+    tags: tuple[tuple[str | None, str | None], ...]
+    resource: msgspec.Raw
+
+
+class _EntryAnswer(msgspec.Struct, frozen=True):
+    status: str = ""
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    resource: msgspec.Raw | None = None
+    response: _EntryAnswer | None = None
+
+
+class _Link(msgspec.Struct, frozen=True):
+    relation: str
+    url: str
+
+
+class _Bundle(msgspec.Struct, frozen=True):
+    entry: tuple[_Entry, ...] = ()
+    link: tuple[_Link, ...] = ()
+
+
+class _Kind(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: str = ""
+
+
+class _Issue(msgspec.Struct, frozen=True):
+    severity: str = ""
+    diagnostics: str | None = None
+    details: dict[str, object] | None = None
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    issue: tuple[_Issue, ...] = ()
+
+
+class _Statement(msgspec.Struct, frozen=True, rename="camel"):
+    fhir_version: str
+
+
+class Aidbox:
+    """The store's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+
+    def __init__(self, store: Upstream) -> None:
+        self.store = store
+
+    async def plan(self, plan_id: str) -> PlanVersion | None:
+        """The plan as it is now; None when it is deleted or never was."""
+        if not _ID.fullmatch(plan_id):
+            return None
+        response = await self.store.call(
+            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=_FHIR_JSON
+        )
+        return self._version(msgspec.Raw(response.content)) if response.status_code == 200 else None
+
+    async def plans_by_id(self, plan_ids: Sequence[str]) -> dict[str, PlanVersion]:
+        """Plans as they are now, by id; one search a hundred ids, side by side."""
+        wanted = [plan_id for plan_id in plan_ids if _ID.fullmatch(plan_id)]
+        found = await asyncio.gather(*(self._search(chunk) for chunk in chunks(wanted)))
+        return {plan.id: plan for page in found for plan in page}
+
+    async def _search(self, plan_ids: Sequence[str]) -> list[PlanVersion]:
+        form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))}
+        headers = {**_FHIR_JSON, "Cache-Control": "no-cache"}
+        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers)
+        return await self._all_pages(self.store.decode(response, _Bundle))
+
+    async def _all_pages(self, bundle: _Bundle) -> list[PlanVersion]:
+        found: list[PlanVersion] = []
+        while True:
+            found += [self._version(entry.resource) for entry in bundle.entry if entry.resource is not None]
+            following = next((link.url for link in bundle.link if link.relation == "next"), None)
+            if following is None:
+                return found
+            bundle = await self._page(following)
+
+    async def _page(self, link: str) -> _Bundle:
+        """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
+        parts = urlsplit(link)
+        path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
+        response = await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON)
+        return self.store.decode(response, _Bundle)
+
+    async def versions_by_key(self, keys: Sequence[PlanKey]) -> dict[PlanKey, PlanVersion]:
+        """Given versions, by (id, version id); one batch a hundred, side by side."""
+        wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
+        urls = [f"InsurancePlan/{plan_id}/_history/{version_id}" for plan_id, version_id in wanted]
+        found: dict[PlanKey, PlanVersion] = {}
+        for entry in await self._batch(urls):
+            if entry.resource is not None and _succeeded(entry):
+                version = self._version(entry.resource)
+                found[version.id, version.version_id] = version
+        return found
+
+    async def histories_by_id(self, plan_ids: Sequence[str], *, limit: int) -> dict[str, list[PlanVersion]]:
+        """The newest versions of each plan, newest first; deletions are left out."""
+        wanted = [plan_id for plan_id in plan_ids if _ID.fullmatch(plan_id)]
+        urls = [f"InsurancePlan/{plan_id}/_history?_count={limit}" for plan_id in wanted]
+        entries = await self._batch(urls)
+        return {plan_id: self._history(entry)[:limit] for plan_id, entry in zip(wanted, entries, strict=True)}
+
+    def _history(self, answer: _Entry) -> list[PlanVersion]:
+        if answer.resource is None or not _succeeded(answer):
+            return []
+        bundle = self._decoded(answer.resource, _Bundle)
+        held = (entry.resource for entry in bundle.entry if entry.resource is not None)
+        return [self._version(resource) for resource in held if self._is_plan(resource)]
+
+    def _is_plan(self, resource: msgspec.Raw) -> bool:
+        return self._decoded(resource, _Kind).resource_type == "InsurancePlan"
+
+    async def _batch(self, urls: Sequence[str]) -> list[_Entry]:
+        answers = await asyncio.gather(*(self._batch_once(chunk) for chunk in chunks(urls)))
+        return [entry for answer in answers for entry in answer]
+
+    async def _batch_once(self, urls: Sequence[str]) -> tuple[_Entry, ...]:
+        entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        response = await self.store.call("POST", "", body=bundle, headers=_SENT_FHIR_JSON)
+        answered = self.store.decode(response, _Bundle).entry
+        if len(answered) != len(urls):
+            raise Garbled("aidbox", f"aidbox answered {len(answered)} of {len(urls)} entries of a batch")
+        return answered
+
+    async def put(self, plan_id: str, resource: Mapping[str, object], *, base_version: str | None) -> PlanVersion:
+        """Write a plan: as the successor of `base_version`, or as a new one with None.
+
+        Raises Stale (the store has moved on, or two writes met: read again), Unfit (with the store's words).
+        """
+        headers = dict(_SENT_FHIR_JSON)
+        if base_version is not None:
+            headers["If-Match"] = f'W/"{base_version}"'
+        response = await self.store.call(
+            "PUT",
+            f"/InsurancePlan/{plan_id}",
+            body=resource,
+            headers=headers,
+            answers=(200, 201, 400, 404, 409, 412, 413, 422),
+        )
+        if response.status_code in (409, 412):
+            raise Stale("aidbox", self._words(response), status=response.status_code)
+        if response.status_code >= 400:
+            raise Unfit("aidbox", self._words(response), status=response.status_code)
+        return self._version(msgspec.Raw(response.content))
+
+    async def fhir_version(self) -> str:
+        """The store's FHIR version by its capability statement; slow, for `check` alone."""
+        response = await self.store.call("GET", "/metadata", headers=_FHIR_JSON, deadline=60)
+        return self.store.decode(response, _Statement).fhir_version
+
+    async def ping(self) -> None:
+        """A sign of life: a cheap read of a plan that is not there."""
+        await self.plan("plan-api-is-there-anybody")
+
+    def _version(self, resource: msgspec.Raw) -> PlanVersion:
+        header = self._decoded(resource, _Header)
+        return PlanVersion(
+            id=header.id,
+            version_id=header.meta.version_id,
+            published_at=header.meta.last_updated,
+            name=header.name,
+            status=header.status,
+            tags=tuple((tag.system, tag.code) for tag in header.meta.tag),
+            resource=resource,
+        )
+
+    def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Garbled("aidbox", "aidbox sent an answer that is not its own") from error
+
+    def _words(self, response: httpx.Response) -> str:
+        """What an OperationOutcome says, read softly: gateways answer in HTML."""
+        try:
+            outcome = msgspec.json.decode(response.content, type=_Outcome)
+        except msgspec.DecodeError:
+            return f"aidbox answered with status {response.status_code}"
+        said = (issue.diagnostics or str((issue.details or {}).get("text", "")) for issue in outcome.issue)
+        return "; ".join(text for text in said if text) or f"aidbox answered with status {response.status_code}"
+
+
+def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    """The items in pieces no longer than CHUNK."""
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+def _succeeded(entry: _Entry) -> bool:
+    return entry.response is None or entry.response.status.startswith("2")

@@ -1,0 +1,125 @@
+"""The one way to ask an HTTP system: `Upstream.call`, with its deadline and the translation of every failure.
+
+Used by camunda.py and aidbox.py alone. Whatever goes wrong leaves here as an `UpstreamFailed`, logged once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
+
+import httpx
+import msgspec
+
+from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
+
+Answer = TypeVar("Answer")
+Params = Mapping[str, str | int | bool]
+Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+
+_log = logging.getLogger(__name__)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode(value: object) -> bytes:
+    """JSON, with Decimal written as a number digit by digit."""
+    return _encoder.encode(value)
+
+
+class Upstream:
+    """One HTTP system: its name in errors and logs, its connections, and the deadline of a call in seconds."""
+
+    def __init__(self, name: str, client: httpx.AsyncClient, deadline: float) -> None:
+        self.name = name
+        self.client = client
+        self.deadline = deadline
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        answers: Collection[int] = (200, 204),
+        body: object = None,
+        form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> httpx.Response:
+        """Send one request; the whole answer, if its status is one of `answers`.
+
+        Raises UpstreamFailed otherwise: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
+        """
+        content, kind = (None, {}) if body is None else (encode(body), {"Content-Type": "application/json"})
+        try:
+            async with asyncio.timeout(deadline or self.deadline):
+                response = await self.client.request(
+                    method,
+                    path,
+                    content=content,
+                    data=form,
+                    files=files,
+                    params=params,
+                    headers={**kind, **(headers or {})},
+                )
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise self._logged(TimedOut(self.name, f"{self.name} did not answer in time"), method, path) from error
+        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+            raise self._logged(Unreachable(self.name, f"{self.name} can not be reached"), method, path) from error
+        if response.status_code not in answers:
+            raise self._logged(self._failure(response), method, path)
+        return response
+
+    def decode(self, response: httpx.Response, kind: type[Answer]) -> Answer:
+        """The body as `kind`. Raises Garbled when it is something else."""
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            failure = Garbled(self.name, f"{self.name} sent an answer that is not its own", status=response.status_code)
+            raise self._logged(failure, response.request.method, response.request.url.path) from error
+
+    def _failure(self, response: httpx.Response) -> UpstreamFailed:
+        status = response.status_code
+        if status in (401, 403):
+            return Denied(self.name, f"{self.name} does not accept this service's credentials", status=status)
+        if status in (429, 503):
+            return Busy(self.name, f"{self.name} is too busy to answer", status=status)
+        if status < 400:
+            return Garbled(self.name, f"{self.name} sent an answer that is not its own", status=status)
+        return UpstreamFailed(self.name, f"{self.name} answered with status {status}", status=status)
+
+    def _logged(self, failure: UpstreamFailed, method: str, path: str) -> UpstreamFailed:
+        _log.warning(
+            "upstream call failed",
+            extra={
+                "upstream": self.name,
+                "code": failure.code,
+                "status": failure.status,
+                "call": f"{method} {path}",
+            },
+        )
+        return failure
+
+
+def connect(
+    name: str,
+    base_url: str,
+    *,
+    deadline: float,
+    connections: int,
+    auth: httpx.Auth | None,
+    transports: Transports,
+) -> Upstream:
+    """An Upstream at `base_url`. Nothing is sent yet. Its client is to be closed by the caller."""
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=20)
+    transport = transports(name, httpx.AsyncHTTPTransport(limits=limits, trust_env=False))
+    client = httpx.AsyncClient(
+        base_url=base_url,
+        transport=transport,
+        auth=auth,
+        timeout=deadline,
+        follow_redirects=False,
+        trust_env=False,
+    )
+    return Upstream(name, client, deadline)

@@ -1,0 +1,501 @@
+"""The process engine: its records and routes. Any engine with Camunda 7's REST API (Operaton, CIB seven) will do.
+
+Loaders read lists through it, coordination reads and writes through it. What the engine answers on errors is not
+reliable (a lost race may be 400, 404 or 500), so writes report `Gone` for all of these: read again, then decide.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpx
+import msgspec
+
+from api.errors import Gone, UpstreamFailed
+from api.upstreams.calling import Params, Upstream
+
+PROCESS_KEY = "benefit-approval"
+WITHDRAW_MESSAGE = "withdraw-submission"
+TOPICS = ("register-submission", "publish-plan", "record-outcome")
+
+DRAFT_VARIABLES = (
+    "draftId", "draftSource", "draftRevision", "baseVersion", "submittedBy", "aidboxPlanId", "previousProcessId",
+    "submissionComment",
+)  # fmt: skip
+OUTCOME_VARIABLES = (
+    "approvalOutcome",
+    "publishedVersion",
+    "approved",
+    "comment",
+    "conflictDetected",
+    "reason",
+)
+VARIABLES = (*DRAFT_VARIABLES, *OUTCOME_VARIABLES)
+DECISION_PREFIX = "decision_"
+MAX_TEXT = 4000  # a string variable's column (facts: 4001 is refused)
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_BY_INSTANCE_AND_NAME = [
+    {"sortBy": "instanceId", "sortOrder": "asc"},
+    {"sortBy": "variableName", "sortOrder": "asc"},
+]
+
+Scalar = str | bool | int | float | None
+Variables = Mapping[str, Scalar]
+
+
+class Task(msgspec.Struct, frozen=True, rename="camel"):
+    """A user task, open or already completed. Instants keep the engine's own offset."""
+
+    id: str
+    name: str | None
+    task_definition_key: str
+    process_instance_id: str
+    process_definition_id: str
+    assignee: str | None
+    priority: int
+    created: datetime
+    due: datetime | None = None
+    ended: datetime | None = None
+    delete_reason: str | None = None
+
+
+class _PastTask(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    name: str | None
+    task_definition_key: str
+    process_instance_id: str
+    process_definition_id: str
+    assignee: str | None
+    priority: int
+    start_time: datetime
+    due: datetime | None = None
+    end_time: datetime | None = None
+    delete_reason: str | None = None
+
+
+class ProcessInstance(msgspec.Struct, frozen=True, rename="camel"):
+    """One submission, running or ended, from the engine's history."""
+
+    id: str
+    business_key: str | None
+    state: str
+    start_time: datetime
+    end_time: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it still runs (a suspended one counts)."""
+        return self.end_time is None
+
+
+class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
+    """Work a process waits for. `retries` is None until the first failure, 0 once it gave up (an incident)."""
+
+    id: str
+    topic_name: str
+    process_instance_id: str
+    retries: int | None = None
+    error_message: str | None = None
+    worker_id: str | None = None
+    create_time: datetime | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a try failed already, so that the next one comes later or by hand."""
+        return self.retries is not None
+
+
+class _Value(msgspec.Struct, frozen=True):
+    value: Any = None
+
+
+class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
+    """An external task that is ours for a while, with the variables it needs."""
+
+    id: str
+    topic_name: str
+    process_instance_id: str
+    worker_id: str
+    retries: int | None = None
+    business_key: str | None = None
+    values: dict[str, _Value] = msgspec.field(default_factory=dict, name="variables")
+
+    @property
+    def variables(self) -> dict[str, Scalar]:
+        """Name → value, those of the task's own scope included."""
+        return {name: held.value for name, held in self.values.items()}
+
+
+class _HistoricVariable(msgspec.Struct, frozen=True, rename="camel"):
+    name: str
+    process_instance_id: str
+    value: Any = None
+    task_id: str | None = None
+
+
+class _Identified(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    count: int
+
+
+class _Version(msgspec.Struct, frozen=True):
+    version: str
+
+
+class _Definition(msgspec.Struct, frozen=True):
+    id: str
+    key: str
+    version: int
+
+
+class _DefinitionXml(msgspec.Struct, frozen=True, rename="camel"):
+    bpmn20_xml: str = msgspec.field(name="bpmn20Xml")
+
+
+class _Deployed(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    deployed_process_definitions: dict[str, _Definition] | None = None
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    type: str | None = None
+    message: str | None = None
+
+
+class Camunda:
+    """The engine's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+
+    def __init__(self, engine: Upstream) -> None:
+        self.engine = engine
+
+    # Reading: user tasks
+
+    async def task(self, task_id: str) -> Task | None:
+        """An open task, or None when there is none of this id (any longer)."""
+        if not plausible([task_id]):
+            return None
+        found = await self.tasks({"taskId": task_id}, limit=1)
+        return found[0] if found else None
+
+    async def tasks(
+        self,
+        query: Mapping[str, object],
+        *,
+        limit: int,
+        offset: int = 0,
+        sorting: Sequence[Mapping[str, str]] = (),
+    ) -> list[Task]:
+        """A page of the open tasks that match the engine's own query fields, in a stable order."""
+        body = {**query, "sorting": [*sorting, {"sortBy": "id", "sortOrder": "asc"}]}
+        params: Params = {"maxResults": limit, "firstResult": offset}
+        return self.engine.decode(await self.engine.call("POST", "/task", body=body, params=params), list[Task])
+
+    async def task_count(self, query: Mapping[str, object]) -> int:
+        """How many open tasks match."""
+        return self.engine.decode(await self.engine.call("POST", "/task/count", body=query), _Counted).count
+
+    async def past_task(self, task_id: str) -> Task | None:
+        """A task by the history, open or not; None when the engine never had it."""
+        if not plausible([task_id]):
+            return None
+        params: Params = {"taskId": task_id, "maxResults": 1}
+        found = self.engine.decode(await self.engine.call("GET", "/history/task", params=params), list[_PastTask])
+        return _from_history(found[0]) if found else None
+
+    async def was_offered(self, task_id: str, groups: Iterable[str]) -> bool:
+        """Whether a task, open or not, was ever offered to one of these groups. The engine asks one at a time."""
+        queries = [{"taskId": task_id, "taskHadCandidateGroup": group} for group in sorted(groups)]
+        params: Params = {"maxResults": 1}
+        calls = (self.engine.call("POST", "/history/task", body=query, params=params) for query in queries)
+        return any(self.engine.decode(answer, list[_PastTask]) for answer in await asyncio.gather(*calls))
+
+    async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
+        """The open tasks of each process, oldest first."""
+        asked = plausible(process_ids)
+        if not asked:
+            return {}
+        query = {"processInstanceIdIn": asked}
+        by_age = [{"sortBy": "created", "sortOrder": "asc"}]
+        grouped: dict[str, list[Task]] = {process_id: [] for process_id in asked}
+        for task in await self._all_tasks(query, by_age):
+            grouped[task.process_instance_id].append(task)
+        return grouped
+
+    async def claimable(self, task_ids: Sequence[str], user_id: str, groups: Iterable[str]) -> set[str]:
+        """Which of these open tasks are assigned to the user or offered to one of the groups, claimed or not."""
+        asked = plausible(task_ids)
+        if not asked:
+            return set()
+        query = {"taskIdIn": asked, "orQueries": [concerns(user_id, groups)]}
+        return {task.id for task in await self._all_tasks(query, [])}
+
+    async def _all_tasks(self, query: Mapping[str, object], sorting: Sequence[Mapping[str, str]]) -> list[Task]:
+        page = 1000
+        found = await self.tasks(query, limit=page, sorting=sorting)
+        while len(found) % page == 0 and found:
+            following = await self.tasks(query, limit=page, offset=len(found), sorting=sorting)
+            if not following:
+                break
+            found += following
+        return found
+
+    # Reading: processes
+
+    async def processes_by_id(self, process_ids: Sequence[str]) -> dict[str, ProcessInstance]:
+        """Running and ended instances, by id."""
+        asked = plausible(process_ids)
+        if not asked:
+            return {}
+        found = await self._processes({"processInstanceIds": asked}, limit=len(asked))
+        return {process.id: process for process in found}
+
+    async def processes_of_draft(self, draft_id: str, *, limit: int = 100) -> list[ProcessInstance]:
+        """Every submission of a draft, newest first."""
+        query = {
+            "processInstanceBusinessKey": draft_id,
+            "processDefinitionKey": PROCESS_KEY,
+            "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}],
+        }
+        return await self._processes(query, limit=limit)
+
+    async def active_process(self, draft_id: str) -> ProcessInstance | None:
+        """The oldest running submission of a draft; the engine itself allows more than one."""
+        query = {
+            "processInstanceBusinessKey": draft_id,
+            "processDefinitionKey": PROCESS_KEY,
+            "unfinished": True,
+            "sorting": [{"sortBy": "startTime", "sortOrder": "asc"}],
+        }
+        found = await self._processes(query, limit=1)
+        return found[0] if found else None
+
+    async def _processes(self, query: Mapping[str, object], *, limit: int) -> list[ProcessInstance]:
+        response = await self.engine.call("POST", "/history/process-instance", body=query, params={"maxResults": limit})
+        return self.engine.decode(response, list[ProcessInstance])
+
+    async def variables_by_process(
+        self, process_ids: Sequence[str], names: Sequence[str] = VARIABLES
+    ) -> dict[str, dict[str, Scalar]]:
+        """The named variables of running and ended processes, by process id."""
+        return await self._variables(plausible(process_ids), {"variableNameIn": list(names)})
+
+    async def decisions_by_process(self, process_ids: Sequence[str]) -> dict[str, dict[str, Scalar]]:
+        """The decision variables of processes: process id → (`decision_<task id>` → JSON text)."""
+        return await self._variables(plausible(process_ids), {"variableNameLike": f"{DECISION_PREFIX}%"})
+
+    async def _variables(self, process_ids: Sequence[str], query: Mapping[str, object]) -> dict[str, dict[str, Scalar]]:
+        if not process_ids:
+            return {}
+        grouped: dict[str, dict[str, Scalar]] = {process_id: {} for process_id in process_ids}
+        page, offset = 5000, 0
+        while True:
+            params: Params = {"deserializeValues": "false", "maxResults": page, "firstResult": offset}
+            body = {**query, "processInstanceIdIn": list(process_ids), "sorting": _BY_INSTANCE_AND_NAME}
+            response = await self.engine.call("POST", "/history/variable-instance", body=body, params=params)
+            rows = self.engine.decode(response, list[_HistoricVariable])
+            for row in rows:
+                grouped[row.process_instance_id][row.name] = row.value
+            if len(rows) < page:
+                return grouped
+            offset += page
+
+    async def external_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[ExternalTask]]:
+        """What each running process waits for from us."""
+        asked = plausible(process_ids)
+        if not asked:
+            return {}
+        grouped: dict[str, list[ExternalTask]] = {process_id: [] for process_id in asked}
+        response = await self.engine.call(
+            "POST", "/external-task", body={"processInstanceIdIn": asked}, params={"maxResults": 5000}
+        )
+        for waiting in self.engine.decode(response, list[ExternalTask]):
+            grouped[waiting.process_instance_id].append(waiting)
+        return grouped
+
+    # Writing: processes and messages
+
+    async def start(self, business_key: str, variables: Variables) -> str:
+        """Start the approval of a draft; the id of the new process instance."""
+        body = {"businessKey": business_key, "variables": typed(variables)}
+        response = await self.engine.call("POST", f"/process-definition/key/{PROCESS_KEY}/start", body=body)
+        return self.engine.decode(response, _Identified).id
+
+    async def withdraw(self, process_id: str) -> None:
+        """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""
+        body = {"messageName": WITHDRAW_MESSAGE, "processInstanceId": process_id}
+        await self._write("/message", body)
+
+    # Writing: user tasks
+
+    async def claim(self, task_id: str, user_id: str) -> None:
+        """Take a task. Raises Gone when it is completed or already another's; the same user may claim again."""
+        await self._write(f"/task/{task_id}/claim", {"userId": user_id})
+
+    async def assign(self, task_id: str, user_id: str | None) -> None:
+        """Hand a task over, or back to its groups with None, whoever has it. Raises Gone when it is completed."""
+        if user_id is None:
+            await self._write(f"/task/{task_id}/unclaim", None)
+        else:
+            await self._write(f"/task/{task_id}/assignee", {"userId": user_id})
+
+    async def complete(self, task_id: str, variables: Variables) -> None:
+        """Complete a task, whoever has it. Raises Gone when it is completed already or somebody was faster."""
+        await self._write(f"/task/{task_id}/complete", {"variables": typed(variables)})
+
+    # Writing: external tasks
+
+    async def fetch_and_lock(
+        self, worker_id: str, *, limit: int, lock_seconds: float, business_key: str | None = None
+    ) -> list[LockedTask]:
+        """Lock what waits on our topics (of one draft, if named) and has tries left; the variables come with it."""
+        topic: dict[str, object] = {
+            "lockDuration": int(lock_seconds * 1000),
+            "processDefinitionKey": PROCESS_KEY,
+            "deserializeValues": False,
+        }
+        if business_key is not None:
+            topic["businessKey"] = business_key
+        body = {
+            "workerId": worker_id,
+            "maxTasks": limit,
+            "topics": [{**topic, "topicName": name} for name in TOPICS],
+        }
+        response = await self.engine.call("POST", "/external-task/fetchAndLock", body=body)
+        return self.engine.decode(response, list[LockedTask])
+
+    async def complete_external(self, task: LockedTask, variables: Variables) -> None:
+        """Report it done. Raises Gone when the lock or the task is lost."""
+        await self._write(
+            f"/external-task/{task.id}/complete", {"workerId": task.worker_id, "variables": typed(variables)}
+        )
+
+    async def raise_bpmn_error(self, task: LockedTask, code: str, message: str, variables: Variables) -> None:
+        """Leave by the boundary event of this error code. Raises Gone when the lock or the task is lost."""
+        body = {
+            "workerId": task.worker_id,
+            "errorCode": code,
+            "errorMessage": message,
+            "variables": typed(variables),
+        }
+        await self._write(f"/external-task/{task.id}/bpmnError", body)
+
+    async def fail(self, task: LockedTask, message: str, *, retries: int, pause_seconds: float) -> None:
+        """Report a failure; with 0 retries left it becomes an incident. Raises Gone when the lock is lost."""
+        body = {
+            "workerId": task.worker_id,
+            "errorMessage": message[:600],
+            "errorDetails": message,
+            "retries": retries,
+            "retryTimeout": int(pause_seconds * 1000),
+        }
+        await self._write(f"/external-task/{task.id}/failure", body)
+
+    async def unlock(self, task: LockedTask) -> None:
+        """Give the lock back, so that another worker need not wait for its end."""
+        await self._write(f"/external-task/{task.id}/unlock", None)
+
+    async def retry_external(self, external_task_id: str, retries: int) -> None:
+        """Let a task that gave up be tried again at once; its incident is resolved. Raises Gone when it is not there.
+
+        The lock of the try that gave up would hold it back until its end, so it is taken away.
+        """
+        await self._write(f"/external-task/{external_task_id}/retries", {"retries": retries}, method="PUT")
+        await self._write(f"/external-task/{external_task_id}/unlock", None)
+
+    async def _write(self, path: str, body: object, *, method: str = "POST") -> None:
+        response = await self.engine.call(method, path, answers=(200, 204, 400, 404, 500), body=body)
+        if response.status_code >= 400:
+            raise Gone("camunda", self._words(response), status=response.status_code)
+
+    def _words(self, response: httpx.Response) -> str:
+        try:
+            problem = msgspec.json.decode(response.content, type=_Problem)
+        except msgspec.DecodeError:
+            return f"camunda answered with status {response.status_code}"
+        return problem.message or problem.type or f"camunda answered with status {response.status_code}"
+
+    # Reading: the model and the engine itself
+
+    async def version(self) -> str:
+        """The engine's version, as a sign of life."""
+        return self.engine.decode(await self.engine.call("GET", "/version"), _Version).version
+
+    async def definition(self) -> _Definition | None:
+        """The newest deployed version of the process model, or None."""
+        params: Params = {"key": PROCESS_KEY, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
+        response = await self.engine.call("GET", "/process-definition", params=params)
+        found = self.engine.decode(response, list[_Definition])
+        return found[0] if found else None
+
+    async def model(self, definition_id: str) -> str:
+        """A deployed model's XML."""
+        response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml")
+        return self.engine.decode(response, _DefinitionXml).bpmn20_xml
+
+    async def deploy(self, file_name: str, model: bytes) -> str | None:
+        """Deploy a model unless it is the newest already; the new definition's id, or None when nothing changed."""
+        form = {
+            "deployment-name": PROCESS_KEY,
+            "enable-duplicate-filtering": "true",
+            "deployment-source": "plan-api",
+        }
+        response = await self.engine.call(
+            "POST",
+            "/deployment/create",
+            answers=(200, 400, 500),
+            form=form,
+            files={file_name: (file_name, model, "application/xml")},
+        )
+        if response.status_code != 200:
+            raise UpstreamFailed("camunda", self._words(response), status=response.status_code)
+        deployed = self.engine.decode(response, _Deployed).deployed_process_definitions or {}
+        return next(iter(deployed), None)
+
+
+def plausible(ids: Sequence[str]) -> list[str]:
+    """Those that can be ids of the engine's. Others never reach it: it answers odd ones with 500."""
+    return [engine_id for engine_id in ids if _ID.fullmatch(engine_id)]
+
+
+def concerns(user_id: str, groups: Iterable[str]) -> dict[str, object]:
+    """The engine's query for tasks of a person: assigned to them, or offered to one of their groups, claimed or not."""
+    offered = sorted(groups)
+    if not offered:
+        return {"assignee": user_id}
+    return {"assignee": user_id, "candidateGroups": offered, "includeAssignedTasks": True}
+
+
+def typed(variables: Variables) -> dict[str, dict[str, object]]:
+    """Variables in the engine's form. Types are named: the engine would guess, and store objects as Java."""
+    kinds: dict[type, Literal["String", "Boolean", "Long", "Double", "Null"]] = {
+        str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
+    }  # fmt: skip
+    return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
+
+
+def instant(moment: datetime) -> str:
+    """A point in time in the only form the engine reads (milliseconds, offset without colon)."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+
+
+def _from_history(past: _PastTask) -> Task:
+    return Task(
+        id=past.id,
+        name=past.name,
+        task_definition_key=past.task_definition_key,
+        process_instance_id=past.process_instance_id,
+        process_definition_id=past.process_definition_id,
+        assignee=past.assignee,
+        priority=past.priority,
+        created=past.start_time,
+        due=past.due,
+        ended=past.end_time,
+        delete_reason=past.delete_reason,
+    )

@@ -1,0 +1,342 @@
+"""Retool's PostgreSQL: the drafts, and the four conditional writes a process makes to them.
+
+Loaders and coordination read through it; coordination writes. Every write says in its WHERE what must still hold,
+so it can be repeated without harm and a lost race changes nothing. Table and column names come from the settings.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
+
+Row = TypeVar("Row")
+Connection = psycopg.AsyncConnection[Any]
+Pool = AsyncConnectionPool[Connection]
+
+SUBMITTED = "submitted"
+MAX_ID = 255  # a process's business key holds no more
+INTEGER_DIGITS = {"smallint": 4, "integer": 9, "bigint": 18}
+SHUTTING_DOWN = "57P"
+SORT_KEYS = ("updated_at", "name", "status", "id")
+
+_log = logging.getLogger(__name__)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A row of the drafts table. `plan_data` is its JSON text, `revision` the fingerprint of name and plan."""
+
+    id: str
+    name: str
+    status: str
+    plan_data: str
+    revision: str
+    aidbox_id: str | None
+    camunda_process_id: str | None
+    created_by: str | None
+    updated_at: datetime
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether it waits for a process."""
+        return self.status == SUBMITTED
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The drafts table as this deployment names it."""
+
+    table: str
+    id: str
+    name: str
+    status: str
+    plan_data: str
+    aidbox_id: str
+    camunda_process_id: str
+    created_by: str
+    updated_at: str
+
+
+class DraftFilter(msgspec.Struct, frozen=True):
+    """What a page of drafts is narrowed to; None leaves a condition out."""
+
+    statuses: tuple[str, ...] | None = None
+    created_by: str | None = None
+    name_contains: str | None = None
+    aidbox_id: str | None = None
+
+
+class Retool:
+    """The drafts table over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+
+    def __init__(self, pool: Pool, columns: Columns, deadline: float) -> None:
+        self.pool = pool
+        self.columns = columns
+        self.deadline = deadline
+        self._id_type: str | None = None
+
+    # Reading
+
+    async def draft(self, draft_id: str) -> Draft | None:
+        """One draft as it is now."""
+        return (await self.drafts_by_id([draft_id])).get(draft_id)
+
+    async def drafts_by_id(self, draft_ids: Sequence[str]) -> dict[str, Draft]:
+        """Drafts by the ids they were asked by; ids that can not be ids of this table are simply absent."""
+        id_type = await self._type_of_ids()
+        keys = {draft_id: key for draft_id in draft_ids if (key := _as_key(draft_id, id_type)) is not None}
+        if not keys:
+            return {}
+        where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self._name("id"), type=_type_name(id_type))
+        found = {draft.id: draft for draft in await self._select(where, [list(keys.values())])}
+        return {asked: found[key] for asked, key in keys.items() if key in found}
+
+    async def drafts_by_process(self, process_ids: Sequence[str]) -> dict[str, Draft]:
+        """Drafts by the process they were last submitted to."""
+        return await self._by("camunda_process_id", process_ids)
+
+    async def drafts_by_plan(self, plan_ids: Sequence[str]) -> dict[str, Draft]:
+        """For each plan of the store the draft that edits it or became it, the last touched one."""
+        return await self._by("aidbox_id", plan_ids)
+
+    async def _by(self, column: str, values: Sequence[str]) -> dict[str, Draft]:
+        asked = [value for value in values if "\x00" not in value and _encodable(value)]
+        if not asked:
+            return {}
+        where = sql.SQL("{column} = ANY(%s) ORDER BY {updated_at}").format(
+            column=self._name(column), updated_at=self._name("updated_at")
+        )
+        return {getattr(draft, column): draft for draft in await self._select(where, [asked])}
+
+    async def page(
+        self, narrowed: DraftFilter, sort: Sequence[tuple[str, bool]], *, limit: int, offset: int
+    ) -> list[Draft]:
+        """A page of drafts; `sort` names (key of SORT_KEYS, descending)."""
+        where, values = self._condition(narrowed)
+        order = [
+            sql.SQL("{column} {way} NULLS LAST").format(
+                column=self._name(key), way=sql.SQL("DESC" if descending else "ASC")
+            )
+            for key, descending in (*sort, ("id", False))
+        ]
+        tail = sql.SQL("{where} ORDER BY {order} LIMIT %s OFFSET %s").format(
+            where=where, order=sql.SQL(", ").join(order)
+        )
+        return await self._select(tail, [*values, limit, offset])
+
+    async def count(self, narrowed: DraftFilter) -> int:
+        """How many drafts match."""
+        where, values = self._condition(narrowed)
+        statement = sql.SQL("SELECT count(*) FROM {table} WHERE {where}").format(table=self._table(), where=where)
+        found: list[int] = await self._rows(statement, values, scalar_row)
+        return found[0]
+
+    def _condition(self, narrowed: DraftFilter) -> tuple[sql.Composable, list[object]]:
+        parts: list[sql.Composable] = [sql.SQL("true")]
+        values: list[object] = []
+        wanted: tuple[tuple[str, str, object | None], ...] = (
+            (
+                "lower({}) = ANY(%s)",
+                "status",
+                list(narrowed.statuses) if narrowed.statuses is not None else None,
+            ),
+            ("{}::text = %s", "created_by", narrowed.created_by),
+            ("{}::text = %s", "aidbox_id", narrowed.aidbox_id),
+            ("strpos(lower({}), lower(%s)) > 0", "name", narrowed.name_contains),
+        )
+        for template, column, value in wanted:
+            if value is not None:
+                parts.append(sql.SQL(template).format(self._name(column)))
+                values.append(value.replace("\x00", "") if isinstance(value, str) else value)
+        return sql.SQL(" AND ").join(parts), values
+
+    # Writing
+
+    async def register(
+        self, draft_id: str, process_id: str, *, revision: str | None, previous_process_id: str | None
+    ) -> bool:
+        """Note the process on the draft, if the draft is still as its submission found it; whether it was.
+
+        Comparing the process noted before lets each submission register once: neither a twin of it nor a late
+        repeat finds the draft as it was. `revision` None takes whatever is written now.
+        """
+        condition = sql.SQL(
+            "lower({status}::text) <> 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
+            " AND {revision} = coalesce(%s, {revision})"
+        ).format(status=self._name("status"), process=self._name("camunda_process_id"), revision=self._revision())
+        written = {"status": "submitted", "camunda_process_id": process_id}
+        return await self._update(draft_id, written, condition, [previous_process_id, revision])
+
+    async def record_outcome(self, draft_id: str, process_id: str, outcome: str) -> bool:
+        """Write how the process ended on its draft; False when the draft does not wait for it (any longer)."""
+        return await self._conclude(draft_id, process_id, {"status": outcome})
+
+    async def mark_published(self, draft_id: str, process_id: str, plan_id: str) -> bool:
+        """Write the published plan's id on its draft; False when the draft does not wait for it (any longer)."""
+        return await self._conclude(draft_id, process_id, {"status": "approved", "aidbox_id": plan_id})
+
+    async def _conclude(self, draft_id: str, process_id: str, written: Mapping[str, str]) -> bool:
+        condition = sql.SQL("lower({status}::text) = 'submitted' AND {process}::text = %s").format(
+            status=self._name("status"), process=self._name("camunda_process_id")
+        )
+        return await self._update(draft_id, written, condition, [process_id])
+
+    async def _update(
+        self, draft_id: str, written: Mapping[str, str], condition: sql.Composable, values: Sequence[object]
+    ) -> bool:
+        id_type = await self._type_of_ids()
+        key = _as_key(draft_id, id_type)
+        if key is None:
+            return False
+        assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(self._name(column)) for column in written)
+        statement = sql.SQL(
+            "UPDATE {table} SET {assignments}, {updated_at} = now() WHERE {id} = {key} AND {condition} RETURNING 1"
+        ).format(
+            table=self._table(),
+            assignments=assignments,
+            updated_at=self._name("updated_at"),
+            id=self._name("id"),
+            key=sql.SQL("%s::text::{}").format(_type_name(id_type)),
+            condition=condition,
+        )
+        return bool(await self._rows(statement, [*written.values(), key, *values], scalar_row))
+
+    # The statement
+
+    async def _select(self, tail: sql.Composable, values: Sequence[object]) -> list[Draft]:
+        statement = sql.SQL(
+            "SELECT {id}::text AS id, {name} AS name, lower({status}::text) AS status, {plan}::text AS plan_data,"
+            " {revision} AS revision, {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
+            " {created_by}::text AS created_by, {updated_at}::timestamptz AS updated_at FROM {table} WHERE {tail}"
+        ).format(
+            id=self._name("id"),
+            name=self._name("name"),
+            status=self._name("status"),
+            plan=self._name("plan_data"),
+            revision=self._revision(),
+            aidbox_id=self._name("aidbox_id"),
+            process=self._name("camunda_process_id"),
+            created_by=self._name("created_by"),
+            updated_at=self._name("updated_at"),
+            table=self._table(),
+            tail=tail,
+        )
+        return await self._rows(statement, values, class_row(Draft))
+
+    def _revision(self) -> sql.Composable:
+        """The fingerprint, in SQL so that reads and conditional writes agree. jsonb's text is canonical."""
+        return sql.SQL(
+            "encode(sha256(convert_to(jsonb_build_array({name}, {plan}::text)::text, 'UTF8')), 'hex')"
+        ).format(name=self._name("name"), plan=self._name("plan_data"))
+
+    def _name(self, column: str) -> sql.Identifier:
+        return sql.Identifier(getattr(self.columns, column))
+
+    def _table(self) -> sql.Identifier:
+        return sql.Identifier(*self.columns.table.split(".", 1))
+
+    async def _type_of_ids(self) -> str:
+        """The type of the id column, asked once: comparing in it keeps the primary key's index of use."""
+        if self._id_type is None:
+            statement = sql.SQL(
+                "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s"
+            )
+            values = [self._table().as_string(), self.columns.id]
+            found = await self._rows(statement, values, scalar_row)
+            if not found:
+                raise Misconfigured(
+                    f"The drafts table {self.columns.table} has no column {self.columns.id}: run `plan-api setup`."
+                )
+            self._id_type = found[0]
+        return self._id_type
+
+    async def rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Any statement's rows as dicts; for `setup` and `check`."""
+        return await self._rows(statement, values, dict_row)
+
+    async def _rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
+        """Run one statement. It is sent once more when the connection turns out broken: all of ours may repeat."""
+        try:
+            async with asyncio.timeout(self.deadline):
+                try:
+                    return await self._once(statement, values, shape)
+                except psycopg.OperationalError as error:
+                    if error.sqlstate is not None and not error.sqlstate.startswith(SHUTTING_DOWN):
+                        raise
+                    await self.pool.check()
+                    return await self._once(statement, values, shape)
+        except (TimeoutError, PoolTimeout, psycopg.errors.QueryCanceled) as error:
+            raise _logged(TimedOut("retool", "The drafts database did not answer in time")) from error
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            raise Misconfigured(
+                f"The drafts table {self.columns.table} is not as configured: run `plan-api check`."
+            ) from error
+        except psycopg.OperationalError as error:
+            raise _logged(Unreachable("retool", "The drafts database can not be reached")) from error
+        except psycopg.Error as error:
+            raise _logged(UpstreamFailed("retool", "The drafts database refused a statement")) from error
+
+    async def _once(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
+        async with self.pool.connection() as connection, connection.cursor(row_factory=shape) as cursor:
+            await cursor.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+
+def _logged(failure: UpstreamFailed) -> UpstreamFailed:
+    _log.warning("upstream call failed", extra={"upstream": "retool", "code": failure.code}, exc_info=False)
+    return failure
+
+
+def _as_key(draft_id: str, id_type: str) -> str | None:
+    """The id in the column's own spelling, or None when it can not be one of them."""
+    if "\x00" in draft_id or len(draft_id) > MAX_ID or not _encodable(draft_id):
+        return None
+    if id_type == "uuid":
+        return _uuid(draft_id)
+    if id_type in INTEGER_DIGITS:
+        is_number = draft_id.isascii() and draft_id.isdigit() and len(draft_id) <= INTEGER_DIGITS[id_type]
+        return draft_id if is_number and str(int(draft_id)) == draft_id else None
+    return draft_id
+
+
+def _uuid(text: str) -> str | None:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _type_name(id_type: str) -> sql.SQL:
+    return sql.SQL(id_type)
+
+
+def open_pool(url: str, *, size: int, deadline: float, connection_class: type[Connection]) -> Pool:
+    """A pool, not yet open. Once opened it connects in the background, so the service starts without the database."""
+    return AsyncConnectionPool(
+        url,
+        connection_class=connection_class,
+        kwargs={"autocommit": True, "prepare_threshold": None, "application_name": "plan-api"},
+        min_size=1,
+        max_size=size,
+        timeout=deadline,
+        reconnect_timeout=deadline,
+        open=False,
+    )
