@@ -1,0 +1,83 @@
+"""The GraphiQL page itself: one HTML document that names our files and nobody else's, and its example operations.
+
+Called by the transport's GraphQL route when a browser asks for HTML.
+"""
+
+import html
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from string import Template
+
+from graphql import OperationDefinitionNode, VariableDefinitionNode, parse
+from starlette.responses import HTMLResponse, Response
+
+from api.transport.graphiql.files import HERE, manifest
+
+# Styles alone may stand in the document: the editor writes its theme and its lines' positions there as it runs.
+_POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "font-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab the page opens with: an operation, and as JSON text its variables and the headers to send."""
+
+    query: str
+    variables: str = ""
+    headers: str = ""
+
+
+def page(*, endpoint: str, assets: str, note: str = "", tabs: Sequence[Tab] = ()) -> Response:
+    """The page. It asks `endpoint`, loads its files from `assets` (the path given to `assets_route`).
+
+    `note` is one sentence under the answers; what stands between backticks is set as code.
+    """
+    nonce = secrets.token_urlsafe(16)
+    entries = {entry: f"{assets}/{name}" for entry, name in manifest()["entries"].items()}
+    document = Template((HERE / "page.html").read_text("utf-8")).substitute(
+        nonce=nonce,
+        script=html.escape(entries["page"]),
+        style=html.escape(entries["style"]),
+        configuration=_configuration(endpoint, note, tabs, entries),
+    )
+    return HTMLResponse(document, headers=_headers(nonce))
+
+
+def examples(values: Mapping[str, object] | None = None) -> list[Tab]:
+    """The operations of `examples.graphql`, a tab each. What has no default is filled from `values`, or with ""."""
+    text = (HERE / "examples.graphql").read_text("utf-8")
+    tabs, begin = [], 0
+    for definition in parse(text).definitions:
+        if isinstance(definition, OperationDefinitionNode) and definition.loc:
+            query = text[begin : definition.loc.end].strip()
+            tabs.append(Tab(query, _variables(definition.variable_definitions or (), values or {})))
+            begin = definition.loc.end
+    return tabs
+
+
+def _configuration(endpoint: str, note: str, tabs: Sequence[Tab], entries: Mapping[str, str]) -> str:
+    workers = {label: entries[label] for label in ("editor", "graphql", "json")}
+    told = {"endpoint": endpoint, "note": note, "tabs": [asdict(tab) for tab in tabs], "workers": workers}
+    # Nothing in it may close the script element it stands in.
+    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _headers(nonce: str) -> dict[str, str]:
+    return {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": _POLICY.format(nonce=nonce),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _variables(definitions: Sequence[VariableDefinitionNode], values: Mapping[str, object]) -> str:
+    names = [definition.variable.name.value for definition in definitions if definition.default_value is None]
+    return json.dumps({name: values.get(name, "") for name in names}, indent=2) if names else ""

@@ -1,0 +1,88 @@
+"""The GraphiQL page in a real browser: it runs from our own files alone, under its content security policy.
+
+Everything here needs only the fixture `graphiql_url`: a page whose default identity is `reviewer`.
+"""
+
+from playwright.sync_api import Locator, Page, expect
+
+QUERY = ".graphiql-query-editor"
+ANSWER = ".graphiql-response"
+PANE = ".graphiql-editor-tool .graphiql-editor:not(.hidden)"
+PASTE = """text => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    const told = { clipboardData, bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", told));
+}"""
+
+
+def test_opens_with_a_tab_for_each_example(opened: Page) -> None:
+    expect(opened).to_have_title("plan-api")
+    expect(opened.locator(".graphiql-tab")).to_contain_text(["Inbox", "Submit", "Approve"])
+    expect(opened.get_by_text("You act as reviewer unless you set X-User-Id.")).to_be_visible()
+
+
+def test_shows_the_answer_to_a_query(opened: Page) -> None:
+    write(opened, opened.locator(QUERY), "{ viewer { id } }")
+    run(opened)
+    expect(opened.locator(ANSWER)).to_contain_text('"reviewer"')
+
+
+def test_sends_the_headers_of_the_headers_pane(opened: Page) -> None:
+    write(opened, opened.locator(QUERY), "{ viewer { id } }")
+    opened.get_by_role("button", name="Headers", exact=True).click()
+    write(opened, opened.locator(PANE), '{ "X-User-Id": "somebody-else" }')
+    run(opened)
+    expect(opened.locator(ANSWER)).to_contain_text('"somebody-else"')
+    opened.get_by_role("button", name="Show History").click()
+    expect(opened.locator(".graphiql-history-item")).to_have_count(1)
+    assert "somebody-else" not in opened.evaluate("JSON.stringify(localStorage)"), "headers may carry tokens"
+
+
+def test_shows_what_is_wrong_with_a_query(opened: Page) -> None:
+    write(opened, opened.locator(QUERY), "{ nobody }")
+    run(opened)
+    expect(opened.locator(ANSWER)).to_contain_text("nobody")
+    expect(opened.locator(f"{QUERY} .squiggly-error").first).to_be_visible()
+
+
+def test_the_explorer_writes_a_query(opened: Page) -> None:
+    opened.get_by_role("button", name="New tab").click()
+    opened.get_by_role("button", name="Show GraphiQL Explorer").click()
+    opened.locator(".graphiql-explorer-root").get_by_text("viewer", exact=True).click()
+    expect(opened.locator(QUERY)).to_contain_text("viewer")
+
+
+def test_the_reference_shows_the_schema(opened: Page) -> None:
+    opened.get_by_role("button", name="Show Documentation Explorer").click()
+    expect(opened.locator(".graphiql-doc-explorer")).to_contain_text("Query")
+
+
+def test_completes_field_names(opened: Page) -> None:
+    write(opened, opened.locator(QUERY), "{ vie }")
+    for _ in range(2):
+        opened.keyboard.press("ArrowLeft")
+    opened.keyboard.press("Control+Space")
+    expect(opened.locator(".suggest-widget")).to_contain_text("viewer")
+
+
+def test_lays_out_query_and_variables(opened: Page) -> None:
+    write(opened, opened.locator(QUERY), "query Who{viewer{id}}")
+    opened.get_by_role("button", name="Variables", exact=True).click()
+    variables = opened.locator(PANE)
+    write(opened, variables, '{"one":1}')
+    opened.get_by_role("button", name="Prettify query").click()
+    expect(opened.locator(f"{QUERY} .view-line")).to_have_count(6)
+    expect(variables.locator(".view-line")).to_have_count(3)
+
+
+def write(page: Page, pane: Locator, text: str) -> None:
+    """Replace what a pane says. Pasted, because the editor closes each bracket that is typed."""
+    pane.locator(".view-lines").click()
+    page.keyboard.press("Control+A")
+    page.evaluate(PASTE, text)
+
+
+def run(page: Page) -> None:
+    """Press the round button."""
+    page.get_by_role("button", name="Execute query").click()
