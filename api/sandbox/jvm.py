@@ -21,6 +21,8 @@ FLAGS = (
     "-XX:-BytecodeVerificationRemote",
     "-Xmx512m",
 )
+# a server may answer before that, but if its database goes away then, it ends
+STARTED = b"Started SpringApplication in"
 
 
 def java_server(
@@ -39,14 +41,15 @@ def java_server(
     path, status = ready
     temporary = folder / "temporary"
     temporary.mkdir(parents=True, exist_ok=True)
+    log = folder / "logs" / f"{name.lower().replace(' ', '-')}.log"
     class_path = ":".join(map(str, jars))
     command = [str(JAVA), *FLAGS, f"-Djava.io.tmpdir={temporary}", "-cp", class_path]
     return Server(
         name,
         [*command, "org.springframework.boot.SpringApplication", *arguments],
         keeper=keeper,
-        log=folder / "logs" / f"{name.lower().replace(' ', '-')}.log",
-        is_ready=lambda: _answers(f"http://127.0.0.1:{port}{path}", status),
+        log=log,
+        is_ready=lambda: STARTED in log.read_bytes() and _answers(f"http://127.0.0.1:{port}{path}", status),
         # a whole environment, so that settings meant for other Spring programs do not change this one
         environment={
             "LANG": "C.UTF-8",

@@ -1,0 +1,56 @@
+"""The jars' cache: what is in it is checked, what is wrong or half there is fetched again.
+
+Asks Maven Central for two small files.
+"""
+
+import gc
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from api.sandbox import SandboxError
+from api.sandbox.jars import Jar, cache_folder, fetch, read_list
+
+HAPI = Path(__file__).parents[2] / "api" / "sandbox" / "hapi" / "jars.txt"
+SMALL = ("jakarta.inject-api", "jsr305")
+
+
+@pytest.fixture
+def jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Jar]:
+    monkeypatch.setenv("PLAN_API_CACHE", str(tmp_path))
+    return [jar for jar in read_list(HAPI) if jar.artifact in SMALL]
+
+
+def test_a_corrupted_jar_is_noticed_and_fetched_again(jars: list[Jar]) -> None:
+    first, second = fetched(jars)
+    whole, untouched = first.read_bytes(), second.stat()
+    first.write_bytes(whole[: len(whole) // 2])
+    fetched(jars)
+    assert first.read_bytes() == whole
+    assert second.stat() == untouched
+
+
+def test_nothing_but_whole_jars_is_left_in_the_cache(jars: list[Jar]) -> None:
+    assert sorted(fetched(jars)) == sorted(path for path in cache_folder().rglob("*") if path.is_file())
+
+
+def test_a_jar_that_is_not_the_listed_one_is_refused(jars: list[Jar]) -> None:
+    wrong = replace(jars[0], sha256="0" * 64)
+    with pytest.raises(SandboxError, match=r"its SHA-256 is not the one in our list"):
+        fetched([wrong])
+    assert not (cache_folder() / wrong.path).exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # jgo leaves a 404's connection open
+def test_a_jar_that_nobody_has_is_named(jars: list[Jar]) -> None:
+    with pytest.raises(SandboxError, match=r"jsr305-0\.0\.0\.jar|jakarta\.inject-api-0\.0\.0\.jar"):
+        fetched([replace(jars[0], version="0.0.0")])
+    gc.collect()
+
+
+def fetched(jars: list[Jar]) -> list[Path]:
+    fetch(jars, Console(file=io.StringIO()))
+    return [cache_folder() / jar.path for jar in jars]
