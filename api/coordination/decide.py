@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -31,8 +32,10 @@ class Decision(msgspec.Struct, frozen=True):
     """One reviewer's decision, kept as a process variable named after its task. `by`: a user id."""
 
     verdict: Verdict
-    by: str
     asked: Verdict
+    by: str
+    at: datetime
+    step: str
     comment: str | None = None
     reason: str | None = None
 
@@ -65,7 +68,8 @@ async def decide(
     if task is None:
         return await _decided_before(upstreams, settings, viewer, task_id, asked)
     variables = await _demand_decider(upstreams, settings, viewer, task)
-    decision = await _decision(upstreams, viewer, variables, asked, comment)
+    decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
+    decision = await _unless_moved(upstreams, variables, decision)
     try:
         if not same_person(task.assignee, viewer.id):
             await upstreams.camunda.claim(task.id, viewer.id)
@@ -95,18 +99,16 @@ def no_such_task() -> Refused:
     return Refused(UserErrorCode.NOT_FOUND, "There is no such task for you.", field="taskId")
 
 
-async def _decision(
-    upstreams: Upstreams, viewer: Viewer, variables: dict[str, Scalar], asked: Verdict, comment: str | None
-) -> Decision:
+async def _unless_moved(upstreams: Upstreams, variables: dict[str, Scalar], decision: Decision) -> Decision:
     """The decision as it will stand: an approval of something that has moved is a conflict."""
-    if asked is not Verdict.APPROVED:
-        return Decision(asked, viewer.id, asked, comment)
+    if decision.asked is not Verdict.APPROVED:
+        return decision
     draft, plan = await asyncio.gather(
         upstreams.retool.draft(str(variables.get("draftId"))),
         upstreams.aidbox.plan(str(variables.get("aidboxPlanId") or "")),
     )
     moved = conflict(draft, plan, variables)
-    return Decision(Verdict.CONFLICT if moved else asked, viewer.id, asked, comment, moved)
+    return msgspec.structs.replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision
 
 
 def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:

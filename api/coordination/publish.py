@@ -61,10 +61,11 @@ async def _own_version(
     """The version an earlier, interrupted try of this process wrote, if the plan is not as it was before."""
     if current is None or current.version_id == base_version:
         return None
-    history = await upstreams.aidbox.histories_by_id([plan_id], limit=HISTORY_SEARCHED)
+    asked = (plan_id, HISTORY_SEARCHED)
+    history = (await upstreams.aidbox.histories_by_key([asked])).get(asked, [])
     # A store may carry tags over to later versions, so the oldest one that has it is the one we wrote.
     ours = (documents.PROCESS_TAG, process_id)
-    return next((version for version in reversed(history.get(plan_id, [])) if ours in version.tags), None)
+    return next((version for version in reversed(history) if ours in version.tags), None)
 
 
 async def _write(

@@ -27,7 +27,8 @@ class Upstreams:
     aidbox: Aidbox
 
 
-def _as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+def as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    """The transport of an upstream, undisturbed."""
     return transport
 
 
@@ -35,7 +36,7 @@ def _as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBas
 async def open_upstreams(
     settings: Settings,
     *,
-    transports: Transports = _as_it_is,
+    transports: Transports = as_it_is,
     connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
 ) -> AsyncIterator[Upstreams]:
     """Connect to all three without waiting for any, and close them at the end.

@@ -148,12 +148,11 @@ class Aidbox:
                 found[version.id, version.version_id] = version
         return found
 
-    async def histories_by_id(self, plan_ids: Sequence[str], *, limit: int) -> dict[str, list[PlanVersion]]:
-        """The newest versions of each plan, newest first; deletions are left out."""
-        wanted = [plan_id for plan_id in plan_ids if _ID.fullmatch(plan_id)]
-        urls = [f"InsurancePlan/{plan_id}/_history?_count={limit}" for plan_id in wanted]
-        entries = await self._batch(urls)
-        return {plan_id: self._history(entry)[:limit] for plan_id, entry in zip(wanted, entries, strict=True)}
+    async def histories_by_key(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[PlanVersion]]:
+        """By (id, how many at most): the plan's versions, newest first; deletions are left out."""
+        wanted = [key for key in keys if _ID.fullmatch(key[0])]
+        entries = await self._batch([f"InsurancePlan/{plan_id}/_history?_count={limit}" for plan_id, limit in wanted])
+        return {key: self._history(entry)[: key[1]] for key, entry in zip(wanted, entries, strict=True)}
 
     def _history(self, answer: _Entry) -> list[PlanVersion]:
         if answer.resource is None or not _succeeded(answer):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
+from xml.etree import ElementTree as ET
 
 import httpx
 import msgspec
@@ -34,7 +35,8 @@ OUTCOME_VARIABLES = (
 )
 VARIABLES = (*DRAFT_VARIABLES, *OUTCOME_VARIABLES)
 DECISION_PREFIX = "decision_"
-MAX_TEXT = 4000  # a string variable's column (facts: 4001 is refused)
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+EXTENSION = "http://camunda.org/schema/1.0/bpmn"
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _BY_INSTANCE_AND_NAME = [
@@ -96,6 +98,7 @@ class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
 
     id: str
     topic_name: str
+    activity_id: str
     process_instance_id: str
     retries: int | None = None
     error_message: str | None = None
@@ -438,6 +441,15 @@ class Camunda:
         response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml")
         return self.engine.decode(response, _DefinitionXml).bpmn20_xml
 
+    async def candidate_groups_by_definition(self, definition_ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+        """For each process definition: step key → groups its tasks are offered to, as the model names them.
+
+        The engine tells a task's groups for one task at a time only; a model is one request for all its tasks.
+        """
+        asked = plausible(definition_ids)
+        models = await asyncio.gather(*(self.model(definition_id) for definition_id in asked))
+        return {definition_id: offered_groups(model) for definition_id, model in zip(asked, models, strict=True)}
+
     async def deploy(self, file_name: str, model: bytes) -> str | None:
         """Deploy a model unless it is the newest already; the new definition's id, or None when nothing changed."""
         form = {
@@ -456,6 +468,13 @@ class Camunda:
             raise UpstreamFailed("camunda", self._words(response), status=response.status_code)
         deployed = self.engine.decode(response, _Deployed).deployed_process_definitions or {}
         return next(iter(deployed), None)
+
+
+def offered_groups(model: str) -> dict[str, list[str]]:
+    """Step key → candidate groups of each user task in a model's XML."""
+    tasks = ET.fromstring(model).iter(f"{{{BPMN}}}userTask")  # noqa: S314  # our own engine's, with expat's limits
+    named = {task.get("id", ""): task.get(f"{{{EXTENSION}}}candidateGroups", "") for task in tasks}
+    return {key: [group.strip() for group in groups.split(",") if group.strip()] for key, groups in named.items()}
 
 
 def plausible(ids: Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ Pool = AsyncConnectionPool[Connection]
 SUBMITTED = "submitted"
 MAX_ID = 255  # a process's business key holds no more
 INTEGER_DIGITS = {"smallint": 4, "integer": 9, "bigint": 18}
+JSON_TYPES = ("jsonb", "json")
 SHUTTING_DOWN = "57P"
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
@@ -83,7 +84,7 @@ class Retool:
         self.pool = pool
         self.columns = columns
         self.deadline = deadline
-        self._id_type: str | None = None
+        self._types: dict[str, str] | None = None
 
     # Reading
 
@@ -215,9 +216,11 @@ class Retool:
 
     async def _select(self, tail: sql.Composable, values: Sequence[object]) -> list[Draft]:
         statement = sql.SQL(
-            "SELECT {id}::text AS id, {name} AS name, lower({status}::text) AS status, {plan}::text AS plan_data,"
+            "SELECT {id}::text AS id, coalesce({name}::text, '') AS name,"
+            " coalesce(lower({status}::text), 'draft') AS status, coalesce({plan}::text, 'null') AS plan_data,"
             " {revision} AS revision, {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
-            " {created_by}::text AS created_by, {updated_at}::timestamptz AS updated_at FROM {table} WHERE {tail}"
+            " {created_by}::text AS created_by, coalesce({updated_at}::timestamptz, to_timestamp(0)) AS updated_at"
+            " FROM {table} WHERE {tail}"
         ).format(
             id=self._name("id"),
             name=self._name("name"),
@@ -231,7 +234,10 @@ class Retool:
             table=self._table(),
             tail=tail,
         )
-        return await self._rows(statement, values, class_row(Draft))
+        drafts: list[Draft] = await self._rows(statement, values, class_row(Draft))
+        if (await self._column_types())["plan_data"] in JSON_TYPES:
+            return drafts
+        return [msgspec.structs.replace(draft, plan_data=_as_json(draft.plan_data)) for draft in drafts]
 
     def _revision(self) -> sql.Composable:
         """The fingerprint, in SQL so that reads and conditional writes agree. jsonb's text is canonical."""
@@ -246,19 +252,29 @@ class Retool:
         return sql.Identifier(*self.columns.table.split(".", 1))
 
     async def _type_of_ids(self) -> str:
-        """The type of the id column, asked once: comparing in it keeps the primary key's index of use."""
-        if self._id_type is None:
+        """The type of the id column: comparing in it keeps the primary key's index of use."""
+        return (await self._column_types())["id"]
+
+    async def _column_types(self) -> dict[str, str]:
+        """The types of the columns that may be of several, asked once."""
+        if self._types is None:
             statement = sql.SQL(
-                "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s"
+                "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute"
+                " WHERE attrelid = to_regclass(%s) AND attnum > 0"
             )
-            values = [self._table().as_string(), self.columns.id]
-            found = await self._rows(statement, values, scalar_row)
-            if not found:
+            found = await self._rows(statement, [self._table().as_string()], dict_row)
+            types = {row["attname"]: row["type"] for row in found}
+            missing = [name for name in (self.columns.id, self.columns.plan_data) if name not in types]
+            if missing:
                 raise Misconfigured(
-                    f"The drafts table {self.columns.table} has no column {self.columns.id}: run `plan-api setup`."
+                    f"The drafts table {self.columns.table} has no column {missing[0]}: run `plan-api check`."
                 )
-            self._id_type = found[0]
-        return self._id_type
+            self._types = {"id": types[self.columns.id], "plan_data": types[self.columns.plan_data]}
+        return self._types
+
+    async def ping(self) -> None:
+        """A sign of life."""
+        await self._rows(sql.SQL("SELECT 1"), [], scalar_row)
 
     async def rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Any statement's rows as dicts; for `setup` and `check`."""
@@ -307,6 +323,15 @@ def _as_key(draft_id: str, id_type: str) -> str | None:
         is_number = draft_id.isascii() and draft_id.isdigit() and len(draft_id) <= INTEGER_DIGITS[id_type]
         return draft_id if is_number and str(int(draft_id)) == draft_id else None
     return draft_id
+
+
+def _as_json(text: str) -> str:
+    """A text column's content as JSON: itself, or, when it is none, a JSON string that shows it."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return msgspec.json.encode(text).decode()
+    return text
 
 
 def _uuid(text: str) -> str | None:

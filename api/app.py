@@ -1,0 +1,95 @@
+"""The service put together: `build_app(settings)` → its routes, and a lifespan that opens and closes what they need.
+
+Called by `plan-api serve` and `demo`, and by the tests, which watch or disturb the wire through the two parameters.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypedDict
+
+import psycopg
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.coordination.worker import work
+from api.settings import Settings
+from api.telemetry import begin_request
+from api.transport.asking import State
+from api.transport.graphiql import assets_route
+from api.transport.graphql import GRAPHIQL_ASSETS, graphql
+from api.transport.health import live, ready
+from api.transport.rest import submit_plan
+from api.upstreams import as_it_is, open_upstreams
+from api.upstreams.calling import Transports
+
+LONGEST_GOODBYE = 20.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+class Held(TypedDict):
+    """Starlette's lifespan state."""
+
+    held: State
+
+
+def build_app(
+    settings: Settings,
+    *,
+    note: str = "",
+    transports: Transports = as_it_is,
+    connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
+) -> ASGIApp:
+    """The ASGI application. `note`: a sentence for the IDE's page."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[Held]:
+        async with open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams:
+            stop = asyncio.Event()
+            worker = asyncio.create_task(work(upstreams, settings, stop)) if settings.worker else None
+            yield {"held": State(settings, upstreams, note)}
+            stop.set()
+            if worker is not None:
+                await _goodbye(worker)
+
+    routes = [
+        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/api/plans/{id:path}/submit", submit_plan, methods=["POST"]),
+        Route("/live", live),
+        Route("/ready", ready),
+    ]
+    if settings.graphiql:
+        routes.append(assets_route(GRAPHIQL_ASSETS))
+    return with_request_id(Starlette(routes=routes, lifespan=lifespan))
+
+
+async def _goodbye(worker: asyncio.Task[None]) -> None:
+    """Let the worker finish what it holds; what is not done in time stays in the engine for another."""
+    done, _ = await asyncio.wait([worker], timeout=LONGEST_GOODBYE)
+    if not done:
+        _log.warning("the worker was stopped in the middle of its work")
+        worker.cancel()
+
+
+def with_request_id(app: ASGIApp) -> ASGIApp:
+    """Give every request an id, its caller's own or a new one, and send it back in `X-Request-Id`."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        offered = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = begin_request(offered)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        await app(scope, receive, send_with_id)
+
+    return handle

@@ -1,0 +1,76 @@
+"""Batching: within one request, everything asked of an upstream at the same moment is asked once. One line a loader.
+
+Made by `context` for each request (a loader belongs to its event loop) and made anew after every write. Resolvers use
+them; coordination never does. A batch that fails fails for all who asked, and was logged once by the upstream.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiodataloader import DataLoader
+
+from api.identity import Viewer
+from api.upstreams import Upstreams
+from api.upstreams.aidbox import PlanKey, PlanVersion
+from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.retool import Draft
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Variables = dict[str, Scalar]
+
+LARGEST_BATCH = 1000
+
+
+def by_key(fetch: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> DataLoader[Key, Value | None]:
+    """A loader over a `…_by_…` function of an upstream; what that does not find is None."""
+
+    async def batch(keys: list[Key]) -> list[Value | None]:
+        found = await fetch(keys)
+        return [found.get(key) for key in keys]
+
+    return DataLoader(batch, max_batch_size=LARGEST_BATCH)
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """What a request can load, named after what comes back and, where it is not its own id, by what it is found."""
+
+    drafts: DataLoader[str, Draft | None]
+    drafts_by_process: DataLoader[str, Draft | None]
+    drafts_by_plan: DataLoader[str, Draft | None]
+    processes: DataLoader[str, ProcessInstance | None]
+    variables: DataLoader[str, Variables | None]
+    decisions: DataLoader[str, Variables | None]
+    open_tasks: DataLoader[str, list[Task] | None]
+    waiting: DataLoader[str, list[ExternalTask] | None]
+    candidate_groups: DataLoader[str, dict[str, list[str]] | None]
+    decidable: DataLoader[str, bool | None]
+    plans: DataLoader[str, PlanVersion | None]
+    plan_versions: DataLoader[PlanKey, PlanVersion | None]
+    plan_histories: DataLoader[tuple[str, int], list[PlanVersion] | None]
+
+
+def make_loaders(upstreams: Upstreams, viewer: Viewer) -> Loaders:
+    """Loaders with nothing in them. To be called where the event loop runs."""
+
+    async def decidable(task_ids: Sequence[str]) -> dict[str, bool]:
+        concerned = await upstreams.camunda.claimable(task_ids, viewer.id, viewer.groups)
+        return {task_id: task_id in concerned for task_id in task_ids}
+
+    return Loaders(
+        drafts=by_key(upstreams.retool.drafts_by_id),
+        drafts_by_process=by_key(upstreams.retool.drafts_by_process),
+        drafts_by_plan=by_key(upstreams.retool.drafts_by_plan),
+        processes=by_key(upstreams.camunda.processes_by_id),
+        variables=by_key(upstreams.camunda.variables_by_process),
+        decisions=by_key(upstreams.camunda.decisions_by_process),
+        open_tasks=by_key(upstreams.camunda.open_tasks_by_process),
+        waiting=by_key(upstreams.camunda.external_tasks_by_process),
+        candidate_groups=by_key(upstreams.camunda.candidate_groups_by_definition),
+        decidable=by_key(decidable),
+        plans=by_key(upstreams.aidbox.plans_by_id),
+        plan_versions=by_key(upstreams.aidbox.versions_by_key),
+        plan_histories=by_key(upstreams.aidbox.histories_by_key),
+    )

@@ -1,0 +1,129 @@
+"""The type ApprovalStatus: where the approval of a draft stands, put together from engine and drafts at every look."""
+
+import asyncio
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from api.coordination.decide import Decision, read_decision
+from api.coordination.standing import standing
+from api.loaders import Variables
+from api.schema.draft import DraftStatus, draft_status
+from api.schema.info import Info
+from api.schema.person import Person, person
+from api.schema.task import Task, task
+from api.upstreams import retool
+from api.upstreams.camunda import DECISION_PREFIX
+
+
+@strawberry.enum(description="Where an approval stands, worked out from what the engine and the drafts say.")
+class ApprovalState(Enum):
+    """The states of coordination/standing.py, each with its description."""
+
+    NOT_SUBMITTED = strawberry.enum_value("NOT_SUBMITTED", description="Not in approval, and not decided.")
+    IN_REVIEW = strawberry.enum_value("IN_REVIEW", description="Waits for a reviewer.")
+    SCHEDULED = strawberry.enum_value("SCHEDULED", description="Approved; the process publishes it at a later time.")
+    PUBLISHING = strawberry.enum_value("PUBLISHING", description="Approved; publication is under way.")
+    PUBLISH_FAILED = strawberry.enum_value(
+        "PUBLISH_FAILED", description="Approved, but publication gave up: `problem` says why, retryPublication goes on."
+    )
+    APPROVED = strawberry.enum_value("APPROVED", description="Approved and published.")
+    REJECTED = strawberry.enum_value("REJECTED", description="Rejected by a reviewer.")
+    RETURNED = strawberry.enum_value("RETURNED", description="Sent back to its author with what to change.")
+    CONFLICT = strawberry.enum_value(
+        "CONFLICT", description="Approved, but draft or plan had moved since submission; nothing was published."
+    )
+    WITHDRAWN = strawberry.enum_value("WITHDRAWN", description="Taken back out of approval.")
+
+
+@strawberry.enum(description="What a reviewer decided.")
+class Verdict(Enum):
+    """The verdicts of coordination/decide.py, each with its description."""
+
+    APPROVED = strawberry.enum_value("APPROVED", description="To be published.")
+    REJECTED = strawberry.enum_value("REJECTED", description="Not to be published.")
+    RETURNED = strawberry.enum_value("RETURNED", description="To be changed and submitted again.")
+    CONFLICT = strawberry.enum_value("CONFLICT", description="Approved, but draft or plan had moved.")
+
+
+@strawberry.type(description="One reviewer's decision on one task.")
+class TaskDecision:
+    """Made by completeApproval or requestChanges; tasks completed elsewhere leave none."""
+
+    task_id: strawberry.ID = strawberry.field(description="The task that was decided.")
+    step: str = strawberry.field(description="Its key in the process model.")
+    verdict: Verdict = strawberry.field(description="What was decided.")
+    decided_by: Person = strawberry.field(description="Who decided.")
+    decided_at: datetime = strawberry.field(description="When.")
+    comment: str | None = strawberry.field(description="What the reviewer wrote to it.")
+    reason: str | None = strawberry.field(description="Why it is a conflict, if it is one.")
+
+
+@strawberry.type(description="Where the approval of a draft stands, asked live of the engine.")
+class ApprovalStatus:
+    """Of the process the draft was last submitted to."""
+
+    process_id: strawberry.Private[str]
+    draft_status: DraftStatus = strawberry.field(description="What the draft itself says.")
+    state: ApprovalState = strawberry.field(description="Where the approval stands.")
+    workflow_active: bool = strawberry.field(description="Whether its process still runs.")
+    current_activity: str | None = strawberry.field(
+        description="Keys of the process steps now open, by commas; null when none is."
+    )
+    open_tasks: list[Task] = strawberry.field(description="The tasks that wait for a decision.")
+    problem: str | None = strawberry.field(description="Why publication stopped, when state is PUBLISH_FAILED.")
+    submitted_at: datetime | None = strawberry.field(description="When the process was started.")
+    submitted_by: Person | None = strawberry.field(description="Who submitted the draft.")
+    submitted_revision: str | None = strawberry.field(description="The revision that was submitted.")
+
+    @strawberry.field(description="The decisions made so far, oldest first.")
+    async def decisions(self, info: Info) -> list[TaskDecision]:
+        """By the decision variables of the process."""
+        return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
+
+
+async def approval_status_of(info: Info, record: retool.Draft) -> ApprovalStatus:
+    """The status of a draft: four questions to the engine, asked side by side for all drafts of an answer."""
+    process_id, loaders = record.camunda_process_id or "", info.context.loaders
+    process, variables, tasks, waiting = await asyncio.gather(
+        loaders.processes.load(process_id),
+        loaders.variables.load(process_id),
+        loaders.open_tasks.load(process_id),
+        loaders.waiting.load(process_id),
+    )
+    values, open_tasks = variables or {}, tasks or []
+    where = standing(record, process, values, open_tasks, waiting or [])
+    steps = sorted({task.task_definition_key for task in open_tasks} | {task.activity_id for task in waiting or []})
+    revision = values.get("draftRevision")
+    return ApprovalStatus(
+        process_id=process_id,
+        draft_status=draft_status(record.status),
+        state=ApprovalState[where.state.name],
+        workflow_active=where.is_active,
+        current_activity=", ".join(steps) or None,
+        open_tasks=[task(open_task) for open_task in open_tasks],
+        problem=where.problem,
+        submitted_at=process.start_time if process else None,
+        submitted_by=person(values.get("submittedBy")),
+        submitted_revision=None if revision is None else str(revision),
+    )
+
+
+def decisions_in(variables: Variables) -> list[TaskDecision]:
+    """The decisions among a process's variables, oldest first."""
+    read = ((name.removeprefix(DECISION_PREFIX), read_decision(value)) for name, value in variables.items())
+    made = sorted(((task_id, decision) for task_id, decision in read if decision), key=lambda each: each[1].at)
+    return [_decision(task_id, decision) for task_id, decision in made]
+
+
+def _decision(task_id: str, decision: Decision) -> TaskDecision:
+    return TaskDecision(
+        task_id=strawberry.ID(task_id),
+        step=decision.step,
+        verdict=Verdict[decision.verdict.name],
+        decided_by=Person(id=strawberry.ID(decision.by)),
+        decided_at=decision.at,
+        comment=decision.comment,
+        reason=decision.reason,
+    )

@@ -1,0 +1,98 @@
+"""The type Draft: a row of the drafts table, and the hops from it to the store and the engine."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from api.schema.info import Info
+from api.schema.plan_version import PlanVersion, base_plan_of, current_plan_of
+from api.schema.scalars import Json
+from api.upstreams import retool
+
+if TYPE_CHECKING:
+    from api.schema.approval_status import ApprovalStatus
+
+
+@strawberry.enum(description="How a draft stands, as the drafts database has it.")
+class DraftStatus(Enum):
+    """The texts of the status column; any other text counts as a draft."""
+
+    DRAFT = strawberry.enum_value("draft", description="Being written.")
+    SUBMITTED = strawberry.enum_value("submitted", description="In approval.")
+    APPROVED = strawberry.enum_value("approved", description="Approved and published.")
+    REJECTED = strawberry.enum_value("rejected", description="Rejected; can be changed and submitted again.")
+    RETURNED = strawberry.enum_value("returned", description="Sent back with what to change.")
+    CONFLICT = strawberry.enum_value("conflict", description="Draft or plan moved during approval.")
+    WITHDRAWN = strawberry.enum_value("withdrawn", description="Taken back out of approval.")
+
+
+def draft_status(status: str) -> DraftStatus:
+    """The status of a row."""
+    return DraftStatus(status) if status in DraftStatus._value2member_map_ else DraftStatus.DRAFT
+
+
+@strawberry.federation.type(keys=["id"], description="A benefit plan as its author writes it, in Retool's database.")
+class Draft:
+    """Plain fields come from the row; the rest crosses to another system and is null when that could not be asked."""
+
+    record: strawberry.Private[retool.Draft]
+    id: strawberry.ID = strawberry.field(description="Retool's own id.")
+    name: str = strawberry.field(description="What the author calls it.")
+    status: DraftStatus = strawberry.field(
+        description="As the drafts database has it; `approval` tells where the process is."
+    )
+    plan_data: Json = strawberry.field(description="The plan as written (FHIR InsurancePlan JSON), exact to the digit.")
+    revision: str = strawberry.field(description="Fingerprint of name and planData; moves whenever either does.")
+    created_by: strawberry.ID | None = strawberry.field(description="Who wrote it; null when nobody is on record.")
+    updated_at: datetime = strawberry.field(description="When the row last changed.")
+    camunda_process_id: strawberry.ID | None = strawberry.field(
+        description="The process it was last submitted to; null before the first submission."
+    )
+    aidbox_id: strawberry.ID | None = strawberry.field(
+        description="The plan of the store it edits or became; null for a new plan."
+    )
+
+    @strawberry.field(description="The plan version this draft was submitted against, if it edits one.")
+    async def base_plan(self, info: Info) -> PlanVersion | None:
+        """By the variables of its process."""
+        process_id = self.record.camunda_process_id
+        return await base_plan_of(info, process_id) if process_id else None
+
+    @strawberry.field(description="The plan as the store has it now. Null when there is none yet.")
+    async def current_plan(self, info: Info) -> PlanVersion | None:
+        """By the row's own reference."""
+        return await current_plan_of(info, self.record.aidbox_id)
+
+    @strawberry.field(description="Where its approval stands, asked live of the engine.")
+    async def approval(
+        self, info: Info
+    ) -> Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None:
+        """As the root field approvalStatus."""
+        from api.schema.approval_status import approval_status_of  # noqa: PLC0415  # the two types name each other
+
+        return await approval_status_of(info, self.record)
+
+    @classmethod
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> "Draft | None":  # noqa: A002  # the key's name
+        """For a federation gateway: the draft of a key."""
+        return draft(await info.context.loaders.drafts.load(id))
+
+
+def draft(record: retool.Draft | None) -> Draft | None:
+    """The type of a row, if there is one."""
+    if record is None:
+        return None
+    return Draft(
+        record=record,
+        id=strawberry.ID(record.id),
+        name=record.name,
+        status=draft_status(record.status),
+        plan_data=Json(record.plan_data),
+        revision=record.revision,
+        created_by=strawberry.ID(record.created_by) if record.created_by else None,
+        updated_at=record.updated_at,
+        camunda_process_id=strawberry.ID(record.camunda_process_id) if record.camunda_process_id else None,
+        aidbox_id=strawberry.ID(record.aidbox_id) if record.aidbox_id else None,
+    )

@@ -1,0 +1,173 @@
+"""Pages of tasks and drafts, and what they can be narrowed to and sorted by. Used by query.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from api.schema.draft import Draft, DraftStatus, draft
+from api.schema.info import Info
+from api.schema.task import Task, task
+from api.upstreams.camunda import instant
+from api.upstreams.retool import DraftFilter as Narrowed
+
+
+@strawberry.input(description="Narrows a list of tasks. Conditions are joined by and; an absent one does not count.")
+class TaskFilter:
+    """Each becomes a field of the engine's own query."""
+
+    step: str | None = strawberry.field(default=None, description="Tasks of this step of the process model.")
+    unassigned: bool | None = strawberry.field(
+        default=None, description="True: tasks nobody has claimed. False: claimed ones."
+    )
+    due_before: datetime | None = strawberry.field(default=None, description="Due before this instant.")
+    created_after: datetime | None = strawberry.field(default=None, description="Begun after this instant.")
+    min_priority: int | None = strawberry.field(default=None, description="Of this priority or a higher one.")
+    submitted_by: strawberry.ID | None = strawberry.field(default=None, description="Submitted by this person.")
+
+
+@strawberry.enum(description="What tasks can be sorted by.")
+class TaskSortKey(Enum):
+    """Names of the engine's own sort keys."""
+
+    CREATED_AT = strawberry.enum_value("created", description="When the step began.")
+    DUE_AT = strawberry.enum_value("dueDate", description="When it should be decided.")
+    PRIORITY = strawberry.enum_value("priority", description="The priority.")
+    NAME = strawberry.enum_value("nameCaseInsensitive", description="The step's name.")
+    ASSIGNEE = strawberry.enum_value("assignee", description="Who has claimed it.")
+
+
+@strawberry.input(description="A key tasks are sorted by.")
+class TaskSort:
+    """Several count in the order given."""
+
+    by: TaskSortKey = strawberry.field(description="The key.")
+    descending: bool = strawberry.field(default=False, description="Whether the largest comes first.")
+
+
+@strawberry.type(description="A page of tasks. Each part is asked of the engine only when it is selected.")
+class TaskPage:
+    """The query, not its answer."""
+
+    query: strawberry.Private[dict[str, object]]
+    sorting: strawberry.Private[list[dict[str, str]]]
+    limit: strawberry.Private[int]
+    offset: strawberry.Private[int]
+
+    @strawberry.field(description="The tasks of this page. Null when the engine could not be asked.")
+    async def items(self, info: Info) -> list[Task] | None:
+        """One request."""
+        if self.limit == 0:
+            return []
+        engine = info.context.upstreams.camunda
+        records = await engine.tasks(self.query, limit=self.limit, offset=self.offset, sorting=self.sorting)
+        return [task(record) for record in records]
+
+    @strawberry.field(description="How many tasks match in all. Null when the engine could not be asked.")
+    async def total_count(self, info: Info) -> int | None:
+        """One request."""
+        return await info.context.upstreams.camunda.task_count(self.query)
+
+
+def engine_query(narrowed: TaskFilter | None) -> dict[str, object]:
+    """A filter in the engine's words."""
+    if narrowed is None:
+        return {}
+    query: dict[str, object] = {
+        "taskDefinitionKey": narrowed.step,
+        "dueBefore": instant(narrowed.due_before) if narrowed.due_before else None,
+        "createdAfter": instant(narrowed.created_after) if narrowed.created_after else None,
+        "minPriority": narrowed.min_priority,
+    }
+    if narrowed.unassigned is not None:
+        # `unassigned: false` is no filter to the engine, so the other word is said.
+        query["unassigned" if narrowed.unassigned else "assigned"] = True
+    if narrowed.submitted_by is not None:
+        query["processVariables"] = [{"name": "submittedBy", "operator": "eq", "value": narrowed.submitted_by}]
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def engine_sorting(sort: Sequence[TaskSort] | None) -> list[dict[str, str]]:
+    """Sort keys in the engine's words; without any, the oldest first."""
+    keys = sort or [TaskSort(by=TaskSortKey.CREATED_AT)]
+    return [{"sortBy": str(key.by.value), "sortOrder": "desc" if key.descending else "asc"} for key in keys]
+
+
+@strawberry.input(description="Narrows a list of drafts. Conditions are joined by and; an absent one does not count.")
+class DraftFilter:
+    """Each becomes a condition of the SQL statement."""
+
+    status: list[DraftStatus] | None = strawberry.field(default=None, description="Of one of these statuses.")
+    created_by: strawberry.ID | None = strawberry.field(default=None, description="Written by this person.")
+    name_contains: str | None = strawberry.field(default=None, description="With this in the name, in any case.")
+    aidbox_id: strawberry.ID | None = strawberry.field(default=None, description="That edit or became this plan.")
+
+
+@strawberry.enum(description="What drafts can be sorted by.")
+class DraftSortKey(Enum):
+    """Names of the row's own columns."""
+
+    UPDATED_AT = strawberry.enum_value("updated_at", description="When the row last changed.")
+    NAME = strawberry.enum_value("name", description="The name.")
+    STATUS = strawberry.enum_value("status", description="The status, by its letters.")
+
+
+@strawberry.input(description="A key drafts are sorted by.")
+class DraftSort:
+    """Several count in the order given."""
+
+    by: DraftSortKey = strawberry.field(description="The key.")
+    descending: bool = strawberry.field(default=False, description="Whether the largest comes first.")
+
+
+@strawberry.type(description="A page of drafts. Each part is asked of the database only when it is selected.")
+class DraftPage:
+    """The query, not its answer; or the ids that were asked for."""
+
+    ids: strawberry.Private[list[strawberry.ID] | None]
+    narrowed: strawberry.Private[Narrowed]
+    sorting: strawberry.Private[list[tuple[str, bool]]]
+    limit: strawberry.Private[int]
+    offset: strawberry.Private[int]
+
+    @strawberry.field(
+        description="The drafts of this page; for given ids in their order, null where there is none. "
+        "Null as a whole when the drafts database could not be asked."
+    )
+    async def items(self, info: Info) -> list[Draft | None] | None:
+        """One statement."""
+        if self.ids is not None:
+            return [draft(record) for record in await info.context.loaders.drafts.load_many(self._page_of_ids())]
+        database = info.context.upstreams.retool
+        records = await database.page(self.narrowed, self.sorting, limit=self.limit, offset=self.offset)
+        return [draft(record) for record in records]
+
+    @strawberry.field(
+        description="How many match in all; for given ids, how many were given. "
+        "Null when the drafts database could not be asked."
+    )
+    async def total_count(self, info: Info) -> int | None:
+        """One statement, or none for given ids."""
+        return len(self.ids) if self.ids is not None else await info.context.upstreams.retool.count(self.narrowed)
+
+    def _page_of_ids(self) -> list[strawberry.ID]:
+        return (self.ids or [])[self.offset : self.offset + self.limit]
+
+
+def row_filter(narrowed: DraftFilter | None) -> Narrowed:
+    """A filter in the database's words."""
+    if narrowed is None:
+        return Narrowed()
+    return Narrowed(
+        statuses=tuple(str(status.value) for status in narrowed.status) if narrowed.status is not None else None,
+        created_by=narrowed.created_by,
+        name_contains=narrowed.name_contains,
+        aidbox_id=narrowed.aidbox_id,
+    )
+
+
+def row_sorting(sort: Sequence[DraftSort] | None) -> list[tuple[str, bool]]:
+    """Sort keys in the database's words; without any, the last changed first."""
+    keys = sort or [DraftSort(by=DraftSortKey.UPDATED_AT, descending=True)]
+    return [(str(key.by.value), key.descending) for key in keys]

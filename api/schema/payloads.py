@@ -1,0 +1,89 @@
+"""What mutations answer: the things as they now are, each asked only when it is selected, and `userErrors`."""
+
+import strawberry
+
+from api.schema.approval_status import ApprovalState
+from api.schema.draft import Draft, DraftStatus, draft, draft_status
+from api.schema.info import Info
+from api.schema.plan_version import PlanVersion, current_plan_of
+from api.schema.task import Task, task_by_id
+from api.schema.user_error import UserError
+
+ERRORS = "What the user can mend; empty when it was done."
+
+
+@strawberry.type(description="The answer of submitForApproval.")
+class SubmitForApprovalPayload:
+    """`draft_id` is None when it was refused."""
+
+    draft_id: strawberry.Private[str | None] = None
+    process_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The approval now running; with ALREADY_SUBMITTED the one that stands in the way."
+    )
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The draft's status; null when it was refused.")
+    async def status(self, info: Info) -> DraftStatus | None:
+        """As the row has it now."""
+        record = await info.context.loaders.drafts.load(self.draft_id) if self.draft_id else None
+        return draft_status(record.status) if record else None
+
+    @strawberry.field(description="The draft as it now is; null when it was refused.")
+    async def draft(self, info: Info) -> Draft | None:
+        """Read afresh."""
+        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+
+
+@strawberry.type(description="The answer of completeApproval and requestChanges.")
+class CompleteApprovalPayload:
+    """The ids are None when it was refused."""
+
+    task_id: strawberry.Private[str | None] = None
+    draft_id: strawberry.Private[str | None] = None
+    plan_id: strawberry.Private[str | None] = None
+    status: ApprovalState | None = strawberry.field(
+        default=None, description="What the decision led to; null when it was refused."
+    )
+    reason: str | None = strawberry.field(default=None, description="Why it is a conflict, if it is one.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The task as it now is; null when it was refused.")
+    async def task(self, info: Info) -> Task | None:
+        """Read afresh."""
+        return await task_by_id(info, self.task_id) if self.task_id else None
+
+    @strawberry.field(description="The draft as it now is; null when it was refused.")
+    async def draft(self, info: Info) -> Draft | None:
+        """Read afresh."""
+        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+
+    @strawberry.field(description="The plan as the store now has it; null when there is none.")
+    async def plan(self, info: Info) -> PlanVersion | None:
+        """Read afresh."""
+        return await current_plan_of(info, self.plan_id)
+
+
+@strawberry.type(description="The answer of mutations on a task.")
+class TaskPayload:
+    """`task_id` is None when it was refused."""
+
+    task_id: strawberry.Private[str | None] = None
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The task as it now is; null when it was refused.")
+    async def task(self, info: Info) -> Task | None:
+        """Read afresh."""
+        return await task_by_id(info, self.task_id) if self.task_id else None
+
+
+@strawberry.type(description="The answer of mutations on a draft.")
+class DraftPayload:
+    """`draft_id` is None when it was refused."""
+
+    draft_id: strawberry.Private[str | None] = None
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The draft as it now is; null when it was refused.")
+    async def draft(self, info: Info) -> Draft | None:
+        """Read afresh."""
+        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None

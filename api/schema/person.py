@@ -1,0 +1,25 @@
+"""A person, as far as this service knows people: by their id."""
+
+import strawberry
+
+from api.identity import Viewer
+
+
+@strawberry.type(description="A person. The three systems know people by their ids alone.")
+class Person:
+    """An id; the groups are known of the viewer only."""
+
+    id: strawberry.ID = strawberry.field(description="The id, as the identity provider or Retool gives it.")
+    groups: list[str] | None = strawberry.field(
+        default=None, description="The groups, for the viewer; null for everybody else."
+    )
+
+
+def person(user_id: object) -> Person | None:
+    """The person of an id an upstream names, if it names one."""
+    return None if user_id is None else Person(id=strawberry.ID(str(user_id)))
+
+
+def viewer_as_person(viewer: Viewer) -> Person:
+    """The viewer, with groups."""
+    return Person(id=strawberry.ID(viewer.id), groups=sorted(viewer.groups))

@@ -1,0 +1,84 @@
+"""The type PlanVersion: one version of a plan in the store, and the hops from it."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from api.schema.guards import checked_limit
+from api.schema.info import Info
+from api.schema.scalars import Json
+from api.upstreams import aidbox
+
+if TYPE_CHECKING:
+    from api.schema.draft import Draft
+
+
+@strawberry.federation.type(keys=["id versionId"], description="One version of a plan in the FHIR store.")
+class PlanVersion:
+    """A version never changes; a plan's latest version may be another one at the next look."""
+
+    id: strawberry.ID = strawberry.field(description="The plan's id in the store, the same for all its versions.")
+    version_id: strawberry.ID = strawberry.field(
+        description="The version's id: the store's own word, not a number to count with."
+    )
+    name: str | None = strawberry.field(description="The plan's name.")
+    status: str | None = strawberry.field(description="FHIR publication status: draft, active, retired or unknown.")
+    published_at: datetime = strawberry.field(description="When the store took this version.")
+    resource: Json = strawberry.field(description="The whole FHIR InsurancePlan, exact to the digit.")
+
+    @strawberry.field(description="The plan's versions, newest first. Null when the store could not be asked.")
+    async def history(
+        self,
+        info: Info,
+        limit: Annotated[int, strawberry.argument(description="At most so many, 1 to 100.")] = 20,
+    ) -> list["PlanVersion"] | None:
+        """One batch for all plans of an answer."""
+        versions = await info.context.loaders.plan_histories.load((self.id, checked_limit(limit, at_most=100)))
+        return [plan_version(version) for version in versions or []]
+
+    @strawberry.field(description="The draft that edits this plan or became it, the last touched one of several.")
+    async def draft(self, info: Info) -> Annotated["Draft", strawberry.lazy("api.schema.draft")] | None:
+        """By the reference in the drafts table."""
+        from api.schema.draft import draft  # noqa: PLC0415  # the two types name each other
+
+        return draft(await info.context.loaders.drafts_by_plan.load(self.id))
+
+    @classmethod
+    async def resolve_reference(
+        cls,
+        info: Info,
+        id: strawberry.ID,  # noqa: A002  # the key's name
+        version_id: strawberry.ID,
+    ) -> "PlanVersion | None":
+        """For a federation gateway: the version of a key."""
+        found = await info.context.loaders.plan_versions.load((id, version_id))
+        return plan_version(found) if found else None
+
+
+def plan_version(record: aidbox.PlanVersion) -> PlanVersion:
+    """The type of a version the store sent."""
+    return PlanVersion(
+        id=strawberry.ID(record.id),
+        version_id=strawberry.ID(record.version_id),
+        name=record.name,
+        status=record.status,
+        published_at=record.published_at,
+        resource=Json(record.resource),
+    )
+
+
+async def base_plan_of(info: Info, process_id: str) -> PlanVersion | None:
+    """The version a process was started against, by its variables."""
+    variables = await info.context.loaders.variables.load(process_id) or {}
+    plan_id, version_id = variables.get("aidboxPlanId"), variables.get("baseVersion")
+    if plan_id is None or version_id is None:
+        return None
+    found = await info.context.loaders.plan_versions.load((str(plan_id), str(version_id)))
+    return plan_version(found) if found else None
+
+
+async def current_plan_of(info: Info, plan_id: object) -> PlanVersion | None:
+    """A plan as the store has it now."""
+    found = None if plan_id is None else await info.context.loaders.plans.load(str(plan_id))
+    return plan_version(found) if found else None

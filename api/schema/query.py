@@ -1,0 +1,134 @@
+"""The root type Query. Reads go straight through loaders to the upstreams; coordination has no part in them."""
+
+from typing import Annotated
+
+import strawberry
+
+from api.coordination.permissions import acting_viewer
+from api.schema.approval_status import ApprovalStatus, approval_status_of
+from api.schema.draft import Draft, draft
+from api.schema.guards import checked_limit, checked_offset
+from api.schema.info import Info
+from api.schema.lists import (
+    DraftFilter,
+    DraftPage,
+    DraftSort,
+    TaskFilter,
+    TaskPage,
+    TaskSort,
+    engine_query,
+    engine_sorting,
+    row_filter,
+    row_sorting,
+)
+from api.schema.person import Person, viewer_as_person
+from api.schema.plan_version import PlanVersion, current_plan_of, plan_version
+from api.schema.task import Task, task_by_id
+from api.upstreams.camunda import PROCESS_KEY, concerns
+
+Limit = Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")]
+Offset = Annotated[int, strawberry.argument(description="So many are left out first.")]
+DraftId = Annotated[strawberry.ID, strawberry.argument(description="Retool's id of the draft.")]
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query:
+    """One field a question."""
+
+    @strawberry.field(description="The person the request acts for.")
+    def viewer(self, info: Info) -> Person:
+        """Asks nobody."""
+        return viewer_as_person(info.context.viewer)
+
+    @strawberry.field(
+        description="Open tasks of one person: assigned to them, or claimable by one of their groups. "
+        "Defaults to the viewer; of others only those assigned to them are known."
+    )
+    async def pending_tasks(
+        self,
+        info: Info,
+        user_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Somebody else, for who may act for others.")
+        ] = None,
+        filter: Annotated[  # noqa: A002  # the schema's word
+            TaskFilter | None, strawberry.argument(description="Narrows the list.")
+        ] = None,
+        sort: Annotated[
+            list[TaskSort] | None, strawberry.argument(description="By default the oldest come first.")
+        ] = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> TaskPage | None:
+        """The engine narrows, sorts and pages."""
+        viewer = info.context.viewer
+        person = acting_viewer(viewer, user_id)
+        groups = viewer.groups if person.id == viewer.id else frozenset[str]()
+        return TaskPage(
+            query={
+                **engine_query(filter),
+                "processDefinitionKey": PROCESS_KEY,
+                "orQueries": [concerns(person.id, groups)],
+            },
+            sorting=engine_sorting(sort),
+            limit=checked_limit(limit),
+            offset=checked_offset(offset),
+        )
+
+    @strawberry.field(description="One task, open or already completed.")
+    async def task(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The engine's id.")],  # noqa: A002  # the schema's word
+    ) -> Task | None:
+        """The open task, else the history's."""
+        return await task_by_id(info, id)
+
+    @strawberry.field(description="One draft.")
+    async def draft(self, info: Info, id: DraftId) -> Draft | None:  # noqa: A002  # the schema's word
+        """Through the loader, so that several aliases are one statement."""
+        return draft(await info.context.loaders.drafts.load(id))
+
+    @strawberry.field(description="Drafts: these ids in this order (null where there is none), or a filtered page.")
+    async def drafts(
+        self,
+        info: Info,  # noqa: ARG002  # strawberry's signature
+        ids: Annotated[
+            list[strawberry.ID] | None,
+            strawberry.argument(description="Just these; filter and sort do not count then."),
+        ] = None,
+        filter: Annotated[  # noqa: A002  # the schema's word
+            DraftFilter | None, strawberry.argument(description="Narrows the list.")
+        ] = None,
+        sort: Annotated[
+            list[DraftSort] | None, strawberry.argument(description="By default the last changed come first.")
+        ] = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> DraftPage | None:
+        """The database narrows, sorts and pages."""
+        return DraftPage(
+            ids=ids,
+            narrowed=row_filter(filter),
+            sorting=row_sorting(sort),
+            limit=checked_limit(limit),
+            offset=checked_offset(offset),
+        )
+
+    @strawberry.field(description="One plan of the store; the given version, else the latest.")
+    async def plan(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The plan's id in the store.")],  # noqa: A002  # the schema's word
+        version_id: Annotated[strawberry.ID | None, strawberry.argument(description="One of its versions.")] = None,
+    ) -> PlanVersion | None:
+        """Null when the store has none, or not this version."""
+        if version_id is None:
+            return await current_plan_of(info, id)
+        found = await info.context.loaders.plan_versions.load((id, version_id))
+        return plan_version(found) if found else None
+
+    @strawberry.field(description="Where the approval of a draft stands, asked live of the engine.")
+    async def approval_status(self, info: Info, draft_id: DraftId) -> ApprovalStatus | None:
+        """Null when there is no such draft."""
+        record = await info.context.loaders.drafts.load(draft_id)
+        return await approval_status_of(info, record) if record else None

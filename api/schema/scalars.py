@@ -1,0 +1,42 @@
+"""The two scalars of our own: JSON that passes through untouched, and instants that always carry an offset."""
+
+from datetime import UTC, datetime
+from typing import NewType
+
+import msgspec
+import orjson
+import strawberry
+
+Json = NewType("Json", object)
+"""A JSON document as text or bytes, or a plain Python value."""
+
+
+def _pass_through(value: object) -> object:
+    """JSON text goes into the answer as it is, so that 1500.00 stays 1500.00."""
+    if isinstance(value, msgspec.Raw):
+        return orjson.Fragment(bytes(value))
+    return orjson.Fragment(value) if isinstance(value, str | bytes) else value
+
+
+def _in_utc(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _with_offset(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs an offset, such as 2027-01-01T00:00:00Z")
+    return moment
+
+
+SCALARS: dict[object, strawberry.types.scalar.ScalarDefinition] = {
+    Json: strawberry.scalar(
+        name="JSON", description="A JSON value whose shape another system owns.", serialize=_pass_through
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="An ISO 8601 instant, always with an offset, UTC on the way out.",
+        serialize=_in_utc,
+        parse_value=_with_offset,
+    ),
+}

@@ -1,0 +1,143 @@
+"""GraphQL over HTTP: one route, `/graphql`. Rules by the GraphQL-over-HTTP specification (draft), named where they act.
+
+Under `application/graphql-response+json` the status tells what happened; under `application/json` a well-formed
+request is always 200. Every answer is a JSON body in GraphQL's own form, refusals before execution included.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from api.context import make_context
+from api.errors import Unauthenticated
+from api.schema import schema
+from api.transport.asking import State, state_of, viewer_of
+from api.transport.graphiql import examples, page
+from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, wants_html
+from api.transport.presenting import error_entries, request_error
+
+LARGEST_BODY = 1_000_000  # bytes
+GRAPHIQL_ASSETS = "/graphiql"
+
+
+class NotAsked(Exception):
+    """The request is no GraphQL request: the status and the sentence that say why."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+class Parameters(msgspec.Struct, frozen=True, rename="camel"):
+    """The parameters of a request (section "Request Parameters"). Others are ignored, as the section asks."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    extensions: dict[str, Any] | None = None
+
+
+async def graphql(request: Request) -> Response:
+    """Answer one GraphQL request, or a browser that wants to see the IDE."""
+    state = state_of(request)
+    if request.method == "GET" and state.settings.graphiql and wants_html(request.headers.get("accept")):
+        return _graphiql(state)
+    media_type = chosen_media_type(request.headers.get("accept"))
+    try:
+        if media_type is None:
+            raise NotAsked(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
+        viewer = viewer_of(request)
+        parameters = await _parameters(request)
+        context = make_context(viewer, state.upstreams, state.settings)
+        result = await schema.execute(
+            parameters.query,
+            variable_values=parameters.variables,
+            context_value=context,
+            operation_name=parameters.operation_name,
+            allowed_operation_types=_allowed(request.method),
+        )
+    except NotAsked as refusal:
+        return _answer(refusal.status, media_type or JSON, request_error(refusal.message), refusal.headers)
+    except Unauthenticated as refusal:
+        body = request_error(str(refusal), code="UNAUTHENTICATED")
+        return _answer(401, media_type or JSON, body, {"WWW-Authenticate": "Bearer"})
+    return _executed(result, media_type or JSON, request.method)
+
+
+def _graphiql(state: State) -> Response:
+    return page(endpoint="/graphql", assets=GRAPHIQL_ASSETS, note=state.note, tabs=examples())
+
+
+def _allowed(method: str) -> tuple[OperationType, ...]:
+    """A GET must change nothing (section "GET")."""
+    return (OperationType.QUERY,) if method == "GET" else (OperationType.QUERY, OperationType.MUTATION)
+
+
+async def _parameters(request: Request) -> Parameters:
+    if request.method == "GET":
+        return _from_query(request)
+    if request.method != "POST":
+        raise NotAsked(405, "GraphQL is asked by GET or POST.", {"Allow": "GET, POST"})
+    media_type, _, charset = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != JSON or charset.strip().lower() not in ("", "charset=utf-8", 'charset="utf-8"'):
+        raise NotAsked(415, f"The body must be {JSON} in UTF-8.")
+    parameters: Parameters = _decoded(await _body(request), Parameters)
+    return parameters
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise NotAsked(413, f"The body may have at most {LARGEST_BODY} bytes.")
+    return bytes(body)
+
+
+def _from_query(request: Request) -> Parameters:
+    given = request.query_params
+    if not given.get("query"):
+        raise NotAsked(400, "The parameter query is missing.")
+    variables = given.get("variables")
+    return Parameters(
+        query=given["query"],
+        variables=_decoded(variables.encode(errors="replace"), dict[str, Any]) if variables else None,
+        operation_name=given.get("operationName") or None,
+    )
+
+
+def _decoded(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise NotAsked(400, f"The request is not as GraphQL over HTTP has it: {error}") from error
+
+
+def _executed(result: ExecutionResult, media_type: str, method: str) -> Response:
+    """The answer of an execution. One that did not begin has no `data` (section "Response")."""
+    errors = result.errors or []
+    began = result.data is not None or any(error.path for error in errors)
+    body: dict[str, object] = {"data": result.data} if began else {}
+    if errors:
+        body["errors"] = error_entries(errors)
+    if began:
+        return _answer(200, media_type, body)
+    if method == "GET" and any("mutation" in error.message for error in errors):
+        return _answer(405, media_type, body, {"Allow": "POST"})
+    return _answer(400 if media_type == RESPONSE_JSON else 200, media_type, body)
+
+
+def _answer(
+    status: int, media_type: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> Response:
+    content_type = f"{media_type}; charset=utf-8"
+    fixed = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return Response(orjson.dumps(body), status, headers={**fixed, **(headers or {})})

@@ -1,0 +1,48 @@
+"""Which media type an answer has, by the request's Accept header (RFC 9110, section 12.5.1). Pure; for graphql.py."""
+
+JSON = "application/json"
+RESPONSE_JSON = "application/graphql-response+json"
+
+
+def chosen_media_type(accept: str | None) -> str | None:
+    """The one of our two media types the client likes best, or None when it takes neither.
+
+    Without a header, or with one that likes both alike, it is `application/json` for old clients' sake (section
+    "Legacy Watershed"), unless the newer one is named.
+    """
+    if accept is None or not accept.strip():
+        return JSON
+    liked = {media_type: quality(accept, media_type) for media_type in (RESPONSE_JSON, JSON)}
+    best = max(liked, key=lambda media_type: (liked[media_type], media_type in accept.lower(), media_type == JSON))
+    return best if liked[best] > 0 else None
+
+
+def wants_html(accept: str | None) -> bool:
+    """Whether this is a browser's address bar: HTML is named, and liked better than JSON."""
+    if accept is None or "text/html" not in accept.lower():
+        return False
+    return quality(accept, "text/html") > max(quality(accept, JSON), quality(accept, RESPONSE_JSON))
+
+
+def quality(accept: str, media_type: str) -> float:
+    """How much an Accept header likes a media type, 0 to 1; the most specific range that fits counts."""
+    kind = media_type.partition("/")[0]
+    fits = {media_type: 2, f"{kind}/*": 1, "*/*": 0}
+    found = [(fits[name], weight) for name, weight in _ranges(accept) if name in fits]
+    return max(found)[1] if found else 0.0
+
+
+def _ranges(accept: str) -> list[tuple[str, float]]:
+    ranges = []
+    for part in accept.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weights = [value.strip() for key, _, value in (p.partition("=") for p in parameters) if key.strip() == "q"]
+        ranges.append((name, _weight(weights[0]) if weights else 1.0))
+    return ranges
+
+
+def _weight(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,58 @@
+"""Errors as clients see them: a message, a code, and the request id; what is not meant for them is masked and logged.
+
+Called by graphql.py for every answer with errors.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from graphql import GraphQLError, GraphQLSyntaxError
+
+from api.errors import Misconfigured, Refused, UpstreamFailed
+from api.telemetry import request_id
+
+MASKED = "Something went wrong here; the log has the details under this request id."
+
+_log = logging.getLogger(__name__)
+
+
+def request_error(message: str, *, code: str = "BAD_REQUEST") -> dict[str, object]:
+    """The body for a request that was not executed."""
+    return {"errors": [{"message": message, "extensions": {"code": code, "requestId": request_id.get()}}]}
+
+
+def error_entries(errors: Sequence[GraphQLError]) -> list[dict[str, object]]:
+    """The `errors` of an answer, each with its code."""
+    return [_entry(error) for error in errors]
+
+
+def _entry(error: GraphQLError) -> dict[str, object]:
+    message, extensions = _told(error)
+    entry: dict[str, object] = {"message": message}
+    if error.locations:
+        entry["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path:
+        entry["path"] = error.path
+    return {**entry, "extensions": {**extensions, "requestId": request_id.get()}}
+
+
+def _told(error: GraphQLError) -> tuple[str, dict[str, object]]:
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error:
+        cause = cause.original_error
+    match cause:
+        case UpstreamFailed():
+            return cause.message, {"code": cause.code, "upstream": cause.upstream, "retryable": cause.retryable}
+        case Refused():
+            field = {"field": cause.field} if cause.field else {}
+            return cause.message, {"code": cause.code.value, **field}
+        case Misconfigured():
+            _log.error("misconfigured", extra={"reason": str(cause)})
+            return str(cause), {"code": cause.code}
+        case _ if isinstance(error, GraphQLSyntaxError):
+            return error.message, {"code": "GRAPHQL_PARSE_FAILED"}
+        case _ if error.path is None:
+            return error.message, {"code": "GRAPHQL_VALIDATION_FAILED"}
+        case _:
+            _log.error("unexpected error", exc_info=cause or error)
+            return MASKED, {"code": "INTERNAL_ERROR"}
