@@ -19,7 +19,7 @@ from rich.console import Console
 from api.sandbox.jars import cache_folder, fetch, read_list
 from api.sandbox.jvm import java_server
 from api.sandbox.keeper import Keeper
-from api.sandbox.postgres import database_url, make_databases, postgres
+from api.sandbox.postgres import database_url, make_databases, postgres_server
 from api.sandbox.server import SandboxError, Server
 
 __all__ = ["Engine", "Ports", "Sandbox", "SandboxError", "Server", "running"]
@@ -68,8 +68,9 @@ def running(
     """The sandbox with its data in `folder`, all three ready. `durable=False`: only a power cut may lose commits."""
     folder = folder.absolute()
     with _sole_user(folder), Keeper() as keeper, ExitStack() as ending:
-        if fresh:
-            _empty(folder)
+        # only what a sandbox makes: the folder may have been given by mistake
+        for made in ("postgres", "logs", "temporary") if fresh else ("temporary",):
+            shutil.rmtree(folder / made, ignore_errors=True)
         fetch([*read_list(HERE / engine / "jars.txt"), *read_list(HERE / "hapi" / "jars.txt")], console)
         sandbox = _assemble(folder, engine, _chosen(ports), keeper, durable=durable)
         ending.callback(_stop, sandbox)
@@ -84,7 +85,7 @@ def _assemble(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, *, dur
         camunda_url=f"http://127.0.0.1:{ports.engine}/engine-rest",
         cockpit_url=f"http://127.0.0.1:{ports.engine}/{engine}/app/cockpit/default/",
         aidbox_url=f"http://127.0.0.1:{ports.store}/fhir",
-        postgres=postgres(folder / "postgres", ports.postgres, durable=durable, keeper=keeper),
+        postgres=postgres_server(folder / "postgres", ports.postgres, durable=durable, keeper=keeper),
         engine_server=_engine(folder, engine, ports, keeper),
         store=_store(folder, ports, keeper),
     )
@@ -175,9 +176,3 @@ def _sole_user(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise SandboxError(f"Another sandbox is running in {folder}.") from error
         yield
-
-
-def _empty(folder: Path) -> None:
-    """Only what a sandbox makes: the folder may have been given by mistake."""
-    for made in ("postgres", "logs", "temporary"):
-        shutil.rmtree(folder / made, ignore_errors=True)

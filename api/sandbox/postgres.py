@@ -24,7 +24,7 @@ DATABASES = ("retool", "engine", "fhir")
 HELD_ON = ("is still in use", "postmaster.pid", "Address already in use")
 
 
-def postgres(folder: Path, port: int, *, durable: bool, keeper: Keeper) -> Server:
+def postgres_server(folder: Path, port: int, *, durable: bool, keeper: Keeper) -> Server:
     """Make the cluster if it is not there, and the server that runs it (not started yet)."""
     folder.mkdir(parents=True, exist_ok=True)
     through = _through(folder)
