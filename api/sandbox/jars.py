@@ -6,7 +6,9 @@ outside the clone, for all clones; PLAN_API_CACHE names another place. A file ge
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from api.sandbox.server import SandboxError
 
 AT_ONCE = 16
 TRIES = 3
+AN_HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def fetch(jars: Sequence[Jar], console: Console) -> None:
         missing = [jar for jar, is_right in zip(jars, right, strict=True) if not is_right]
     if not missing:
         return
+    _clear_partial(cache)
     with _progress(len(missing), console) as (progress, task), ThreadPoolExecutor(AT_ONCE) as threads:
         fetched = [threads.submit(_fetch, jar, cache) for jar in missing]
         try:
@@ -68,6 +72,13 @@ def fetch(jars: Sequence[Jar], console: Console) -> None:
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
+
+
+def _clear_partial(cache: Path) -> None:
+    """What killed fetches left; a younger folder may be another sandbox's, at work on it."""
+    for partial in cache.glob("partial-*"):
+        if time.time() - partial.stat().st_mtime > AN_HOUR:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _jar(line: str) -> Jar:

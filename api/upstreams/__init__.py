@@ -68,13 +68,14 @@ async def open_upstreams(
     async with engine.client, store.client:
         await pool.open(wait=False)
         try:
-            drafts = Retool(pool, _columns(settings), settings.retool_timeout)
+            drafts = Retool(pool, columns_of(settings), settings.retool_timeout)
             yield Upstreams(drafts, Camunda(engine), Aidbox(store))
         finally:
             await pool.close()
 
 
-def _columns(settings: Settings) -> Columns:
+def columns_of(settings: Settings) -> Columns:
+    """The drafts table as the settings name it."""
     prefix = "drafts_column_"
     named = {name.removeprefix(prefix): value for name, value in settings if name.startswith(prefix)}
     return Columns(table=settings.drafts_table, **named)

@@ -57,13 +57,22 @@ class PlanVersion(msgspec.Struct, frozen=True):
     resource: msgspec.Raw
 
 
+_NOTHING = msgspec.Raw(b"")
+
+
 class _EntryAnswer(msgspec.Struct, frozen=True):
     status: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = _NOTHING
     response: _EntryAnswer | None = None
+
+    @property
+    def plan(self) -> msgspec.Raw | None:
+        """The resource, if there is one and the entry did not fail."""
+        succeeded = self.response is None or self.response.status.startswith("2")
+        return self.resource if succeeded and self.resource != _NOTHING else None
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -124,7 +133,7 @@ class Aidbox:
     async def _all_pages(self, bundle: _Bundle) -> list[PlanVersion]:
         found: list[PlanVersion] = []
         while True:
-            found += [self._version(entry.resource) for entry in bundle.entry if entry.resource is not None]
+            found += [self._version(entry.plan) for entry in bundle.entry if entry.plan is not None]
             following = next((link.url for link in bundle.link if link.relation == "next"), None)
             if following is None:
                 return found
@@ -143,8 +152,8 @@ class Aidbox:
         urls = [f"InsurancePlan/{plan_id}/_history/{version_id}" for plan_id, version_id in wanted]
         found: dict[PlanKey, PlanVersion] = {}
         for entry in await self._batch(urls):
-            if entry.resource is not None and _succeeded(entry):
-                version = self._version(entry.resource)
+            if entry.plan is not None:
+                version = self._version(entry.plan)
                 found[version.id, version.version_id] = version
         return found
 
@@ -155,10 +164,10 @@ class Aidbox:
         return {key: self._history(entry)[: key[1]] for key, entry in zip(wanted, entries, strict=True)}
 
     def _history(self, answer: _Entry) -> list[PlanVersion]:
-        if answer.resource is None or not _succeeded(answer):
+        if answer.plan is None:
             return []
-        bundle = self._decoded(answer.resource, _Bundle)
-        held = (entry.resource for entry in bundle.entry if entry.resource is not None)
+        bundle = self._decoded(answer.plan, _Bundle)
+        held = (entry.plan for entry in bundle.entry if entry.plan is not None)
         return [self._version(resource) for resource in held if self._is_plan(resource)]
 
     def _is_plan(self, resource: msgspec.Raw) -> bool:
@@ -238,7 +247,3 @@ class Aidbox:
 def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
     """The items in pieces no longer than CHUNK."""
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
-
-
-def _succeeded(entry: _Entry) -> bool:
-    return entry.response is None or entry.response.status.startswith("2")

@@ -7,7 +7,8 @@ so it can be repeated without harm and a lost race changes nothing. Table and co
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ MAX_ID = 255  # a process's business key holds no more
 INTEGER_DIGITS = {"smallint": 4, "integer": 9, "bigint": 18}
 JSON_TYPES = ("jsonb", "json")
 SHUTTING_DOWN = "57P"
+SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
 _log = logging.getLogger(__name__)
@@ -249,7 +251,7 @@ class Retool:
         return sql.Identifier(getattr(self.columns, column))
 
     def _table(self) -> sql.Identifier:
-        return sql.Identifier(*self.columns.table.split(".", 1))
+        return table_name(self.columns)
 
     async def _type_of_ids(self) -> str:
         """The type of the id column: comparing in it keeps the primary key's index of use."""
@@ -275,6 +277,18 @@ class Retool:
     async def ping(self) -> None:
         """A sign of life."""
         await self._rows(sql.SQL("SELECT 1"), [], scalar_row)
+
+    @asynccontextmanager
+    async def exclusively(self, statements: Sequence[sql.Composed]) -> AsyncIterator[None]:
+        """Run statements and what the caller does in here in one transaction, never two of them at once."""
+        try:
+            async with self.pool.connection() as connection, connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+                for statement in statements:
+                    await connection.execute(statement)
+                yield
+        except psycopg.Error as error:
+            raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
 
     async def rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Any statement's rows as dicts; for `setup` and `check`."""
@@ -306,6 +320,11 @@ class Retool:
         async with self.pool.connection() as connection, connection.cursor(row_factory=shape) as cursor:
             await cursor.execute(statement, values)
             return await cursor.fetchall() if cursor.description else []
+
+
+def table_name(columns: Columns) -> sql.Identifier:
+    """The drafts table, `schema.table` taken apart."""
+    return sql.Identifier(*columns.table.split(".", 1))
 
 
 def _logged(failure: UpstreamFailed) -> UpstreamFailed:

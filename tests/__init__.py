@@ -1,0 +1,1 @@
+"""The tests. All of them but `unit` speak to the real systems; `conftest.py` starts those once."""

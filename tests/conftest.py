@@ -1,0 +1,107 @@
+"""The real systems for the whole run, the API served before them, and ways to look behind it.
+
+The sandbox is started once. `--retool-dsn`, `--camunda-url` and `--aidbox-url` take running systems in its place,
+`--engine camunda` Camunda 7.24 in Operaton's.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import psycopg
+import pytest
+from rich.console import Console
+
+from api import settings as configuration
+from api.sandbox import Sandbox, running
+from api.settings import Settings
+from api.setup import set_up
+from api.upstreams import open_upstreams
+from tests.serving import Api, Drafts, serving
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("plan-api", "the systems behind the API")
+    group.addoption("--engine", choices=("operaton", "camunda"), default="operaton", help="the engine to start")
+    group.addoption("--retool-dsn", help="a running drafts database, instead of starting one")
+    group.addoption("--camunda-url", help="a running engine (…/engine-rest), instead of starting one")
+    group.addoption("--aidbox-url", help="a running FHIR store, instead of starting one")
+
+
+@dataclass(frozen=True)
+class Systems:
+    """Where the three systems answer; `sandbox` is None for systems that were given."""
+
+    retool_database_url: str
+    camunda_url: str
+    aidbox_url: str
+    sandbox: Sandbox | None
+
+
+@pytest.fixture(scope="session")
+def systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+    given = [request.config.getoption(name) for name in ("--retool-dsn", "--camunda-url", "--aidbox-url")]
+    if all(given):
+        yield Systems(given[0], given[1], given[2], sandbox=None)
+        return
+    folder, engine = tmp_path_factory.mktemp("sandbox"), request.config.getoption("--engine")
+    with running(folder, engine=engine, durable=False, console=Console(stderr=True)) as sandbox:
+        yield Systems(sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url, sandbox)
+
+
+@pytest.fixture(scope="session")
+def sandbox(systems: Systems) -> Sandbox:
+    """The handles to kill and pause the systems; only where the tests started them."""
+    if systems.sandbox is None:
+        pytest.skip("the systems were given by option, so they are not ours to stop")
+    return systems.sandbox
+
+
+@pytest.fixture(scope="session")
+def settings(systems: Systems) -> Settings:
+    """The settings of the API under test. No worker: a test that wants one starts it."""
+    made = configuration.read(
+        _env_file=None,
+        retool_database_url=systems.retool_database_url,
+        camunda_url=systems.camunda_url,
+        aidbox_url=systems.aidbox_url,
+        auth="headers",
+        worker=False,
+        lock_seconds=5,
+    )
+    asyncio.run(_set_up(made))
+    return made
+
+
+async def _set_up(settings: Settings) -> None:
+    async with open_upstreams(settings) as upstreams:
+        await set_up(upstreams)
+
+
+@pytest.fixture(scope="session")
+def api(settings: Settings) -> Iterator[Api]:
+    """The API, served over HTTP from a thread of this process."""
+    with serving(settings) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def drafts(systems: Systems) -> Iterator[Drafts]:
+    """The drafts table, as Retool's app writes it."""
+    with psycopg.connect(systems.retool_database_url, autocommit=True) as connection:
+        yield Drafts(connection)
+
+
+@pytest.fixture(scope="session")
+def engine(systems: Systems) -> Iterator[httpx.Client]:
+    """The engine's own REST API."""
+    with httpx.Client(base_url=systems.camunda_url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def store(systems: Systems) -> Iterator[httpx.Client]:
+    """The store's own FHIR API."""
+    with httpx.Client(base_url=systems.aidbox_url, timeout=60, headers={"Cache-Control": "no-cache"}) as client:
+        yield client

@@ -1,0 +1,1 @@
+"""Whole stories over GraphQL, on the real systems."""
