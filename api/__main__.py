@@ -1,13 +1,17 @@
 """The command line, `plan-api` or `python -m api`: every way to start this service, and to look after it.
 
-Each command reads the settings, hands them down, and turns a `Misconfigured` into one line and exit code 1.
+Each command reads the settings and hands them down; what is wrong with them is one line and exit code 1. The sandbox
+is imported by the commands that start it alone, since production installs do not have it.
 """
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvicorn
@@ -24,29 +28,126 @@ from api.setup import script, set_up
 from api.telemetry import start_logging
 from api.upstreams import columns_of, open_upstreams
 
+if TYPE_CHECKING:
+    from api.sandbox import Sandbox
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The thin approval API between Retool, Camunda 7 and Aidbox."
 )
 console = Console()
 
+DEMO_NOTE = "You act as `reviewer` unless a request has the header `X-User-Id`; `author`, `second-reviewer` and `admin` are there too."
+FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
+
+
+class EngineName(StrEnum):
+    """What `--engine` takes."""
+
+    OPERATON = "operaton"
+    CAMUNDA = "camunda"
+
+
+EngineOption = Annotated[EngineName, typer.Option(help="The engine to start: Operaton, or Camunda 7.24 itself.")]
+FolderOption = Annotated[Path, typer.Option(help="Where the three systems keep their data.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Start empty, not with the data of the last run.")]
+PostgresPort = Annotated[int, typer.Option(help="0 for a free one.")]
+EnginePort = Annotated[int, typer.Option(help="0 for a free one.")]
+StorePort = Annotated[int, typer.Option(help="0 for a free one.")]
+
+
+@app.command()
+def demo(
+    *,
+    engine: EngineOption = EngineName.OPERATON,
+    folder: FolderOption = Path(".sandbox"),
+    fresh: FreshOption = False,
+    port: Annotated[int, typer.Option(help="Where the API listens.")] = 8000,
+    postgres_port: PostgresPort = 0,
+    engine_port: EnginePort = 0,
+    store_port: StorePort = 0,
+) -> None:
+    """Everything on this machine: the three real systems, samples in them, and the API before them."""
+    with _sandbox(engine, folder, (postgres_port, engine_port, store_port), fresh=fresh) as sandbox:
+        settings = _settings(
+            **_addresses(sandbox),
+            _env_file=None,
+            auth="headers",
+            host="127.0.0.1",
+            port=port,
+            auth_default_user="reviewer",
+            auth_default_groups="benefit-reviewers",
+        )
+        start_logging("warning")
+        with console.status("Loading the samples"):
+            _run(_prepare_demo(settings))
+        _tell_demo(sandbox, port)
+        serve_until_stopped(settings, note=DEMO_NOTE)
+
+
+@app.command()
+def sandbox(
+    *,
+    engine: EngineOption = EngineName.OPERATON,
+    folder: FolderOption = Path(".sandbox"),
+    fresh: FreshOption = False,
+    postgres_port: PostgresPort = 0,
+    engine_port: EnginePort = 0,
+    store_port: StorePort = 0,
+) -> None:
+    """The three real systems alone, set up, with the samples in them; prints the environment for `serve`."""
+    with _sandbox(engine, folder, (postgres_port, engine_port, store_port), fresh=fresh) as started:
+        settings = _settings(**_addresses(started), _env_file=None, auth="headers", host="127.0.0.1")
+        start_logging("warning")
+        with console.status("Loading the samples"):
+            _run(_prepare_demo(settings))
+        for name, value in _addresses(started).items():
+            typer.echo(f"{name.upper()}={value}")
+        typer.echo("AUTH=headers")
+        signal.pause()
+
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except ApprovalApiError as error:
-        typer.secho(f"plan-api: {error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from error
-
-
-def _run(work_to_do: Coroutine[Any, Any, Any]) -> Any:
+def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, fresh: bool) -> Iterator["Sandbox"]:
+    # A plain SIGTERM would end this process before it has stopped the others.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _told_in_one_line():
-        return asyncio.run(work_to_do)
+        from api.sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
+
+        with running(folder, engine=engine.value, ports=Ports(*ports), fresh=fresh, console=console) as started:
+            yield started
 
 
-def _settings(**overrides: object) -> Settings:
-    with _told_in_one_line():
-        return configuration.read(**overrides)
+def _addresses(sandbox: "Sandbox") -> dict[str, str]:
+    return {
+        "retool_database_url": sandbox.retool_database_url,
+        "camunda_url": sandbox.camunda_url,
+        "aidbox_url": sandbox.aidbox_url,
+    }
+
+
+async def _prepare_demo(settings: Settings) -> None:
+    from api.sandbox.demonstration import bring_to_states  # noqa: PLC0415  # see the module's docstring
+    from api.sandbox.samples import load_drafts, load_plans  # noqa: PLC0415  # as above
+
+    async with open_upstreams(settings) as upstreams:
+        await set_up(upstreams)
+        await asyncio.to_thread(load_plans, settings.aidbox_url)
+        await asyncio.to_thread(load_drafts, settings.retool_database_url.get_secret_value())
+        await bring_to_states(upstreams, settings)
+
+
+def _tell_demo(sandbox: "Sandbox", port: int) -> None:
+    base = f"http://127.0.0.1:{port}"
+    told = {
+        "GraphiQL": f"{base}/graphql  ({DEMO_NOTE.replace('`', '')})",
+        "Cockpit": f"{sandbox.cockpit_url}  (demo / demo)",
+        "FHIR": f"{sandbox.aidbox_url}/InsurancePlan",
+        "Drafts": sandbox.retool_database_url,
+        "Try": f'curl -s {base}/graphql --json \'{{"query": "{FIRST_QUERY}"}}\'',
+    }
+    for name, where in told.items():
+        console.print(f"[bold]{name:9}[/bold] {where}", soft_wrap=True, highlight=False)
+    console.print("Ctrl-C stops everything; the data stays for the next start.")
 
 
 @app.command()
@@ -92,7 +193,7 @@ def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and the model's name; do nothing.")] = False,
 ) -> None:
     """Make the drafts table ready and deploy the process. Safe to repeat."""
-    settings = _settings(auth="headers", host="127.0.0.1")
+    settings = _settings_without_auth()
     if dry_run:
         typer.echo(script(columns_of(settings)), nl=False)
         typer.echo("-- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same")
@@ -109,7 +210,7 @@ async def _set_up(settings: Settings) -> list[str]:
 @app.command()
 def check() -> None:
     """Look at all three systems and say line by line what is right and what is wrong. Exit code 1 when anything is."""
-    findings = _run(run_checks(_settings(auth="headers", host="127.0.0.1")))
+    findings = _run(run_checks(_settings_without_auth()))
     for finding in findings:
         mark, colour = ("ok  ", typer.colors.GREEN) if finding.is_right else ("FAIL", typer.colors.RED)
         typer.secho(f"{mark} {finding.subject}: {finding.told}", fg=colour)
@@ -120,3 +221,31 @@ def check() -> None:
 def schema() -> None:
     """Print the GraphQL schema, as committed in schema.graphql."""
     typer.echo(schema_text(), nl=False)
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except ApprovalApiError as error:
+        typer.secho(f"plan-api: {error}", err=True, fg=typer.colors.RED)
+        raise typer.Exit(1) from error
+
+
+def _run(task: Coroutine[Any, Any, Any]) -> Any:
+    with _told_in_one_line():
+        return asyncio.run(task)
+
+
+def _settings(**given: object) -> Settings:
+    with _told_in_one_line():
+        return configuration.read(**given)
+
+
+def _settings_without_auth() -> Settings:
+    """For commands that nobody asks over the network: how callers are known does not matter."""
+    return _settings(auth="headers", host="127.0.0.1")
+
+
+if __name__ == "__main__":
+    app()
