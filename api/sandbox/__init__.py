@@ -144,6 +144,7 @@ def _launch_and_wait(servers: Sequence[Server], console: Console) -> None:
 
 def _stop(sandbox: Sandbox) -> None:
     """The two that hold connections first, side by side; PostgreSQL last."""
+    sandbox.postgres.resume()  # paused, it would keep the two from ending
     sandbox.engine_server.ask_to_stop()
     sandbox.store.ask_to_stop()
     sandbox.engine_server.stop()

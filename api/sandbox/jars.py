@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-import requests
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext
 from rich.console import Console
@@ -60,9 +59,9 @@ def fetch(jars: Sequence[Jar], console: Console) -> None:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         right = threads.map(lambda jar: _is_right(cache / jar.path, jar), jars)
         missing = [jar for jar, is_right in zip(jars, right, strict=True) if not is_right]
+    _clear_partial(cache)
     if not missing:
         return
-    _clear_partial(cache)
     with _progress(len(missing), console) as (progress, task), ThreadPoolExecutor(AT_ONCE) as threads:
         fetched = [threads.submit(_fetch, jar, cache) for jar in missing]
         try:
@@ -103,7 +102,7 @@ def _fetch(jar: Jar, cache: Path) -> int:
         with tempfile.TemporaryDirectory(dir=cache, prefix="partial-") as partial:
             try:
                 fetched = _download(jar, Path(partial))
-            except (requests.RequestException, RuntimeError) as error:  # RuntimeError: jgo found it nowhere
+            except (OSError, RuntimeError) as error:  # the network or the disk; jgo found it nowhere
                 failure = error
                 continue
             if _is_right(fetched, jar):

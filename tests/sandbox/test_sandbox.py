@@ -25,10 +25,12 @@ from api.sandbox.samples import DRAFTS, GOLD, PLANS, load_drafts, load_plans, ve
 ENGINE = cast("Engine", os.environ.get("SANDBOX_ENGINE", "operaton"))
 ENGINE_VERSIONS: dict[Engine, str] = {"operaton": "1.0.3", "camunda": "7.24.0"}
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from rich.console import Console
 from api.sandbox import running
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with running(Path(sys.argv[1]), durable=False, console=Console(file=sys.stdout)):
     input()
 """
