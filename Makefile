@@ -1,0 +1,55 @@
+# Every command for people: `make help` lists them. They need Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+ENGINE ?= operaton
+TESTS  ?= tests
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo sandbox check test lint schema lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready ## Start everything: three real systems, samples, the API (ARGS="--fresh", "--engine camunda")
+	@exec .venv/bin/plan-api demo $(ARGS)
+
+sandbox: .venv/ready ## Start the three systems alone, and print the environment for `plan-api serve`
+	@exec .venv/bin/plan-api sandbox $(ARGS)
+
+check: .venv/ready ## Look at your own systems (by .env or the environment) and say what is wrong
+	@exec .venv/bin/plan-api check
+
+test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=tests/stories, ARGS="-x")
+	@exec .venv/bin/python -m pytest $(TESTS) --engine $(ENGINE) $(ARGS)
+
+lint: .venv/ready ## Style, types, import rules, and whether schema.graphql is up to date
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/plan-api schema | diff -u schema.graphql -
+
+schema: .venv/ready ## Write schema.graphql anew
+	.venv/bin/plan-api schema > schema.graphql
+
+lock: ## Write the lock files anew from pyproject.toml (needs uv)
+	uv lock --upgrade
+	uv export --quiet --no-header --all-extras --all-groups --no-emit-project --output-file requirements.lock
+	uv export --quiet --no-header --no-dev --no-emit-project --output-file requirements.production.lock
+
+clean: ## Remove the environment and the sandbox's data
+	rm -rf .venv .sandbox
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
+	@echo "Making the environment in .venv, once"
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --clear --python "$(PYTHON)" .venv && \
+	  uv pip install --quiet --python .venv --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python .venv --no-build-isolation --no-deps -e . ; \
+	else \
+	  $(PYTHON) -m venv --clear .venv && \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . ; \
+	fi
+	@touch $@
