@@ -36,7 +36,10 @@ app = typer.Typer(
 )
 console = Console()
 
-DEMO_NOTE = "You act as `reviewer` unless a request has the header `X-User-Id`; `author`, `second-reviewer` and `admin` are there too."
+DEMO_NOTE = (
+    "You act as `reviewer` unless a request has the header `X-User-Id`."
+    " `author`, `second-reviewer` and `admin` are there too."
+)
 FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
 
 
@@ -221,6 +224,12 @@ def check() -> None:
 def schema() -> None:
     """Print the GraphQL schema, as committed in schema.graphql."""
     typer.echo(schema_text(), nl=False)
+
+
+@app.command("settings")
+def print_settings() -> None:
+    """Print every setting with its default and meaning, as a Markdown table."""
+    typer.echo(configuration.table(), nl=False)
 
 
 @contextmanager

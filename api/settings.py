@@ -114,6 +114,21 @@ def read(**overrides: object) -> Settings:
         raise Misconfigured("; ".join(_sentence(problem) for problem in error.errors())) from None
 
 
+def table() -> str:
+    """Every setting as a row of a Markdown table: its name, its default, its meaning."""
+    rows = [
+        f"| `{name.upper()}` | {'**needed**' if field.is_required() else _shown(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _shown(default: object) -> str:
+    if default is None or default == frozenset():
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
 def _sentence(problem: object) -> str:
     location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")  # type: ignore[index]  # a TypedDict of pydantic's core
     if not location:

@@ -40,6 +40,31 @@ schema = Schema(
 )
 
 
+# What a federation gateway takes for granted and every other reader of schema.graphql does not.
+FEDERATION_DEFINITIONS = '''
+"""Marks by which fields an entity is found (Apollo Federation 2)."""
+directive @key(fields: _FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
+
+"""Names a specification that the schema uses (Apollo Federation 2)."""
+directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+
+"""A selection of fields, as text."""
+scalar _FieldSet
+
+"""A name that is taken over from a specification."""
+scalar link__Import
+
+"""What a specification is used for."""
+enum link__Purpose {
+  """Access rules: a gateway must know it."""
+  SECURITY
+
+  """The meaning of answers: a gateway must know it."""
+  EXECUTION
+}
+'''
+
+
 def schema_text() -> str:
-    """The schema in GraphQL's own language, as committed in schema.graphql."""
-    return schema.as_str() + "\n"
+    """The schema in GraphQL's own language, as committed in schema.graphql; it stands on its own."""
+    return schema.as_str() + "\n" + FEDERATION_DEFINITIONS

@@ -1,0 +1,64 @@
+"""Rules every element of the schema keeps: described, in our codes, mutations of one form."""
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    build_schema,
+    specified_scalar_types,
+)
+
+from api.coordination.decide import Verdict as OurVerdict
+from api.coordination.standing import State
+from api.errors import UserErrorCode as OurCode
+from api.schema import schema, schema_text
+from api.schema.approval_status import ApprovalState, Verdict
+from api.schema.user_error import UserErrorCode
+
+FEDERATION = {"_Any", "_Entity", "_Service", "_FieldSet", "_entities", "_service", "link__Import", "link__Purpose"}
+TYPES = {
+    name: kind
+    for name, kind in schema._schema.type_map.items()
+    if not name.startswith("__") and name not in FEDERATION and name not in specified_scalar_types
+}
+
+
+def test_everything_has_a_description() -> None:
+    bare = [name for name, kind in TYPES.items() if not kind.description]
+    for name, kind in TYPES.items():
+        if isinstance(kind, GraphQLObjectType | GraphQLInputObjectType):
+            fields = {key: field for key, field in kind.fields.items() if key not in FEDERATION}
+            bare += [f"{name}.{key}" for key, field in fields.items() if not field.description]
+        if isinstance(kind, GraphQLObjectType):
+            fields_with_arguments = [field for field in kind.fields.items() if field[0] not in FEDERATION]
+            bare += [
+                f"{name}.{key}({argument})"
+                for key, field in fields_with_arguments
+                for argument, definition in field.args.items()
+                if not definition.description
+            ]
+        if isinstance(kind, GraphQLEnumType):
+            bare += [f"{name}.{key}" for key, value in kind.values.items() if not value.description]
+    assert bare == []
+
+
+def test_mutations_take_one_input_and_answer_a_nullable_payload_with_user_errors() -> None:
+    mutation = schema._schema.mutation_type
+    assert mutation is not None
+    for name, field in mutation.fields.items():
+        assert list(field.args) == ["input"], name
+        assert isinstance(field.args["input"].type, GraphQLNonNull), name
+        assert isinstance(field.type, GraphQLObjectType), f"{name} must be nullable"
+        assert str(field.type.fields["userErrors"].type) == "[UserError!]!", name
+
+
+def test_the_enums_are_the_codes_of_the_layers_below() -> None:
+    assert {code.name for code in UserErrorCode} == {code.name for code in OurCode}
+    assert {state.name for state in ApprovalState} == {state.name for state in State}
+    assert {verdict.name for verdict in Verdict} == {verdict.name for verdict in OurVerdict}
+
+
+def test_its_text_stands_on_its_own() -> None:
+    built = build_schema(schema_text())
+    assert set(schema._schema.type_map) <= set(built.type_map)
