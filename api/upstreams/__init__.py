@@ -14,8 +14,9 @@ from api.settings import Settings
 from api.upstreams.aidbox import Aidbox
 from api.upstreams.calling import Transports, connect
 from api.upstreams.camunda import Camunda
+from api.upstreams.connections import Connections
 from api.upstreams.credentials import Bearer, ClientCredentials
-from api.upstreams.retool import Columns, Retool, open_pool
+from api.upstreams.retool import Columns, Retool
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,17 @@ async def open_upstreams(
         auth=_store_auth(settings),
         transports=transports,
     )
-    pool = open_pool(
+    connections = Connections(
         settings.retool_database_url.get_secret_value(),
         size=settings.retool_pool_size,
-        deadline=settings.retool_timeout,
         connection_class=connection_class,
     )
     async with engine.client, store.client:
-        await pool.open(wait=False)
         try:
-            drafts = Retool(pool, columns_of(settings), settings.retool_timeout)
+            drafts = Retool(connections, columns_of(settings), settings.retool_timeout)
             yield Upstreams(drafts, Camunda(engine), Aidbox(store))
         finally:
-            await pool.close()
+            await connections.close()
 
 
 def columns_of(settings: Settings) -> Columns:

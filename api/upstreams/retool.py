@@ -4,7 +4,6 @@ Loaders and coordination read through it; coordination writes. Every write says 
 so it can be repeated without harm and a lost race changes nothing. Table and column names come from the settings.
 """
 
-import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,13 +16,11 @@ import msgspec
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row, scalar_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
+from api.upstreams.connections import Connections, within
 
 Row = TypeVar("Row")
-Connection = psycopg.AsyncConnection[Any]
-Pool = AsyncConnectionPool[Connection]
 
 SUBMITTED = "submitted"
 MAX_ID = 255  # a process's business key holds no more
@@ -82,8 +79,8 @@ class DraftFilter(msgspec.Struct, frozen=True):
 class Retool:
     """The drafts table over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
 
-    def __init__(self, pool: Pool, columns: Columns, deadline: float) -> None:
-        self.pool = pool
+    def __init__(self, connections: Connections, columns: Columns, deadline: float) -> None:
+        self.connections = connections
         self.columns = columns
         self.deadline = deadline
         self._types: dict[str, str] | None = None
@@ -282,7 +279,7 @@ class Retool:
     async def exclusively(self, statements: Sequence[sql.Composed]) -> AsyncIterator[None]:
         """Run statements and what the caller does in here in one transaction, never two of them at once."""
         try:
-            async with self.pool.connection() as connection, connection.transaction():
+            async with self.connections.connection() as connection, connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
                 for statement in statements:
                     await connection.execute(statement)
@@ -295,29 +292,33 @@ class Retool:
         return await self._rows(statement, values, dict_row)
 
     async def _rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
-        """Run one statement. It is sent once more when the connection turns out broken: all of ours may repeat."""
+        """Run one statement within the deadline, and translate every failure."""
         try:
-            async with asyncio.timeout(self.deadline):
-                try:
-                    return await self._once(statement, values, shape)
-                except psycopg.OperationalError as error:
-                    if error.sqlstate is not None and not error.sqlstate.startswith(SHUTTING_DOWN):
-                        raise
-                    await self.pool.check()
-                    return await self._once(statement, values, shape)
-        except (TimeoutError, PoolTimeout, psycopg.errors.QueryCanceled) as error:
+            return await within(self.deadline, self._repeated(statement, values, shape))
+        except (TimeoutError, psycopg.errors.QueryCanceled) as error:
             raise _logged(TimedOut("retool", "The drafts database did not answer in time")) from error
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
             raise Misconfigured(
                 f"The drafts table {self.columns.table} is not as configured: run `plan-api check`."
             ) from error
         except psycopg.OperationalError as error:
-            raise _logged(Unreachable("retool", "The drafts database can not be reached")) from error
+            reason = str(error).partition("\n")[0]
+            raise _logged(Unreachable("retool", "The drafts database can not be reached"), reason) from error
         except psycopg.Error as error:
             raise _logged(UpstreamFailed("retool", "The drafts database refused a statement")) from error
 
+    async def _repeated(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
+        """It is sent once more, on a new connection, when the first turns out broken: all of ours may repeat."""
+        try:
+            return await self._once(statement, values, shape)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None and not error.sqlstate.startswith(SHUTTING_DOWN):
+                raise
+            await self.connections.close()
+            return await self._once(statement, values, shape)
+
     async def _once(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
-        async with self.pool.connection() as connection, connection.cursor(row_factory=shape) as cursor:
+        async with self.connections.connection() as connection, connection.cursor(row_factory=shape) as cursor:
             await cursor.execute(statement, values)
             return await cursor.fetchall() if cursor.description else []
 
@@ -327,8 +328,9 @@ def table_name(columns: Columns) -> sql.Identifier:
     return sql.Identifier(*columns.table.split(".", 1))
 
 
-def _logged(failure: UpstreamFailed) -> UpstreamFailed:
-    _log.warning("upstream call failed", extra={"upstream": "retool", "code": failure.code}, exc_info=False)
+def _logged(failure: UpstreamFailed, reason: str = "") -> UpstreamFailed:
+    told = {"upstream": "retool", "code": failure.code, "reason": reason}
+    _log.warning("upstream call failed", extra=told)
     return failure
 
 
@@ -370,17 +372,3 @@ def _encodable(text: str) -> bool:
 
 def _type_name(id_type: str) -> sql.SQL:
     return sql.SQL(id_type)
-
-
-def open_pool(url: str, *, size: int, deadline: float, connection_class: type[Connection]) -> Pool:
-    """A pool, not yet open. Once opened it connects in the background, so the service starts without the database."""
-    return AsyncConnectionPool(
-        url,
-        connection_class=connection_class,
-        kwargs={"autocommit": True, "prepare_threshold": None, "application_name": "plan-api"},
-        min_size=1,
-        max_size=size,
-        timeout=deadline,
-        reconnect_timeout=deadline,
-        open=False,
-    )

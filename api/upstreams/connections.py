@@ -1,0 +1,85 @@
+"""Connections to the drafts database: opened when needed, kept, lent to one caller at a time. Used by retool.py alone.
+
+A refusal reaches the caller at once, and there is no pause before the next try: psycopg's own pool connects in the
+background, so its callers wait out their whole deadline for a database that refuses, and a while after it is back.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+Answer = TypeVar("Answer")
+Connection = psycopg.AsyncConnection[Any]
+
+LONGEST_IDLE = 300.0  # seconds; what lies between may forget a connection that says nothing for long
+POLITE = 1.0  # seconds the server has to cancel a statement before its connection is closed
+
+
+class Connections:
+    """At most `size` connections to `url`."""
+
+    def __init__(self, url: str, *, size: int, connection_class: type[Connection]) -> None:
+        self.url = url
+        self.connection_class = connection_class
+        self._places = asyncio.Semaphore(size)
+        self._idle: list[tuple[float, Connection]] = []
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit. Raises psycopg.OperationalError when none can be made."""
+        async with self._places:
+            connection = self._kept() or await self._new()
+            try:
+                yield connection
+            finally:
+                await self._give_back(connection)
+
+    async def close(self) -> None:
+        """Close those that nobody has; the others are closed when they are given back broken, or with the process."""
+        while self._idle:
+            await self._idle.pop()[1].close()
+
+    def _kept(self) -> Connection | None:
+        """The one used last, so that the others grow old."""
+        oldest = time.monotonic() - LONGEST_IDLE
+        while self._idle:
+            since, connection = self._idle.pop()
+            if since > oldest and not connection.closed:
+                return connection
+            connection.pgconn.finish()
+        return None
+
+    async def _new(self) -> Connection:
+        return await self.connection_class.connect(
+            self.url, autocommit=True, prepare_threshold=None, application_name="plan-api"
+        )
+
+    async def _give_back(self, connection: Connection) -> None:
+        if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
+            await connection.close()
+        else:
+            self._idle.append((time.monotonic(), connection))
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """What `work` comes to. Raises TimeoutError when the time is over, without waiting for the cancellation.
+
+    The first cancellation asks the server to stop the statement, which a hanging server keeps waiting for ten
+    seconds; at the second, psycopg closes the connection.
+    """
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait([task], timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            asyncio.get_running_loop().call_later(POLITE, task.cancel)
+    if not done:
+        raise TimeoutError
+    return task.result()
