@@ -5,12 +5,13 @@ so it can be repeated without harm and a lost race changes nothing. Table and co
 """
 
 import logging
+import re
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import msgspec
 import psycopg
@@ -23,12 +24,16 @@ from api.upstreams.connections import Connections, within
 Row = TypeVar("Row")
 
 SUBMITTED = "submitted"
+STATUSES = (SUBMITTED, "approved", "rejected", "returned", "conflict", "withdrawn")  # any other text is a draft's
 MAX_ID = 255  # a process's business key holds no more
-INTEGER_DIGITS = {"smallint": 4, "integer": 9, "bigint": 18}
+LARGEST_INTEGERS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 JSON_TYPES = ("jsonb", "json")
 SHUTTING_DOWN = "57P"
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 SORT_KEYS = ("updated_at", "name", "status", "id")
+
+_INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
+_NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +118,7 @@ class Retool:
         asked = [value for value in values if "\x00" not in value and _encodable(value)]
         if not asked:
             return {}
-        where = sql.SQL("{column} = ANY(%s) ORDER BY {updated_at}").format(
+        where = sql.SQL("{column}::text = ANY(%s) ORDER BY {updated_at} NULLS FIRST").format(
             column=self._name(column), updated_at=self._name("updated_at")
         )
         return {getattr(draft, column): draft for draft in await self._select(where, [asked])}
@@ -144,20 +149,18 @@ class Retool:
     def _condition(self, narrowed: DraftFilter) -> tuple[sql.Composable, list[object]]:
         parts: list[sql.Composable] = [sql.SQL("true")]
         values: list[object] = []
-        wanted: tuple[tuple[str, str, object | None], ...] = (
-            (
-                "lower({}) = ANY(%s)",
-                "status",
-                list(narrowed.statuses) if narrowed.statuses is not None else None,
-            ),
+        if narrowed.statuses is not None:
+            parts.append(sql.SQL("{status} = ANY(%s)").format(status=self._status()))
+            values.append(list(narrowed.statuses))
+        wanted: tuple[tuple[LiteralString, str, str | None], ...] = (
             ("{}::text = %s", "created_by", narrowed.created_by),
             ("{}::text = %s", "aidbox_id", narrowed.aidbox_id),
-            ("strpos(lower({}), lower(%s)) > 0", "name", narrowed.name_contains),
+            ("strpos(lower({}::text), lower(%s)) > 0", "name", narrowed.name_contains),
         )
         for template, column, value in wanted:
             if value is not None:
                 parts.append(sql.SQL(template).format(self._name(column)))
-                values.append(value.replace("\x00", "") if isinstance(value, str) else value)
+                values.append(value.replace("\x00", ""))
         return sql.SQL(" AND ").join(parts), values
 
     # Writing
@@ -171,7 +174,7 @@ class Retool:
         repeat finds the draft as it was. `revision` None takes whatever is written now.
         """
         condition = sql.SQL(
-            "lower({status}::text) <> 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
+            "lower({status}::text) IS DISTINCT FROM 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
             " AND {revision} = coalesce(%s, {revision})"
         ).format(status=self._name("status"), process=self._name("camunda_process_id"), revision=self._revision())
         written = {"status": "submitted", "camunda_process_id": process_id}
@@ -216,14 +219,14 @@ class Retool:
     async def _select(self, tail: sql.Composable, values: Sequence[object]) -> list[Draft]:
         statement = sql.SQL(
             "SELECT {id}::text AS id, coalesce({name}::text, '') AS name,"
-            " coalesce(lower({status}::text), 'draft') AS status, coalesce({plan}::text, 'null') AS plan_data,"
+            " {status} AS status, coalesce({plan}::text, 'null') AS plan_data,"
             " {revision} AS revision, {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
             " {created_by}::text AS created_by, coalesce({updated_at}::timestamptz, to_timestamp(0)) AS updated_at"
             " FROM {table} WHERE {tail}"
         ).format(
             id=self._name("id"),
             name=self._name("name"),
-            status=self._name("status"),
+            status=self._status(),
             plan=self._name("plan_data"),
             revision=self._revision(),
             aidbox_id=self._name("aidbox_id"),
@@ -237,6 +240,13 @@ class Retool:
         if (await self._column_types())["plan_data"] in JSON_TYPES:
             return drafts
         return [msgspec.structs.replace(draft, plan_data=_as_json(draft.plan_data)) for draft in drafts]
+
+    def _status(self) -> sql.Composable:
+        """One of STATUSES, or `draft`."""
+        known = sql.SQL(", ").join(map(sql.Literal, STATUSES))
+        return sql.SQL(
+            "CASE WHEN lower({status}::text) IN ({known}) THEN lower({status}::text) ELSE 'draft' END"
+        ).format(status=self._name("status"), known=known)
 
     def _revision(self) -> sql.Composable:
         """The fingerprint, in SQL so that reads and conditional writes agree. jsonb's text is canonical."""
@@ -258,7 +268,7 @@ class Retool:
         """The types of the columns that may be of several, asked once."""
         if self._types is None:
             statement = sql.SQL(
-                "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute"
+                "SELECT attname, format_type(atttypid, -1) AS type FROM pg_attribute"
                 " WHERE attrelid = to_regclass(%s) AND attnum > 0"
             )
             found = await self._rows(statement, [self._table().as_string()], dict_row)
@@ -324,8 +334,14 @@ class Retool:
 
 
 def table_name(columns: Columns) -> sql.Identifier:
-    """The drafts table, `schema.table` taken apart."""
-    return sql.Identifier(*columns.table.split(".", 1))
+    """The drafts table, `schema.table` taken apart. Parts are as they are written; double quotes may enclose them.
+
+    Raises Misconfigured for what is no name.
+    """
+    found = list(_NAME_PART.finditer(columns.table))
+    if not 1 <= len(found) <= 2 or "".join(part[0] for part in found) != columns.table or columns.table.endswith("."):
+        raise Misconfigured(f"DRAFTS_TABLE must be a name like table or schema.table, not {columns.table}")
+    return sql.Identifier(*(part[1].replace('""', '"') if part[1] else part[2] for part in found))
 
 
 def _logged(failure: UpstreamFailed, reason: str = "") -> UpstreamFailed:
@@ -340,9 +356,9 @@ def _as_key(draft_id: str, id_type: str) -> str | None:
         return None
     if id_type == "uuid":
         return _uuid(draft_id)
-    if id_type in INTEGER_DIGITS:
-        is_number = draft_id.isascii() and draft_id.isdigit() and len(draft_id) <= INTEGER_DIGITS[id_type]
-        return draft_id if is_number and str(int(draft_id)) == draft_id else None
+    if id_type in LARGEST_INTEGERS:
+        is_one = _INTEGER.fullmatch(draft_id) and int(draft_id) <= LARGEST_INTEGERS[id_type]
+        return draft_id if is_one else None
     return draft_id
 
 

@@ -1,0 +1,1 @@
+"""Drafts tables as deployments really have them."""
