@@ -12,6 +12,8 @@ from typing import Any, TypedDict
 import psycopg
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +24,7 @@ from api.transport.asking import State
 from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.health import live, ready
+from api.transport.presenting import MASKED, request_error
 from api.transport.rest import submit_plan
 from api.upstreams import as_it_is, open_upstreams
 from api.upstreams.calling import Transports
@@ -57,14 +60,25 @@ def build_app(
                 await _goodbye(worker)
 
     routes = [
-        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
         Route("/api/plans/{id:path}/submit", submit_plan, methods=["POST"]),
         Route("/live", live),
         Route("/ready", ready),
     ]
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
-    return with_request_id(Starlette(routes=routes, lifespan=lifespan))
+    handlers: dict[Any, Any] = {ClientDisconnect: gone, Exception: masked}
+    return with_request_id(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))
+
+
+async def masked(_request: Request, _error: Exception) -> Response:
+    """The answer to what nobody expected. The server logs the error itself, with the request id."""
+    return JSONResponse(request_error(MASKED, code="INTERNAL_ERROR"), 500)
+
+
+async def gone(_request: Request, _error: Exception) -> Response:
+    """The client left before its request was whole; nobody reads this."""
+    return Response(status_code=400)
 
 
 async def _goodbye(worker: asyncio.Task[None]) -> None:

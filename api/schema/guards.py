@@ -25,6 +25,13 @@ def checked_offset(offset: int) -> int:
     return offset
 
 
+def checked_text(text: str | None, field: str) -> str | None:
+    """The text, if PostgreSQL, which is behind two of the systems, can hold it. Raises Refused (INVALID)."""
+    if text is not None and "\x00" in text:
+        raise Refused(UserErrorCode.INVALID, f"{field} must not contain NUL.", field=field)
+    return text
+
+
 async def or_refused(work: Awaitable[Payload], refused: Callable[[Refused, list[UserError]], Payload]) -> Payload:
     """The payload of a verb; when it refuses, the payload that says why."""
     try:

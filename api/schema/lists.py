@@ -7,6 +7,7 @@ from enum import Enum
 import strawberry
 
 from api.schema.draft import Draft, DraftStatus, draft
+from api.schema.guards import checked_text
 from api.schema.info import Info
 from api.schema.task import Task, task
 from api.upstreams.camunda import instant
@@ -75,7 +76,7 @@ def engine_query(narrowed: TaskFilter | None) -> dict[str, object]:
     if narrowed is None:
         return {}
     query: dict[str, object] = {
-        "taskDefinitionKey": narrowed.step,
+        "taskDefinitionKey": checked_text(narrowed.step, "step"),
         "dueBefore": instant(narrowed.due_before) if narrowed.due_before else None,
         "createdAfter": instant(narrowed.created_after) if narrowed.created_after else None,
         "minPriority": narrowed.min_priority,
@@ -83,8 +84,8 @@ def engine_query(narrowed: TaskFilter | None) -> dict[str, object]:
     if narrowed.unassigned is not None:
         # `unassigned: false` is no filter to the engine, so the other word is said.
         query["unassigned" if narrowed.unassigned else "assigned"] = True
-    if narrowed.submitted_by is not None:
-        query["processVariables"] = [{"name": "submittedBy", "operator": "eq", "value": narrowed.submitted_by}]
+    if (submitted_by := checked_text(narrowed.submitted_by, "submittedBy")) is not None:
+        query["processVariables"] = [{"name": "submittedBy", "operator": "eq", "value": submitted_by}]
     return {name: value for name, value in query.items() if value is not None}
 
 
@@ -161,9 +162,9 @@ def row_filter(narrowed: DraftFilter | None) -> Narrowed:
         return Narrowed()
     return Narrowed(
         statuses=tuple(str(status.value) for status in narrowed.status) if narrowed.status is not None else None,
-        created_by=narrowed.created_by,
-        name_contains=narrowed.name_contains,
-        aidbox_id=narrowed.aidbox_id,
+        created_by=checked_text(narrowed.created_by, "createdBy"),
+        name_contains=checked_text(narrowed.name_contains, "nameContains"),
+        aidbox_id=checked_text(narrowed.aidbox_id, "aidboxId"),
     )
 
 

@@ -26,7 +26,10 @@ def _with_offset(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("an instant needs an offset, such as 2027-01-01T00:00:00Z")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("an instant must lie in the years 1 to 9999, in UTC") from error
 
 
 SCALARS: dict[object, strawberry.types.scalar.ScalarDefinition] = {

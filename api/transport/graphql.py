@@ -9,17 +9,21 @@ from typing import Any
 
 import msgspec
 import orjson
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.context import make_context
 from api.errors import Unauthenticated
+from api.identity import Viewer
 from api.schema import schema
 from api.transport.asking import State, state_of, viewer_of
 from api.transport.graphiql import examples, page
-from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, wants_html
+from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 from api.transport.presenting import error_entries, request_error
 
 LARGEST_BODY = 1_000_000  # bytes
@@ -56,24 +60,44 @@ async def graphql(request: Request) -> Response:
             raise NotAsked(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
         viewer = viewer_of(request)
         parameters = await _parameters(request)
-        context = make_context(viewer, state.upstreams, state.settings)
-        result = await schema.execute(
-            parameters.query,
-            variable_values=parameters.variables,
-            context_value=context,
-            operation_name=parameters.operation_name,
-            allowed_operation_types=_allowed(request.method),
-        )
+        result = await _execute(request, viewer, parameters)
     except NotAsked as refusal:
         return _answer(refusal.status, media_type or JSON, request_error(refusal.message), refusal.headers)
     except Unauthenticated as refusal:
         body = request_error(str(refusal), code="UNAUTHENTICATED")
         return _answer(401, media_type or JSON, body, {"WWW-Authenticate": "Bearer"})
-    return _executed(result, media_type or JSON, request.method)
+    return _executed(result, media_type or JSON)
 
 
 def _graphiql(state: State) -> Response:
     return page(endpoint="/graphql", assets=GRAPHIQL_ASSETS, note=state.note, tabs=examples())
+
+
+async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> ExecutionResult:
+    state = state_of(request)
+    try:
+        return await schema.execute(
+            parameters.query,
+            variable_values=parameters.variables,
+            context_value=make_context(viewer, state.upstreams, state.settings),
+            operation_name=parameters.operation_name or None,
+            allowed_operation_types=_allowed(request.method),
+        )
+    except MissingQueryError as error:
+        raise NotAsked(400, "The parameter query is missing.") from error
+    except CannotGetOperationTypeError as error:
+        return ExecutionResult(data=None, errors=[GraphQLError(_no_operation(error.operation_name))])
+    except InvalidOperationTypeError as error:
+        kind = error.operation_type.value
+        if kind == OperationType.MUTATION.value:
+            raise NotAsked(405, "A mutation is asked by POST.", {"Allow": "POST"}) from error
+        raise NotAsked(400, f"There is no {kind} here.") from error
+
+
+def _no_operation(name: str | None) -> str:
+    if name is None:
+        return "The query must have one operation, or operationName must name one of several."
+    return f"The query has no operation named {name}."
 
 
 def _allowed(method: str) -> tuple[OperationType, ...]:
@@ -86,9 +110,10 @@ async def _parameters(request: Request) -> Parameters:
         return _from_query(request)
     if request.method != "POST":
         raise NotAsked(405, "GraphQL is asked by GET or POST.", {"Allow": "GET, POST"})
-    media_type, _, charset = request.headers.get("content-type", "").partition(";")
-    if media_type.strip().lower() != JSON or charset.strip().lower() not in ("", "charset=utf-8", 'charset="utf-8"'):
+    if not is_json(request.headers.get("content-type", "")):
         raise NotAsked(415, f"The body must be {JSON} in UTF-8.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise NotAsked(415, "The body must not be compressed.", {"Accept-Encoding": "identity"})
     parameters: Parameters = _decoded(await _body(request), Parameters)
     return parameters
 
@@ -98,7 +123,8 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise NotAsked(413, f"The body may have at most {LARGEST_BODY} bytes.")
+            # What is still to come is not read, so the connection can not serve another request.
+            raise NotAsked(413, f"The body may have at most {LARGEST_BODY} bytes.", {"Connection": "close"})
     return bytes(body)
 
 
@@ -117,11 +143,13 @@ def _from_query(request: Request) -> Parameters:
 def _decoded(body: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+    except RecursionError as error:
+        raise NotAsked(400, "The request is nested too deeply.") from error
+    except (msgspec.DecodeError, ValueError) as error:
         raise NotAsked(400, f"The request is not as GraphQL over HTTP has it: {error}") from error
 
 
-def _executed(result: ExecutionResult, media_type: str, method: str) -> Response:
+def _executed(result: ExecutionResult, media_type: str) -> Response:
     """The answer of an execution. One that did not begin has no `data` (section "Response")."""
     errors = result.errors or []
     began = result.data is not None or any(error.path for error in errors)
@@ -130,8 +158,6 @@ def _executed(result: ExecutionResult, media_type: str, method: str) -> Response
         body["errors"] = error_entries(errors)
     if began:
         return _answer(200, media_type, body)
-    if method == "GET" and any("mutation" in error.message for error in errors):
-        return _answer(405, media_type, body, {"Allow": "POST"})
     return _answer(400 if media_type == RESPONSE_JSON else 200, media_type, body)
 
 

@@ -1,4 +1,9 @@
-"""Which media type an answer has, by the request's Accept header (RFC 9110, section 12.5.1). Pure; for graphql.py."""
+"""Which media type an answer has, by the Accept header (RFC 9110, section 12.5.1), and whether a body is JSON.
+
+Pure; used by graphql.py.
+"""
+
+from email.message import Message
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
@@ -22,6 +27,14 @@ def wants_html(accept: str | None) -> bool:
     if accept is None or "text/html" not in accept.lower():
         return False
     return quality(accept, "text/html") > max(quality(accept, JSON), quality(accept, RESPONSE_JSON))
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type header says JSON in UTF-8; other parameters do not count."""
+    header = Message()
+    header["Content-Type"] = content_type
+    charset = header.get_content_charset("utf-8")
+    return bool(content_type) and header.get_content_type() == JSON and charset in ("utf-8", "utf8")
 
 
 def quality(accept: str, media_type: str) -> float:

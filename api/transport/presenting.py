@@ -6,12 +6,14 @@ Called by graphql.py for every answer with errors.
 import logging
 from collections.abc import Sequence
 
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 
 from api.errors import Misconfigured, Refused, UpstreamFailed
 from api.telemetry import request_id
 
 MASKED = "Something went wrong here; the log has the details under this request id."
+
+TOO_DEEP = "The request is nested too deeply."
 
 _log = logging.getLogger(__name__)
 
@@ -49,10 +51,24 @@ def _told(error: GraphQLError) -> tuple[str, dict[str, object]]:
         case Misconfigured():
             _log.error("misconfigured", extra={"reason": str(cause)})
             return str(cause), {"code": cause.code}
-        case _ if isinstance(error, GraphQLSyntaxError):
-            return error.message, {"code": "GRAPHQL_PARSE_FAILED"}
-        case _ if error.path is None:
-            return error.message, {"code": "GRAPHQL_VALIDATION_FAILED"}
+        case RecursionError():
+            return TOO_DEEP, {"code": "GRAPHQL_VALIDATION_FAILED"}
+        case _ if _is_about_the_request(error, cause):
+            is_unreadable = isinstance(error, GraphQLSyntaxError)
+            return error.message, {"code": "GRAPHQL_PARSE_FAILED" if is_unreadable else "GRAPHQL_VALIDATION_FAILED"}
         case _:
             _log.error("unexpected error", exc_info=cause or error)
             return MASKED, {"code": "INTERNAL_ERROR"}
+
+
+def _is_about_the_request(error: GraphQLError, cause: BaseException | None) -> bool:
+    """Whether an error was found in the document or its variables; anything else of this kind is a fault of ours.
+
+    An argument may turn out wrong as late as its field is resolved; such an error points at the argument, others
+    at the field.
+    """
+    if error.path is None:
+        return bool(error.locations) or cause is None
+    culprit = cause if isinstance(cause, GraphQLError) else error if cause is None else None
+    nodes = (culprit.nodes if culprit else None) or []
+    return bool(nodes) and not any(isinstance(node, FieldNode) for node in nodes)

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
+from api.upstreams.credentials import NoToken
 
 Answer = TypeVar("Answer")
 Params = Mapping[str, str | int | bool]
@@ -64,9 +65,16 @@ class Upstream:
                     headers={**kind, **(headers or {})},
                 )
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._logged(TimedOut(self.name, f"{self.name} did not answer in time"), method, path) from error
-        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-            raise self._logged(Unreachable(self.name, f"{self.name} can not be reached"), method, path) from error
+            failure: UpstreamFailed = TimedOut(self.name, f"{self.name} did not answer in time")
+            raise self._logged(failure, method, path, error) from error
+        except NoToken as error:
+            raise self._logged(self._without_token(error.status), method, path, error) from error
+        except httpx.DecodingError as error:
+            failure = Garbled(self.name, f"{self.name} sent an answer that is not its own")
+            raise self._logged(failure, method, path, error) from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            failure = Unreachable(self.name, f"{self.name} can not be reached")
+            raise self._logged(failure, method, path, error) from error
         if response.status_code not in answers:
             raise self._logged(self._failure(response), method, path)
         return response
@@ -77,7 +85,8 @@ class Upstream:
             return msgspec.json.decode(response.content, type=kind)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             failure = Garbled(self.name, f"{self.name} sent an answer that is not its own", status=response.status_code)
-            raise self._logged(failure, response.request.method, response.request.url.path) from error
+            request = response.request
+            raise self._logged(failure, request.method, request.url.path, error) from error
 
     def _failure(self, response: httpx.Response) -> UpstreamFailed:
         status = response.status_code
@@ -89,7 +98,18 @@ class Upstream:
             return Garbled(self.name, f"{self.name} sent an answer that is not its own", status=status)
         return UpstreamFailed(self.name, f"{self.name} answered with status {status}", status=status)
 
-    def _logged(self, failure: UpstreamFailed, method: str, path: str) -> UpstreamFailed:
+    def _without_token(self, status: int) -> UpstreamFailed:
+        """What the token endpoint's answer means for the call. It says 400 for a client it does not know (RFC 6749)."""
+        message = f"{self.name}'s token endpoint answered with status {status}"
+        if status in (429, 503):
+            return Busy(self.name, message, status=status)
+        if 400 <= status < 500:
+            return Denied(self.name, message, status=status)
+        return Garbled(self.name, message, status=status) if status < 400 else UpstreamFailed(self.name, message)
+
+    def _logged(
+        self, failure: UpstreamFailed, method: str, path: str, cause: BaseException | None = None
+    ) -> UpstreamFailed:
         _log.warning(
             "upstream call failed",
             extra={
@@ -97,6 +117,7 @@ class Upstream:
                 "code": failure.code,
                 "status": failure.status,
                 "call": f"{method} {path}",
+                "reason": repr(cause) if cause else "",
             },
         )
         return failure

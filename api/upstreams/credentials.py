@@ -6,9 +6,12 @@ Built by `upstreams.open_upstreams` from the settings, handed to httpx as its `a
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from typing import Annotated
 
 import httpx
 import msgspec
+
+USUAL_LIFETIME = 300.0  # seconds, of a token that does not say how long it lives
 
 
 class Bearer(httpx.Auth):
@@ -23,15 +26,24 @@ class Bearer(httpx.Auth):
         yield request
 
 
-class _Token(msgspec.Struct, frozen=True):
-    access_token: str
-    expires_in: float = 300
+class NoToken(Exception):
+    """The token endpoint gave none; `status` is what it answered with."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"no token, status {status}")
+        self.status = status
+
+
+class _Granted(msgspec.Struct, frozen=True):
+    access_token: Annotated[str, msgspec.Meta(pattern=r"\A[\x21-\x7e]+\Z")]
+    expires_in: float | None = None
 
 
 class ClientCredentials(httpx.Auth):
     """OAuth 2.0 client credentials (RFC 6749, section 4.4): one token for all requests, fetched again when it is old.
 
-    A 401 makes it fetch once more, since a store may forget a token before its time.
+    A 401 makes it fetch once more, since a store may forget a token before its time; a token that was never taken is
+    not traded for another within the same call. Whoever waited while another fetched has that one's result.
     """
 
     requires_response_body = True
@@ -42,33 +54,50 @@ class ClientCredentials(httpx.Auth):
         self.lock = asyncio.Lock()
         self.token = ""
         self.good_until = 0.0
+        self.was_taken = False
+        self.answered = 0
+        self.refusal: int | None = None
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Get a token if there is none, send the request with it, and try once more after a 401."""
-        used = self.token
+        """Get a token if there is none, send the request with it, and try once more after a 401. Raises NoToken."""
         if time.monotonic() >= self.good_until:
+            seen = self.answered
             async with self.lock:
-                if self.token == used:
+                if seen == self.answered:
                     self._keep((yield self._token_request()))
-        used = self.token
+        used = self._usable()
         request.headers["Authorization"] = f"Bearer {used}"
         response = yield request
         if response.status_code != 401:
+            if used == self.token:
+                self.was_taken = True
             return
         async with self.lock:
             if self.token == used:
+                self.good_until = 0.0
+                if not self.was_taken:
+                    return
                 self._keep((yield self._token_request()))
-        request.headers["Authorization"] = f"Bearer {self.token}"
+        request.headers["Authorization"] = f"Bearer {self._usable()}"
         yield request
 
     def _token_request(self) -> httpx.Request:
         request = httpx.Request("POST", self.token_url, data={"grant_type": "client_credentials"})
         return next(self.basic.auth_flow(request))
 
+    def _usable(self) -> str:
+        if self.refusal is not None:
+            raise NoToken(self.refusal)
+        return self.token
+
     def _keep(self, response: httpx.Response) -> None:
+        self.answered += 1
         try:
-            granted = msgspec.json.decode(response.content, type=_Token)
-        except msgspec.DecodeError:
-            granted = _Token(access_token="", expires_in=0)
-        self.token = granted.access_token
-        self.good_until = time.monotonic() + granted.expires_in * 0.9
+            granted = msgspec.json.decode(response.content, type=_Granted) if response.is_success else None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            granted = None
+        self.was_taken = False
+        self.refusal = None if granted else response.status_code
+        self.token = granted.access_token if granted else ""
+        lifetime = 0.0 if granted is None else granted.expires_in if granted.expires_in is not None else USUAL_LIFETIME
+        self.good_until = time.monotonic() + lifetime * 0.9
