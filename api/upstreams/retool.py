@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row, scalar_row
 
 from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
-from api.upstreams.connections import Connections, within
+from api.upstreams.connections import Connection, Connections, within
 
 Row = TypeVar("Row")
 
@@ -286,20 +286,16 @@ class Retool:
         await self._rows(sql.SQL("SELECT 1"), [], scalar_row)
 
     @asynccontextmanager
-    async def exclusively(self, statements: Sequence[sql.Composed]) -> AsyncIterator[None]:
-        """Run statements and what the caller does in here in one transaction, never two of them at once."""
+    async def exclusively(self) -> AsyncIterator[Connection]:
+        """One transaction, never two of them at once; for `setup`. Raises UpstreamFailed with the database's words."""
         try:
             async with self.connections.connection() as connection, connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-                for statement in statements:
-                    await connection.execute(statement)
-                yield
+                yield connection
+        except psycopg.OperationalError as error:
+            raise Unreachable("retool", "The drafts database can not be reached: run `plan-api check`") from error
         except psycopg.Error as error:
             raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
-
-    async def rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Any statement's rows as dicts; for `setup` and `check`."""
-        return await self._rows(statement, values, dict_row)
 
     async def _rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
         """Run one statement within the deadline, and translate every failure."""
@@ -334,14 +330,19 @@ class Retool:
 
 
 def table_name(columns: Columns) -> sql.Identifier:
-    """The drafts table, `schema.table` taken apart. Parts are as they are written; double quotes may enclose them.
+    """The drafts table as SQL names it."""
+    return sql.Identifier(*table_parts(columns))
+
+
+def table_parts(columns: Columns) -> list[str]:
+    """`schema.table` taken apart. Parts are as they are written; double quotes may enclose them.
 
     Raises Misconfigured for what is no name.
     """
     found = list(_NAME_PART.finditer(columns.table))
     if not 1 <= len(found) <= 2 or "".join(part[0] for part in found) != columns.table or columns.table.endswith("."):
         raise Misconfigured(f"DRAFTS_TABLE must be a name like table or schema.table, not {columns.table}")
-    return sql.Identifier(*(part[1].replace('""', '"') if part[1] else part[2] for part in found))
+    return [part[1].replace('""', '"') if part[1] else part[2] for part in found]
 
 
 def _logged(failure: UpstreamFailed, reason: str = "") -> UpstreamFailed:
