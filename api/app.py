@@ -25,7 +25,7 @@ from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.health import live, ready
 from api.transport.presenting import MASKED, request_error
-from api.transport.rest import submit_plan
+from api.transport.rest import problem, submit_plan
 from api.upstreams import as_it_is, open_upstreams
 from api.upstreams.calling import Transports
 
@@ -67,13 +67,18 @@ def build_app(
     ]
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
-    handlers: dict[Any, Any] = {ClientDisconnect: gone, Exception: masked}
+    handlers: dict[Any, Any] = {404: nothing_here, ClientDisconnect: gone, Exception: masked}
     return with_request_id(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))
 
 
 async def masked(_request: Request, _error: Exception) -> Response:
     """The answer to what nobody expected. The server logs the error itself, with the request id."""
     return JSONResponse(request_error(MASKED, code="INTERNAL_ERROR"), 500)
+
+
+async def nothing_here(_request: Request, _error: Exception) -> Response:
+    """The answer to a path that is none of ours."""
+    return problem(404, "NOT_FOUND", "There is nothing at this address.")
 
 
 async def gone(_request: Request, _error: Exception) -> Response:

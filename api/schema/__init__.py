@@ -3,14 +3,16 @@
 Types read records and loaders; mutations call `coordination`. Nothing outside `schema` and `transport` knows GraphQL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import strawberry.federation
-from graphql import GraphQLError
-from strawberry.extensions import MaxTokensLimiter, ParserCache, QueryDepthLimiter, ValidationCache
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import MaxTokensLimiter, ParserCache, QueryDepthLimiter, SchemaExtension, ValidationCache
+from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, Info
 
+from api.errors import Refused, UserErrorCode
 from api.schema.mutation import Mutation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
@@ -18,6 +20,19 @@ from api.schema.scalars import SCALARS
 DEEPEST_QUERY = 15
 MOST_TOKENS = 5000
 CACHED_DOCUMENTS = 500
+KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
+
+
+def entity_key(representation: object) -> dict[str, str]:
+    """The type and key a gateway names, and nothing else. Raises Refused (INVALID) for what names none of ours."""
+    named = representation if isinstance(representation, dict) else {}
+    type_name = named.get("__typename")
+    names = KEYS.get(type_name, ()) if isinstance(type_name, str) else ()
+    key = {name: named[name] for name in names if isinstance(named.get(name), str)}
+    if not names or len(key) < len(names):
+        types = ", ".join(f"{name} by {' and '.join(fields)}" for name, fields in KEYS.items())
+        raise Refused(UserErrorCode.INVALID, f"An entity is one of {types}.", field="representations")
+    return {"__typename": str(type_name), **key}
 
 
 class Schema(strawberry.federation.Schema):
@@ -25,6 +40,24 @@ class Schema(strawberry.federation.Schema):
 
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave errors alone: the default would log every one with its stack."""
+
+    def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
+        """As inherited, which takes for granted that every representation is right."""
+        return super().entities_resolver(info, [FederationAny(entity_key(each)) for each in representations])
+
+
+class OneOperation(SchemaExtension):
+    """Of several operations the request has to name one (GraphQL, GetOperation); inherited is to take the first."""
+
+    def on_validate(self) -> Iterator[None]:
+        """After the other rules."""
+        context = self.execution_context
+        definitions = context.graphql_document.definitions if context.graphql_document else ()
+        several = sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1
+        is_named = context._provided_operation_name is not None  # noqa: SLF001  # the public name has the default in it
+        if several and not is_named and not context.pre_execution_errors:
+            context.pre_execution_errors = [GraphQLError("operationName must say which of the operations is meant.")]
+        yield
 
 
 schema = Schema(
@@ -36,6 +69,7 @@ schema = Schema(
         lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
         lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
         lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        OneOperation,
     ],
 )
 

@@ -49,10 +49,10 @@ class PlanVersion:
         cls,
         info: Info,
         id: strawberry.ID,  # noqa: A002  # the key's name
-        version_id: strawberry.ID,
+        versionId: strawberry.ID,  # noqa: N803  # keys come as the schema spells them
     ) -> "PlanVersion | None":
         """For a federation gateway: the version of a key."""
-        found = await info.context.loaders.plan_versions.load((id, version_id))
+        found = await info.context.loaders.plan_versions.load((id, versionId))
         return plan_version(found) if found else None
 
 

@@ -95,9 +95,7 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
 
 
 def _no_operation(name: str | None) -> str:
-    if name is None:
-        return "The query must have one operation, or operationName must name one of several."
-    return f"The query has no operation named {name}."
+    return "The query has no operation." if name is None else f"The query has no operation named {name}."
 
 
 def _allowed(method: str) -> tuple[OperationType, ...]:
