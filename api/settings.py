@@ -4,6 +4,7 @@ The names are the environment's, in small letters. README.md lists them all; tes
 """
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,9 +15,18 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def _http_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
+    if not value.startswith(("http://", "https://")) or not _has_host_and_port(value):
         raise ValueError("an http:// or https:// address is needed")
     return value.rstrip("/")
+
+
+def _has_host_and_port(url: str) -> bool:
+    """An unescaped / in a password ends the host too early, which no later message could say without repeating it."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _postgres_url(secret: SecretStr) -> SecretStr:
