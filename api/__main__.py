@@ -5,6 +5,7 @@ is imported by the commands that start it alone, since production installs do no
 """
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from api import settings as configuration
 from api.app import build_app
-from api.check import run_checks
+from api.check import Grade, run_checks
 from api.coordination.worker import work
 from api.errors import ApprovalApiError
 from api.schema import schema_text
@@ -40,6 +41,7 @@ DEMO_NOTE = (
     "You act as `reviewer` unless a request has the header `X-User-Id`."
     " `author`, `second-reviewer` and `admin` are there too."
 )
+COLOURS = {Grade.OK: typer.colors.GREEN, Grade.WARNING: typer.colors.YELLOW, Grade.WRONG: typer.colors.RED}
 FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
 
 
@@ -213,11 +215,11 @@ async def _set_up(settings: Settings) -> list[str]:
 @app.command()
 def check() -> None:
     """Look at all three systems and say line by line what is right and what is wrong. Exit code 1 when anything is."""
+    logging.getLogger("api").addHandler(logging.NullHandler())  # the findings say it already
     findings = _run(run_checks(_settings_without_auth()))
     for finding in findings:
-        mark, colour = ("ok  ", typer.colors.GREEN) if finding.is_right else ("FAIL", typer.colors.RED)
-        typer.secho(f"{mark} {finding.subject}: {finding.told}", fg=colour)
-    raise typer.Exit(0 if all(finding.is_right for finding in findings) else 1)
+        typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.told}", fg=COLOURS[finding.grade])
+    raise typer.Exit(1 if any(finding.grade is Grade.WRONG for finding in findings) else 0)
 
 
 @app.command()

@@ -1,0 +1,40 @@
+"""`plan-api check`: a doctor. Looks at the three systems and says line by line what is right and what is wrong.
+
+Called by the command line alone. Changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+
+from api.check.drafts import look_at_drafts
+from api.check.engine import look_at_engine
+from api.check.finding import Finding, Grade, address_of, wrong
+from api.check.store import look_at_store
+from api.settings import Settings
+from api.upstreams import open_upstreams
+
+__all__ = ["Finding", "Grade", "run_checks"]
+
+PATIENCE = 8.0  # seconds for each system
+
+
+async def run_checks(settings: Settings) -> list[Finding]:
+    """Everything that can be looked at without changing anything: drafts, engine, store, asked side by side.
+
+    A system that can not be asked, or not within PATIENCE, is one finding; the others are still looked at.
+    """
+    async with open_upstreams(settings) as upstreams:
+        parts = await asyncio.gather(
+            look_at_drafts(upstreams.retool, deadline=min(settings.retool_timeout, PATIENCE)),
+            _in_time("engine", settings.camunda_url, look_at_engine(upstreams.camunda, settings.camunda_url)),
+            _in_time("store", settings.aidbox_url, look_at_store(upstreams.aidbox, settings.aidbox_url)),
+        )
+    return [finding for part in parts for finding in part]
+
+
+async def _in_time(subject: str, url: str, look: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await look
+    except TimeoutError:
+        return [wrong(subject, f"does not answer in time at {address_of(url)}")]

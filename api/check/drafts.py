@@ -1,0 +1,134 @@
+"""The drafts database, looked at: server, table, columns, rights, statuses. Called by `run_checks`."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from api.check.finding import Finding, ok, warning, wrong
+from api.errors import Misconfigured, UpstreamFailed
+from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
+from api.upstreams.retool import STATUSES, Columns, Retool
+
+OLDEST_SERVER = 130000  # gen_random_uuid, in the table `setup` makes
+FIELDS = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
+WRITTEN = ("status", "aidbox_id", "camunda_process_id", "updated_at")
+TEXT = r"text|character varying(\(\d+\))?"
+TYPES = {
+    "id": (rf"{TEXT}|character\(\d+\)|uuid|smallint|integer|bigint", "text, varchar, uuid or an integer"),
+    "name": (TEXT, "text or varchar"),
+    "status": (TEXT, "text, varchar or an enum"),
+    "plan_data": (rf"jsonb|json|{TEXT}", "jsonb, json or text"),
+    "aidbox_id": (rf"{TEXT}|uuid", "text or varchar(64)"),
+    "camunda_process_id": (rf"{TEXT}|uuid", "text or varchar(64)"),
+    "created_by": (r".*", ""),
+    "updated_at": (r"timestamp(\(\d\))? with(out)? time zone", "timestamptz"),
+}
+WIDTHS = {"status": max(map(len, STATUSES)), "aidbox_id": 64, "camunda_process_id": 64}
+USUAL_ID = 36  # a UUID: what engines and stores make unless they are told to make others
+
+
+async def look_at_drafts(drafts: Retool, *, deadline: float) -> list[Finding]:
+    """All findings. `deadline`: seconds."""
+    address = address_of(drafts.connections.url)
+    try:
+        seen = await examine(drafts, deadline=deadline)
+    except UpstreamFailed as failed:
+        return [wrong("drafts database", f"{address} {failed.message}")]
+    except Misconfigured as misconfigured:
+        return [wrong("drafts table", str(misconfigured))]
+    return list(judge(seen, drafts.columns, address))
+
+
+def judge(seen: SeenDatabase, columns: Columns, address: str) -> Iterator[Finding]:
+    """What is to be said of a database. Pure."""
+    release = f"PostgreSQL {seen.release} at {address}"
+    if seen.version < OLDEST_SERVER:
+        yield wrong("drafts database", f"{release}; 13 or newer is needed")
+    elif seen.is_read_only:
+        yield wrong("drafts database", f"{release} takes no writes; RETOOL_DATABASE_URL must name the primary")
+    else:
+        yield ok("drafts database", release)
+    if seen.table is None:
+        yield wrong(
+            "drafts table",
+            f"{columns.table} is not there, or in a schema closed to our role: run `plan-api setup`,"
+            " grant USAGE on the schema, or name another table in DRAFTS_TABLE",
+        )
+        return
+    yield ok("drafts table", columns.table)
+    for field in FIELDS:
+        yield _column(field, getattr(columns, field), seen.table)
+    yield from _indexes(seen.table, columns)
+    yield from _rights(seen.table, columns)
+    yield _statuses(seen.table)
+
+
+def _column(field: str, name: str, table: SeenTable) -> Finding:
+    subject = f"column {name}"
+    column = table.columns.get(name)
+    if column is None:
+        add = "run `plan-api setup`" if field == "camunda_process_id" else "add it"
+        return wrong(subject, f"is not in the table: {add}, or name another in DRAFTS_COLUMN_{field.upper()}")
+    if field == "status" and column.labels:
+        return _enum(subject, column)
+    pattern, wanted = TYPES[field]
+    if not re.fullmatch(pattern, column.type):
+        return wrong(subject, f"is {column.type}; {wanted} is needed")
+    return _width(subject, field, column) or ok(subject, column.type)
+
+
+def _enum(subject: str, column: SeenColumn) -> Finding:
+    missing = [status for status in STATUSES if status not in column.labels]
+    if missing:
+        commands = "; ".join(f"ALTER TYPE {column.type} ADD VALUE '{status}'" for status in missing)
+        return wrong(subject, f"its enum lacks {', '.join(missing)}: {commands}")
+    return ok(subject, f"{column.type}, an enum with every status")
+
+
+def _width(subject: str, field: str, column: SeenColumn) -> Finding | None:
+    """A column of limited width, where ids or statuses may not fit."""
+    width = USUAL_ID if column.type == "uuid" else int((re.findall(r"\((\d+)\)", column.type) or [255])[0])
+    needed = WIDTHS.get(field, 0)
+    if width >= needed:
+        return None
+    if field != "status" and width >= USUAL_ID:
+        return warning(subject, f"{column.type} holds UUIDs; ids may have up to {needed} characters")
+    return wrong(subject, f"{column.type} is too narrow: {needed} characters are needed")
+
+
+def _indexes(table: SeenTable, columns: Columns) -> Iterator[Finding]:
+    if columns.camunda_process_id in table.columns:
+        if table.finds_processes:
+            yield ok("index", f"on {columns.camunda_process_id}")
+        else:
+            yield warning(
+                "index", f"none on {columns.camunda_process_id}, so each look reads the table: run `plan-api setup`"
+            )
+    if columns.id in table.columns and not table.has_key:
+        yield warning("key", f"{columns.id} is not unique by rule; make it the primary key")
+
+
+def _rights(table: SeenTable, columns: Columns) -> Iterator[Finding]:
+    there = [field for field in FIELDS if getattr(columns, field) in table.columns]
+    seen = {field: table.columns[getattr(columns, field)] for field in there}
+    unread = [seen[field].name for field in there if not seen[field].is_readable]
+    unwritten = [seen[field].name for field in there if field in WRITTEN and not seen[field].is_writable]
+    if unread:
+        yield wrong("rights", f"may not read {_listed(unread)}: {grant('SELECT', unread, columns)}")
+    if unwritten:
+        yield wrong("rights", f"may not write {_listed(unwritten)}: {grant('UPDATE', unwritten, columns)}")
+    if not unread and not unwritten:
+        written = [seen[field].name for field in there if field in WRITTEN]
+        yield ok("rights", f"may read every column, and write {_listed(written)}")
+    if table.hides_rows:
+        yield warning("rights", "row level security hides rows from this service, and may hide drafts in approval")
+
+
+def _statuses(table: SeenTable) -> Finding:
+    if not table.strange:
+        return ok("statuses", "all known")
+    told = _listed([f"{status[:40]!r} ({number})" for status, number in table.strange])
+    return warning("statuses", f"{told}: unknown, so these count as drafts")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,90 @@
+"""`plan-api setup` and its dry run, as people run them."""
+
+import httpx
+from psycopg import sql
+
+from api.settings import Settings
+from tests.commands.running import drop_table, new_name, run
+from tests.serving import Drafts
+
+SQL = """\
+CREATE TABLE IF NOT EXISTS "{table}" ("id" text PRIMARY KEY DEFAULT gen_random_uuid()::text, "name" text NOT NULL, \
+"status" text NOT NULL DEFAULT 'draft', "plan_data" jsonb NOT NULL, "aidbox_id" text, \
+"camunda_process_id" varchar(255), "created_by" text, "updated_at" timestamptz NOT NULL DEFAULT now());
+ALTER TABLE "{table}" ADD COLUMN IF NOT EXISTS "camunda_process_id" VARCHAR(255);
+CREATE INDEX IF NOT EXISTS "idx_draft_process_{table}" ON "{table}" ("camunda_process_id") \
+WHERE "camunda_process_id" IS NOT NULL;
+-- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same
+"""
+
+
+def exists(drafts: Drafts, table: str) -> bool:
+    return drafts.connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() == (True,)
+
+
+def versions(engine: httpx.Client) -> int:
+    count: int = engine.get("/process-definition/count", params={"key": "benefit-approval"}).json()["count"]
+    return count
+
+
+def test_it_says_what_is_ready(settings: Settings, drafts: Drafts, engine: httpx.Client) -> None:
+    table, before = new_name(), versions(engine)
+    ran = run(settings, "setup", DRAFTS_TABLE=table)
+    assert ran.lines == [
+        f"{table}: table, column and index are there",
+        "benefit-approval.bpmn: deployed already",
+    ]
+    assert (ran.code, ran.errors) == (0, "")
+    assert exists(drafts, table)
+    assert versions(engine) == before
+    drop_table(drafts, table)
+
+
+def test_the_dry_run_prints_sql_that_runs_and_does_nothing(settings: Settings, drafts: Drafts) -> None:
+    table = new_name()
+    ran = run(settings, "setup", "--dry-run", DRAFTS_TABLE=table)
+    assert "\n".join(ran.lines) + "\n" == SQL.format(table=table)
+    assert (ran.code, ran.errors) == (0, "")
+    assert not exists(drafts, table)
+    for _ in range(2):
+        drafts.connection.execute("\n".join(ran.lines).encode())
+    assert run(settings, "check", DRAFTS_TABLE=table).code == 0
+    drop_table(drafts, table)
+
+
+def test_the_dry_run_asks_nobody(settings: Settings) -> None:
+    nowhere = {"RETOOL_DATABASE_URL": "postgresql://127.0.0.1:1/x", "CAMUNDA_URL": "http://127.0.0.1:1/engine-rest"}
+    assert run(settings, "setup", "--dry-run", **nowhere).code == 0
+
+
+def test_rights_that_are_missing_are_one_line(settings: Settings, drafts: Drafts) -> None:
+    role, table = new_name("role"), new_name()
+    drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    url = settings.retool_database_url.get_secret_value().replace("postgres@", f"{role}@")
+    ran = run(settings, "setup", DRAFTS_TABLE=table, RETOOL_DATABASE_URL=url)
+    drafts.connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+    assert (ran.code, ran.lines) == (1, [])
+    assert ran.errors.startswith("plan-api: The drafts database refused: permission denied for schema public")
+    assert not exists(drafts, table)
+
+
+def test_a_table_made_ready_by_its_owner_is_left_alone(settings: Settings, drafts: Drafts) -> None:
+    """The service's own role may have no right to change the table; then setup still deploys."""
+    role, table = new_name("role"), new_name()
+    assert run(settings, "setup", DRAFTS_TABLE=table).code == 0
+    drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    drafts.connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(*map(sql.Identifier, (table, role))))
+    url = settings.retool_database_url.get_secret_value().replace("postgres@", f"{role}@")
+    ran = run(settings, "setup", DRAFTS_TABLE=table, RETOOL_DATABASE_URL=url)
+    drafts.connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
+    assert (ran.code, ran.errors) == (0, "")
+    drop_table(drafts, table)
+
+
+def test_an_engine_that_is_away_is_one_line_and_the_table_is_ready(settings: Settings, drafts: Drafts) -> None:
+    table = new_name()
+    ran = run(settings, "setup", DRAFTS_TABLE=table, CAMUNDA_URL="http://127.0.0.1:1/engine-rest")
+    assert (ran.code, ran.lines) == (1, [])
+    assert ran.errors.splitlines()[-1] == "plan-api: camunda can not be reached"
+    assert exists(drafts, table)
+    drop_table(drafts, table)

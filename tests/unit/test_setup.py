@@ -1,0 +1,168 @@
+"""`set_up` on tables in every state, repeated, and by several at once."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from psycopg import sql
+
+from api.settings import Settings
+from api.setup import MODEL, set_up
+from api.upstreams import open_upstreams
+from tests.commands.running import new_name
+from tests.serving import GOLD, Drafts
+
+COLUMNS = [
+    ("id", "text"),
+    ("name", "text"),
+    ("status", "text"),
+    ("plan_data", "jsonb"),
+    ("aidbox_id", "text"),
+    ("camunda_process_id", "character varying(255)"),
+    ("created_by", "text"),
+    ("updated_at", "timestamp with time zone"),
+]
+
+
+@pytest.fixture
+def schema(drafts: Drafts) -> Iterator[str]:
+    """A schema of the test's own."""
+    name = new_name("apps")
+    drafts.connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    yield name
+    drafts.connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+def run(settings: Settings, table: str, **given: Any) -> list[str]:
+    return asyncio.run(_run(settings.model_copy(update={"drafts_table": table}), **given))
+
+
+async def _run(settings: Settings, **given: Any) -> list[str]:
+    async with open_upstreams(settings) as upstreams:
+        return await set_up(upstreams, **given)
+
+
+def columns(drafts: Drafts, table: str) -> list[tuple[Any, ...]]:
+    return drafts.connection.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        [table],
+    ).fetchall()
+
+
+def indexes(drafts: Drafts, table: str) -> list[str]:
+    """The names of the indexes of a table, its key left out."""
+    found = drafts.connection.execute(
+        "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+        " WHERE indrelid = to_regclass(%s) AND NOT indisprimary ORDER BY 1",
+        [table],
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def versions(engine: httpx.Client, key: str = "benefit-approval") -> int:
+    count: int = engine.get("/process-definition/count", params={"key": key}).json()["count"]
+    return count
+
+
+def test_from_nothing_and_repeated(settings: Settings, drafts: Drafts, engine: httpx.Client, schema: str) -> None:
+    table, before = f"{schema}.benefit_plan_drafts", versions(engine)
+    told = [f"{table}: table, column and index are there", "benefit-approval.bpmn: deployed already"]
+    for _ in range(2):
+        assert run(settings, table) == told
+        assert columns(drafts, table) == COLUMNS
+        assert indexes(drafts, table) == ["idx_draft_process"]
+    assert versions(engine) == before
+
+
+def test_a_table_with_drafts_gets_the_column_and_keeps_the_rest(
+    settings: Settings, drafts: Drafts, schema: str
+) -> None:
+    table = f"{schema}.benefit_plan_drafts"
+    drafts.connection.execute(
+        f"CREATE TABLE {table} (id serial PRIMARY KEY, name varchar(80), status varchar(20), plan_data json,"
+        " aidbox_id text, created_by text, updated_at timestamp, colour text)"
+    )
+    drafts.connection.execute(f"INSERT INTO {table} (name, plan_data) VALUES ('Gold', %s)", [GOLD])  # noqa: S608
+    rows = f"SELECT id, name, status, plan_data::text, colour, xmin::text FROM {table}"  # noqa: S608
+    before = drafts.connection.execute(rows).fetchall()
+    run(settings, table)
+    assert drafts.connection.execute(rows).fetchall() == before
+    assert columns(drafts, table)[-2:] == [("colour", "text"), ("camunda_process_id", "character varying(255)")]
+    assert indexes(drafts, table) == ["idx_draft_process"]
+
+
+def test_an_index_of_another_name_will_do(settings: Settings, drafts: Drafts, schema: str) -> None:
+    table = f"{schema}.benefit_plan_drafts"
+    run(settings, table)
+    drafts.connection.execute(f"DROP INDEX {schema}.idx_draft_process")
+    drafts.connection.execute(f"CREATE INDEX by_workflow ON {table} (camunda_process_id, updated_at)")
+    run(settings, table)
+    assert indexes(drafts, table) == ["by_workflow"]
+
+
+def test_two_tables_of_one_schema_both_have_an_index(settings: Settings, drafts: Drafts, schema: str) -> None:
+    for name in ("benefit_plan_drafts", "other_drafts"):
+        run(settings, f"{schema}.{name}")
+    assert indexes(drafts, f"{schema}.benefit_plan_drafts") == ["idx_draft_process"]
+    assert indexes(drafts, f"{schema}.other_drafts") == ["idx_draft_process_other_drafts"]
+
+
+def test_a_table_that_is_ready_is_not_locked(settings: Settings, drafts: Drafts, schema: str) -> None:
+    """A reader's transaction is open all the while, and would keep an ALTER TABLE waiting."""
+    table = f"{schema}.benefit_plan_drafts"
+    run(settings, table)
+    with drafts.connection.transaction():
+        drafts.connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
+        assert run(settings, table)[0] == f"{table}: table, column and index are there"
+
+
+def together(settings: Settings, tables: list[str], **given: Any) -> list[list[str]]:
+    """One set_up for each table, all at once, each in a thread with connections of its own."""
+    start, told = threading.Barrier(len(tables)), list[list[str]]()
+
+    def one(table: str) -> None:
+        start.wait()
+        told.append(run(settings, table, **given))
+
+    threads = [threading.Thread(target=one, args=[table]) for table in tables]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_two_at_once_on_fresh_tables(settings: Settings, drafts: Drafts, engine: httpx.Client, schema: str) -> None:
+    before = versions(engine)
+    for number in range(10):
+        table = f"{schema}.drafts_{number}"
+        told = [f"{table}: table, column and index are there", "benefit-approval.bpmn: deployed already"]
+        assert together(settings, [table, table]) == [told, told]
+        assert columns(drafts, table) == COLUMNS
+        assert indexes(drafts, table) == [f"idx_draft_process_drafts_{number}"]
+    assert versions(engine) == before
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_two_at_once_deploy_a_new_model_once(settings: Settings, engine: httpx.Client, schema: str) -> None:
+    """Ten new models, each under a key of its own, deployed by two at once; taken back at the end."""
+    model = MODEL.read_bytes()
+    keys = [new_name("approval") for _ in range(10)]
+    try:
+        for key in keys:
+            own = model.replace(b'id="benefit-approval"', f'id="{key}"'.encode())
+            own = own.replace(b'bpmnElement="benefit-approval"', f'bpmnElement="{key}"'.encode())
+            table = f"{schema}.drafts"
+            told = together(settings, [table, table], name=f"{key}.bpmn", model=own)
+            assert versions(engine, key) == 1
+            deployed = sorted(lines[1].partition(" as ")[0] for lines in told)
+            assert deployed == [f"{key}.bpmn: deployed", f"{key}.bpmn: deployed already"]
+    finally:
+        for key in keys:
+            for each in engine.get("/process-definition", params={"key": key}).json():
+                engine.delete(f"/deployment/{each['deploymentId']}", params={"cascade": "true"}).raise_for_status()
+    run(settings, f"{schema}.drafts")
