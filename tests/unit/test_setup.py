@@ -165,4 +165,3 @@ def test_two_at_once_deploy_a_new_model_once(settings: Settings, engine: httpx.C
         for key in keys:
             for each in engine.get("/process-definition", params={"key": key}).json():
                 engine.delete(f"/deployment/{each['deploymentId']}", params={"cascade": "true"}).raise_for_status()
-    run(settings, f"{schema}.drafts")

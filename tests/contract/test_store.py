@@ -1,0 +1,226 @@
+"""The FHIR store: versions, conditional writes, searches, batches, digits."""
+
+import json
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from api.coordination.documents import PROCESS_TAG, plan_id_for
+from tests.serving import GOLD
+
+FHIR = {"Content-Type": "application/fhir+json"}
+STALE = (409, 412)  # HAPI says the one, Aidbox the other
+UNFIT = (400, 422)
+
+
+def plan(plan_id: str, name: str = "A plan", **fields: object) -> dict[str, Any]:
+    return {"resourceType": "InsurancePlan", "id": plan_id, "status": "draft", "name": name, **fields}
+
+
+def put(store: httpx.Client, resource: dict[str, Any], version: str | None = None) -> httpx.Response:
+    """Write as this service does."""
+    headers = FHIR if version is None else {**FHIR, "If-Match": f'W/"{version}"'}
+    return store.put(f"/InsurancePlan/{resource['id']}", content=json.dumps(resource), headers=headers)
+
+
+def written(store: httpx.Client, resource: dict[str, Any], version: str | None = None) -> str:
+    """Write what must be taken; the version it became."""
+    answer = put(store, resource, version)
+    assert answer.status_code in (200, 201), answer.text
+    became: str = answer.json()["meta"]["versionId"]
+    return became
+
+
+def batch(store: httpx.Client, *urls: str) -> list[dict[str, Any]]:
+    """The entries of a batch of reads."""
+    entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+    answer = store.post("", content=json.dumps(bundle), headers=FHIR)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["entry"])
+
+
+def search(store: httpx.Client, ids: list[str]) -> dict[str, Any]:
+    form = {"_id": ",".join(ids), "_count": str(len(ids))}
+    answer = store.post("/InsurancePlan/_search", data=form, headers={"Cache-Control": "no-cache"})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def ids_in(bundle: dict[str, Any]) -> list[str]:
+    return [entry["resource"]["id"] for entry in bundle.get("entry", [])]
+
+
+@pytest.fixture
+def plan_id() -> str:
+    return str(uuid.uuid4())
+
+
+def test_a_plan_is_created_under_our_id(store: httpx.Client, plan_id: str) -> None:
+    answer = put(store, plan(plan_id))
+    assert answer.status_code == 201
+    assert answer.json()["id"] == plan_id
+    assert answer.json()["meta"]["lastUpdated"][-6:] == "+00:00" or answer.json()["meta"]["lastUpdated"][-1] == "Z"
+    assert store.get(f"/InsurancePlan/{plan_id}").json()["name"] == "A plan"
+
+
+@pytest.mark.parametrize("draft_id", ["1234567890123456789", "Plan/2027 Ä", "x" * 255, "a_b"])
+def test_every_id_we_make_is_taken(draft_id: str, store: httpx.Client) -> None:
+    plan_id = plan_id_for(f"{draft_id}{uuid.uuid4().int}")
+    assert put(store, plan(plan_id)).status_code == 201
+
+
+def test_what_is_missing_is_404(store: httpx.Client, plan_id: str) -> None:
+    assert store.get(f"/InsurancePlan/{plan_id}").status_code == 404
+    version = written(store, plan(plan_id))
+    assert store.get(f"/InsurancePlan/{plan_id}/_history/{version}").status_code == 200
+    assert store.get(f"/InsurancePlan/{plan_id}/_history/987654321").status_code == 404
+
+
+def test_a_deleted_plan_is_gone_and_can_be_written_again(store: httpx.Client, plan_id: str) -> None:
+    first = written(store, plan(plan_id))
+    store.delete(f"/InsurancePlan/{plan_id}").raise_for_status()
+    assert store.get(f"/InsurancePlan/{plan_id}").status_code in (404, 410)
+    assert store.get(f"/InsurancePlan/{plan_id}/_history/{first}").json()["name"] == "A plan"
+    assert written(store, plan(plan_id)) != first
+
+
+def test_versions_are_strings_that_stay_readable(store: httpx.Client, plan_id: str) -> None:
+    first = written(store, plan(plan_id, "One"))
+    second = written(store, plan(plan_id, "Two"), first)
+    assert isinstance(first, str)
+    assert first != second
+    for version, name in ((first, "One"), (second, "Two")):
+        found = store.get(f"/InsurancePlan/{plan_id}/_history/{version}").json()
+        assert (found["name"], found["meta"]["versionId"]) == (name, version)
+
+
+def test_a_stale_write_is_refused(store: httpx.Client, plan_id: str) -> None:
+    first = written(store, plan(plan_id, "One"))
+    second = written(store, plan(plan_id, "Two"), first)
+    assert put(store, plan(plan_id, "Three"), first).status_code in STALE
+    now = store.get(f"/InsurancePlan/{plan_id}").json()
+    assert (now["name"], now["meta"]["versionId"]) == ("Two", second)
+
+
+def test_of_many_writes_on_one_version_one_wins(store: httpx.Client, plan_id: str) -> None:
+    first = written(store, plan(plan_id))
+
+    def write(number: int) -> int:
+        return put(store, plan(plan_id, f"Writer {number}"), first).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = sorted(pool.map(write, range(6)))
+    assert statuses[0] == 200
+    assert all(status in STALE for status in statuses[1:])
+    assert len(store.get(f"/InsurancePlan/{plan_id}/_history").json()["entry"]) == 2
+
+
+def test_the_same_plan_again_is_no_failure(store: httpx.Client, plan_id: str) -> None:
+    """Whether it makes a version differs, so this service compares before it writes."""
+    first = written(store, plan(plan_id))
+    second = written(store, plan(plan_id), first)
+    assert store.get(f"/InsurancePlan/{plan_id}").json()["meta"]["versionId"] == second
+
+
+READS: dict[str, Callable[[httpx.Client, str, str], httpx.Response]] = {
+    "read": lambda store, plan_id, _: store.get(f"/InsurancePlan/{plan_id}"),
+    "vread": lambda store, plan_id, version: store.get(f"/InsurancePlan/{plan_id}/_history/{version}"),
+    "history": lambda store, plan_id, _: store.get(f"/InsurancePlan/{plan_id}/_history"),
+    "search": lambda store, plan_id, _: store.post("/InsurancePlan/_search", data={"_id": plan_id}),
+}
+
+
+@pytest.mark.parametrize("way", READS)
+def test_digits_are_kept(way: str, store: httpx.Client, plan_id: str) -> None:
+    exact = GOLD.replace(json.loads(GOLD)["id"], plan_id)
+    assert '"value": 1500.00' in exact
+    answer = store.put(f"/InsurancePlan/{plan_id}", content=exact.encode(), headers=FHIR)
+    read = READS[way](store, plan_id, answer.json()["meta"]["versionId"])
+    assert '"value":1500.00' in read.text.replace(" ", "")
+    found = json.loads(read.content, parse_float=Decimal)
+    kept = found["entry"][0]["resource"] if "entry" in found else found
+    assert spelled(kept) == spelled(json.loads(exact, parse_float=Decimal))
+
+
+def spelled(resource: dict[str, Any]) -> str:
+    """Everything but meta as text, so that 1500.00 and 1500.0 are two."""
+    return json.dumps({name: resource[name] for name in resource if name != "meta"}, sort_keys=True, default=str)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"nickname": "unknown"}, {"status": "approved"}, {"period": {"start": "not a date"}}, {"name": ["A", "B"]}],
+)
+def test_what_is_no_plan_is_refused_in_words(wrong: dict[str, object], store: httpx.Client, plan_id: str) -> None:
+    answer = put(store, {**plan(plan_id), **wrong})
+    assert answer.status_code in UNFIT
+    issues = answer.json()["issue"]
+    assert all(issue.get("diagnostics") or issue.get("details", {}).get("text") for issue in issues)
+    assert store.get(f"/InsurancePlan/{plan_id}").status_code == 404
+
+
+def test_a_tag_is_kept_by_the_version_it_was_written_with(store: httpx.Client, plan_id: str) -> None:
+    """Later versions may inherit it; earlier ones never get it. By this our own write is known again."""
+    tag = {"system": PROCESS_TAG, "code": str(uuid.uuid4())}
+    first = written(store, plan(plan_id, "One"))
+    second = written(store, plan(plan_id, "Two", meta={"tag": [tag]}), first)
+    kept = store.get(f"/InsurancePlan/{plan_id}/_history/{second}").json()["meta"]["tag"]
+    assert [(each["system"], each["code"]) for each in kept] == [(tag["system"], tag["code"])]
+    assert "tag" not in store.get(f"/InsurancePlan/{plan_id}/_history/{first}").json()["meta"]
+
+
+def test_the_history_begins_with_the_newest(store: httpx.Client, plan_id: str) -> None:
+    versions = [written(store, plan(plan_id, "1"))]
+    for name in ("2", "3"):
+        versions.append(written(store, plan(plan_id, name), versions[-1]))
+    entries = store.get(f"/InsurancePlan/{plan_id}/_history").json()["entry"]
+    assert [entry["resource"]["meta"]["versionId"] for entry in entries] == versions[::-1]
+    (entry,) = batch(store, f"InsurancePlan/{plan_id}/_history?_count=2")
+    limited = [held["resource"]["name"] for held in entry["resource"]["entry"]]
+    assert limited == ["3", "2"]
+
+
+def test_a_batch_keeps_its_order_and_its_failures_apart(store: httpx.Client) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(5)]
+    versions = {plan_id: written(store, plan(plan_id)) for plan_id in ids[:4]}
+    urls = [f"InsurancePlan/{plan_id}/_history/{versions.get(plan_id, '1')}" for plan_id in reversed(ids)]
+    entries = batch(store, *urls)
+    assert [entry["response"]["status"][:3] for entry in entries] == ["404", "200", "200", "200", "200"]
+    assert [entry["resource"]["id"] for entry in entries[1:]] == ids[3::-1]
+
+
+def test_a_search_finds_a_hundred_ids_on_one_page(store: httpx.Client) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(100)]
+    entries = [
+        {"resource": plan(plan_id), "request": {"method": "PUT", "url": f"InsurancePlan/{plan_id}"}} for plan_id in ids
+    ]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+    assert store.post("", content=json.dumps(bundle), headers=FHIR).status_code == 200
+    found = search(store, ids)
+    assert sorted(ids_in(found)) == sorted(ids)
+    assert "next" not in [link["relation"] for link in found.get("link", [])]
+
+
+def test_a_search_leaves_out_what_is_not_there(store: httpx.Client, plan_id: str) -> None:
+    written(store, plan(plan_id))
+    assert ids_in(search(store, [plan_id, str(uuid.uuid4())])) == [plan_id]
+
+
+def test_a_search_sees_what_was_just_written(store: httpx.Client, plan_id: str) -> None:
+    """With no-cache: HAPI gives the same set again for a minute otherwise."""
+    other = str(uuid.uuid4())
+    written(store, plan(plan_id))
+    assert ids_in(search(store, [plan_id, other])) == [plan_id]
+    written(store, plan(other))
+    assert sorted(ids_in(search(store, [plan_id, other]))) == sorted([plan_id, other])
+
+
+def test_the_store_speaks_r4(store: httpx.Client) -> None:
+    assert store.get("/metadata").json()["fhirVersion"].startswith("4.0.")
