@@ -41,15 +41,17 @@ class Cut:
 
 @dataclass(frozen=True)
 class Say:
-    """An HTTP answer of the proxy's own, after the whole request was read."""
+    """An HTTP answer of the proxy's own, after the whole request was read; `missing` bytes of it never come."""
 
     status: int = 200
     body: bytes = b""
     kind: str = "application/json"
+    missing: int = 0
 
     @property
     def answer(self) -> bytes:
-        head = f"HTTP/1.1 {self.status} Said\r\nContent-Type: {self.kind}\r\nContent-Length: {len(self.body)}\r\n"
+        length = len(self.body) + self.missing
+        head = f"HTTP/1.1 {self.status} Said\r\nContent-Type: {self.kind}\r\nContent-Length: {length}\r\n"
         return head.encode() + b"Connection: close\r\n\r\n" + self.body
 
 

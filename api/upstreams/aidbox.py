@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 _FHIR_JSON = {"Accept": "application/fhir+json"}
 _SENT_FHIR_JSON = {**_FHIR_JSON, "Content-Type": "application/fhir+json"}
-_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # `.` and `..` are ways in a URL
 
 
 class _Tag(msgspec.Struct, frozen=True):
@@ -80,7 +80,8 @@ class _Link(msgspec.Struct, frozen=True):
     url: str
 
 
-class _Bundle(msgspec.Struct, frozen=True):
+class _Bundle(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: Literal["Bundle"]
     entry: tuple[_Entry, ...] = ()
     link: tuple[_Link, ...] = ()
 
@@ -93,6 +94,10 @@ class _Issue(msgspec.Struct, frozen=True):
     severity: str = ""
     diagnostics: str | None = None
     details: dict[str, object] | None = None
+
+
+class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: Literal["OperationOutcome"]
 
 
 class _Outcome(msgspec.Struct, frozen=True):
@@ -116,7 +121,12 @@ class Aidbox:
         response = await self.store.call(
             "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=_FHIR_JSON
         )
-        return self._version(msgspec.Raw(response.content)) if response.status_code == 200 else None
+        if response.status_code == 200:
+            return self._version(msgspec.Raw(response.content))
+        if response.status_code == 404:
+            # The store says so in FHIR; a gateway that finds no way to it says 404 as well.
+            self.store.decode(response, _NotFound)
+        return None
 
     async def plans_by_id(self, plan_ids: Sequence[str]) -> dict[str, PlanVersion]:
         """Plans as they are now, by id; one search a hundred ids, side by side."""
@@ -229,10 +239,7 @@ class Aidbox:
         )
 
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Garbled("aidbox", "aidbox sent an answer that is not its own") from error
+        return self.store.read(raw, kind)
 
     def _words(self, response: httpx.Response) -> str:
         """What an OperationOutcome says, read softly: gateways answer in HTML."""

@@ -52,6 +52,7 @@ class Upstream:
 
         Raises UpstreamFailed otherwise: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
         """
+        call = f"{method} {path}"
         content, kind = (None, {}) if body is None else (encode(body), {"Content-Type": "application/json"})
         try:
             async with asyncio.timeout(deadline or self.deadline):
@@ -66,27 +67,30 @@ class Upstream:
                 )
         except (TimeoutError, httpx.TimeoutException) as error:
             failure: UpstreamFailed = TimedOut(self.name, f"{self.name} did not answer in time")
-            raise self._logged(failure, method, path, error) from error
+            raise self._logged(failure, call, error) from error
         except NoToken as error:
-            raise self._logged(self._without_token(error.status), method, path, error) from error
+            raise self._logged(self._without_token(error.status), call, error) from error
         except httpx.DecodingError as error:
             failure = Garbled(self.name, f"{self.name} sent an answer that is not its own")
-            raise self._logged(failure, method, path, error) from error
+            raise self._logged(failure, call, error) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             failure = Unreachable(self.name, f"{self.name} can not be reached")
-            raise self._logged(failure, method, path, error) from error
+            raise self._logged(failure, call, error) from error
         if response.status_code not in answers:
-            raise self._logged(self._failure(response), method, path)
+            raise self._logged(self._failure(response), call)
         return response
 
     def decode(self, response: httpx.Response, kind: type[Answer]) -> Answer:
         """The body as `kind`. Raises Garbled when it is something else."""
+        return self.read(response.content, kind, f"{response.request.method} {response.request.url.path}")
+
+    def read(self, part: bytes | msgspec.Raw, kind: type[Answer], call: str = "") -> Answer:
+        """A part of a body as `kind`. Raises Garbled when it is something else."""
         try:
-            return msgspec.json.decode(response.content, type=kind)
+            return msgspec.json.decode(part, type=kind)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            failure = Garbled(self.name, f"{self.name} sent an answer that is not its own", status=response.status_code)
-            request = response.request
-            raise self._logged(failure, request.method, request.url.path, error) from error
+            failure = Garbled(self.name, f"{self.name} sent an answer that is not its own")
+            raise self._logged(failure, call, error) from error
 
     def _failure(self, response: httpx.Response) -> UpstreamFailed:
         status = response.status_code
@@ -94,6 +98,10 @@ class Upstream:
             return Denied(self.name, f"{self.name} does not accept this service's credentials", status=status)
         if status in (429, 503):
             return Busy(self.name, f"{self.name} is too busy to answer", status=status)
+        if status == 502:  # a gateway's words for what is ours when there is none
+            return Unreachable(self.name, f"{self.name} can not be reached", status=status)
+        if status == 504:
+            return TimedOut(self.name, f"{self.name} did not answer in time", status=status)
         if status < 400:
             return Garbled(self.name, f"{self.name} sent an answer that is not its own", status=status)
         return UpstreamFailed(self.name, f"{self.name} answered with status {status}", status=status)
@@ -107,16 +115,14 @@ class Upstream:
             return Denied(self.name, message, status=status)
         return Garbled(self.name, message, status=status) if status < 400 else UpstreamFailed(self.name, message)
 
-    def _logged(
-        self, failure: UpstreamFailed, method: str, path: str, cause: BaseException | None = None
-    ) -> UpstreamFailed:
+    def _logged(self, failure: UpstreamFailed, call: str, cause: BaseException | None = None) -> UpstreamFailed:
         _log.warning(
             "upstream call failed",
             extra={
                 "upstream": self.name,
                 "code": failure.code,
                 "status": failure.status,
-                "call": f"{method} {path}",
+                "call": call,
                 "reason": repr(cause) if cause else "",
             },
         )

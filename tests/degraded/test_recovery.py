@@ -1,0 +1,154 @@
+"""After a system was away: the next request works at once, dead connections show nowhere, and serve starts without."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.sandbox import Sandbox, Server
+from tests.degraded.conftest import Wired, World
+from tests.degraded.faults import SYSTEMS
+from tests.serving import Api, serving
+from tests.wire import PASS, Hang, Refuse
+
+EVERYTHING = """query Q($author: ID!) { pendingTasks(filter: {submittedBy: $author}) { totalCount items {
+  id draft { id approval { state } } currentPlan { versionId history { versionId } } } } }"""
+READY = {"status": "ready", "retool": "ok", "camunda": "ok", "aidbox": "ok"}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("fault", [Refuse(), Hang()], ids=["refused", "hanging"])
+def test_ready_tells_which_system_is_away(wired: Wired, system: str, fault: Refuse | Hang) -> None:
+    code = {"refused": "UPSTREAM_UNREACHABLE", "hanging": "UPSTREAM_TIMEOUT"}
+    api = wired.for_fault(system, fault)
+    with wired.wires[system].during(fault):
+        response, live = api.client.get("/ready"), api.client.get("/live")
+    assert response.status_code == 200
+    told = code["hanging" if isinstance(fault, Hang) else "refused"]
+    assert response.json() == {**READY, system: told}
+    assert (live.status_code, live.json()) == (200, {"status": "live"})
+
+
+def test_nobody_is_ready_without_all_three(wired: Wired) -> None:
+    with (
+        wired.wires["retool"].during(Refuse()),
+        wired.wires["camunda"].during(Refuse()),
+        wired.wires["aidbox"].during(Refuse()),
+    ):
+        response, live = wired.api.client.get("/ready"), wired.api.client.get("/live")
+    assert response.status_code == 503
+    assert response.json() == {"status": "waiting", **dict.fromkeys(SYSTEMS, "UPSTREAM_UNREACHABLE")}
+    assert live.status_code == 200
+    assert wired.api.client.get("/ready").json() == READY
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_many_connections_that_hung_are_forgotten(wired: Wired, world: World, system: str) -> None:
+    whole = wired.api.ask(EVERYTHING, world.reviewer, author=world.author.id)
+    at_once(wired.hasty[system], world, 20)
+    with wired.wires[system].during(Hang()):
+        bodies = at_once(wired.hasty[system], world, 20)
+    assert all(body["errors"] for body in bodies)
+    assert at_once(wired.api, world, 5) == [{"data": whole}] * 5
+
+
+def at_once(api: Api, world: World, count: int) -> list[dict[str, Any]]:
+    """The answers to so many requests side by side."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: api.answer(EVERYTHING, world.reviewer, author=world.author.id), range(count)))
+
+
+@contextmanager
+def away(server: Server) -> Iterator[None]:
+    """Kill a server, and have it back at the end whatever happens."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_killed_system_is_used_again_as_soon_as_it_is_back(
+    api: Api, world: World, sandbox: Sandbox, system: str
+) -> None:
+    server = {"retool": sandbox.postgres, "camunda": sandbox.engine_server, "aidbox": sandbox.store}[system]
+    whole = {"data": api.ask(EVERYTHING, world.reviewer, author=world.author.id)}
+    assert at_once(api, world, 5) == [whole] * 5
+    with away(server):
+        body = api.answer(EVERYTHING, world.reviewer, author=world.author.id)
+        assert {error["extensions"]["code"] for error in body["errors"]} <= {"UPSTREAM_UNREACHABLE", "UPSTREAM_FAILED"}
+    if system == "retool":  # engine and store live in the same PostgreSQL, and have pools of their own
+        settle(api, "camunda", "aidbox")
+    assert at_once(api, world, 5) == [whole] * 5
+
+
+def settle(api: Api, *systems: str) -> None:
+    """Wait until these answer again."""
+    until = time.monotonic() + 60
+    while not all(api.client.get("/ready").json()[system] == "ok" for system in systems):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_serving_starts_without_a_system_and_finds_it_later(wired: Wired, world: World, system: str) -> None:
+    whole = wired.api.ask(EVERYTHING, world.reviewer, author=world.author.id)
+    with wired.wires[system].during(Refuse()), serving(wired.settings) as api:
+        assert api.client.get("/ready").json() == {**READY, system: "UPSTREAM_UNREACHABLE"}
+        assert api.answer(EVERYTHING, world.reviewer, author=world.author.id)["errors"]
+        wired.wires[system].become(PASS)
+        assert api.client.get("/ready").json() == READY
+        assert api.ask(EVERYTHING, world.reviewer, author=world.author.id) == whole
+
+
+def test_the_command_serves_while_all_three_are_away(tmp_path: Path) -> None:
+    with closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{nobody.getsockname()[1]}"
+        port = free_port()
+        environment = {
+            **os.environ,
+            "RETOOL_DATABASE_URL": f"postgresql://nobody@{dead}/none",
+            "CAMUNDA_URL": f"http://{dead}/engine-rest",
+            "AIDBOX_URL": f"http://{dead}/fhir",
+            "AUTH": "headers",
+            "PORT": str(port),
+        }
+        command = [sys.executable, "-m", "api", "serve"]
+        with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:  # noqa: S603  # our own
+            try:
+                ready = first_answer(f"http://127.0.0.1:{port}/ready")
+                live = httpx.get(f"http://127.0.0.1:{port}/live", trust_env=False)
+            finally:
+                process.terminate()
+                process.wait()
+    assert (ready.status_code, ready.json()["status"]) == (503, "waiting")
+    assert (live.status_code, live.json()) == (200, {"status": "live"})
+    assert "server" not in live.headers
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def first_answer(url: str) -> httpx.Response:
+    """The answer, as soon as there is one."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return httpx.get(url, timeout=30, trust_env=False)
+        except httpx.ConnectError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
