@@ -41,6 +41,12 @@ MODEL_LINES = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _stated(store: httpx.Client) -> None:
+    """The store says what it can do: it takes HAPI seconds to put that together, but only once."""
+    store.get("/metadata").raise_for_status()
+
+
 @pytest.fixture
 def table(settings: Settings, drafts: Drafts) -> Iterator[str]:
     """A fresh table, as `setup` makes it."""
