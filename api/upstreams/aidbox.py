@@ -170,7 +170,7 @@ class Aidbox:
     async def histories_by_key(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[PlanVersion]]:
         """By (id, how many at most): the plan's versions, newest first; deletions are left out."""
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        entries = await self._batch([f"InsurancePlan/{plan_id}/_history?_count={limit}" for plan_id, limit in wanted])
+        entries = await self._batch([_history_url(plan_id, limit) for plan_id, limit in wanted])
         return {key: self._history(entry)[: key[1]] for key, entry in zip(wanted, entries, strict=True)}
 
     def _history(self, answer: _Entry) -> list[PlanVersion]:
@@ -249,6 +249,11 @@ class Aidbox:
             return f"aidbox answered with status {response.status_code}"
         said = (issue.diagnostics or str((issue.details or {}).get("text", "")) for issue in outcome.issue)
         return "; ".join(text for text in said if text) or f"aidbox answered with status {response.status_code}"
+
+
+def _history_url(plan_id: str, limit: int) -> str:
+    """Without `_since`, HAPI counts versions once a minute and leaves out those that came since then."""
+    return f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
 
 
 def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
