@@ -1,9 +1,11 @@
 """The API under test and the systems behind it, as tests speak to them: `serving`, `Api`, `Drafts`, and the people."""
 
+import asyncio
 import json
+import re
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +18,7 @@ import uvicorn
 
 from api.app import build_app
 from api.settings import Settings
+from api.upstreams.calling import Transports
 
 SAMPLES = Path(__file__).parent.parent / "api" / "sandbox" / "samples"
 GOLD = (SAMPLES / "own" / "insuranceplan-gold-ppo.json").read_text("utf-8")
@@ -84,6 +87,34 @@ def serving(settings: Settings, **parts: Any) -> Iterator[Api]:
         thread.join()
 
 
+class Meanwhile(httpx.AsyncBaseTransport):
+    """The real transport; before the first request like `call` it lets something else happen."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, call: str, act: Callable[[], object]) -> None:
+        self.inner = inner
+        self.call = re.compile(call)
+        self.act: Callable[[], object] | None = act
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        act = self.act
+        if act is not None and self.call.fullmatch(f"{request.method} {request.url.path}"):
+            self.act = None
+            await asyncio.to_thread(act)
+        return await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+def meanwhile(upstream: str, call: str, act: Callable[[], object]) -> Transports:
+    """For `serving(settings, transports=…)`: `act` happens just before the first call like `METHOD /path` leaves."""
+
+    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Meanwhile(inner, call, act) if name == upstream else inner
+
+    return transports
+
+
 @dataclass(frozen=True)
 class Drafts:
     """The drafts table with its default name and columns."""
@@ -96,7 +127,7 @@ class Drafts:
         plan: str = GOLD,
         *,
         aidbox_id: str | None = None,
-        author: str = "author",
+        author: str | None = "author",
     ) -> str:
         """A new draft; its id."""
         draft_id = str(uuid.uuid4())

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from api.coordination.standing import Standing, State, standing
+from api.coordination.standing import Standing, standing
 from api.upstreams import Upstreams
 from api.upstreams.retool import Draft
 
@@ -31,12 +31,7 @@ async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> A
         upstreams.camunda.external_tasks_by_process(asked),
     )
     values = variables.get(process_id, {})
-    if draft is None:
-        where = Standing(State.NOT_SUBMITTED, is_active=False)
-    else:
-        where = standing(
-            draft, processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, [])
-        )
+    where = standing(draft, processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, []))
     reason, plan_id, version = (values.get(name) for name in ("reason", "aidboxPlanId", "publishedVersion"))
     return Approval(
         process_id,

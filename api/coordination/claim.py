@@ -6,7 +6,7 @@ claiming can be made safe against a race. The others change who holds a task, ne
 
 import asyncio
 
-from api.coordination.decide import no_such_task
+from api.coordination.decide import closed, no_such_task
 from api.coordination.permissions import demand_four_eyes
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer, same_person
@@ -24,7 +24,7 @@ async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_i
     try:
         await upstreams.camunda.claim(task.id, viewer.id)
     except Gone as lost:
-        raise await _why_lost(upstreams, task) from lost
+        await _accept_or_refuse(upstreams, viewer, task, viewer.id, lost)
 
 
 async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
@@ -36,7 +36,7 @@ async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
     try:
         await upstreams.camunda.assign(task.id, None)
     except Gone as lost:
-        raise await _why_lost(upstreams, task) from lost
+        await _accept_or_refuse(upstreams, viewer, task, None, lost)
 
 
 async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, user_id: str) -> None:
@@ -49,7 +49,7 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
     try:
         await upstreams.camunda.assign(task.id, user_id.strip())
     except Gone as lost:
-        raise await _why_lost(upstreams, task) from lost
+        await _accept_or_refuse(upstreams, viewer, task, user_id.strip(), lost)
 
 
 async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> tuple[Task, str | None]:
@@ -58,7 +58,7 @@ async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> t
         upstreams.camunda.task(task_id), upstreams.camunda.claimable([task_id], viewer.id, viewer.groups)
     )
     if task is None:
-        raise no_such_task()
+        raise await closed(upstreams, viewer, task_id)
     found = await upstreams.camunda.variables_by_process([task.process_instance_id], ["submittedBy"])
     submitted_by = found.get(task.process_instance_id, {}).get("submittedBy")
     submitter = None if submitted_by is None else str(submitted_by)
@@ -74,8 +74,13 @@ def _demand_holder(viewer: Viewer, task: Task) -> None:
     raise Refused(UserErrorCode.FORBIDDEN, "Only who has claimed this task, or an administrator, may do this.")
 
 
-async def _why_lost(upstreams: Upstreams, task: Task) -> Refused:
+async def _accept_or_refuse(upstreams: Upstreams, viewer: Viewer, task: Task, wanted: str | None, lost: Gone) -> None:
+    """After the engine said no: fine, if the task is where it was wanted. Raises Refused, or `lost`."""
     now = await upstreams.camunda.task(task.id)
     if now is None:
-        return Refused(UserErrorCode.ALREADY_DECIDED, "This task is no longer open.", field="taskId")
-    return Refused(UserErrorCode.ALREADY_CLAIMED, f"{now.assignee} has claimed this task.", field="taskId")
+        raise await closed(upstreams, viewer, task.id) from lost
+    if now.assignee == wanted or same_person(now.assignee, wanted):
+        return
+    if now.assignee is None or now.assignee == task.assignee:
+        raise lost
+    raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{now.assignee} has claimed this task.", field="taskId") from lost

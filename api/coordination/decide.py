@@ -12,11 +12,13 @@ from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_four_eyes
 from api.coordination.publish import conflict
 from api.coordination.texts import checked_comment
-from api.errors import Gone, Refused, TimedOut, Unreachable, UpstreamFailed, UserErrorCode
+from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda import DECISION_PREFIX, Scalar, Task
+
+TRIES = 3
 
 
 class Verdict(StrEnum):
@@ -70,12 +72,7 @@ async def decide(
     variables = await _demand_decider(upstreams, settings, viewer, task)
     decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
     decision = await _unless_moved(upstreams, variables, decision)
-    try:
-        if not same_person(task.assignee, viewer.id):
-            await upstreams.camunda.claim(task.id, viewer.id)
-        await upstreams.camunda.complete(task.id, _as_variables(task.id, decision))
-    except (Gone, TimedOut, Unreachable) as failure:
-        await _demand_won(upstreams, viewer, task, decision, failure)
+    await _complete(upstreams, viewer, task, decision)
     return await _outcome(upstreams, settings, task, str(variables.get("draftId")), decision)
 
 
@@ -126,17 +123,41 @@ def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
     return variables
 
 
-async def _demand_won(
-    upstreams: Upstreams, viewer: Viewer, task: Task, decision: Decision, failure: UpstreamFailed
-) -> None:
-    """After a failed claim or completion: fine, if the history has this very decision. Raises Refused, or `failure`."""
+async def _complete(upstreams: Upstreams, viewer: Viewer, task: Task, decision: Decision) -> None:
+    """Claim and complete. Two requests of one person may meet here: who loses goes on, or tries again.
+
+    Raises Refused, or UpstreamFailed.
+    """
+    holder = task.assignee
+    for further in reversed(range(TRIES)):
+        try:
+            if not same_person(holder, viewer.id):
+                await upstreams.camunda.claim(task.id, viewer.id)
+            await upstreams.camunda.complete(task.id, _as_variables(task.id, decision))
+        except (Gone, TimedOut, Unreachable) as failure:
+            past = await _unless_won(upstreams, viewer, task, decision)
+            if past is None:
+                return
+            if not further or not isinstance(failure, Gone):
+                raise
+            holder = past.assignee
+        else:
+            return
+
+
+async def _unless_won(upstreams: Upstreams, viewer: Viewer, task: Task, decision: Decision) -> Task | None:
+    """After a failed claim or completion: None if the history has this very decision, the task if it is still open.
+
+    Raises Refused, when somebody else has it or has decided it, or the viewer otherwise.
+    """
     past, made = await _history(upstreams, task.id, task.process_instance_id)
     if past is None or past.ended is None:
         if past and past.assignee and not same_person(past.assignee, viewer.id):
             raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{past.assignee} has claimed this task.", field="taskId")
-        raise failure
+        return past or task
     if made is None or not same_person(made.by, viewer.id) or made.asked is not decision.asked:
         raise _already_decided(past, made)
+    return None
 
 
 async def _history(upstreams: Upstreams, task_id: str, process_id: str) -> tuple[Task | None, Decision | None]:
@@ -168,11 +189,28 @@ async def _decided_before(
     values = variables.get(process_id, {})
     if made is not None and same_person(made.by, viewer.id) and made.asked is asked:
         return await _outcome(upstreams, settings, past, str(values.get("draftId")), made)
-    submitted_by = _text(values.get("submittedBy"))
+    raise await _closed(upstreams, viewer, past, made, _text(values.get("submittedBy")))
+
+
+async def closed(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
+    """What to tell a viewer who wants something of a task that is not open: who decided it, if they may know of it."""
+    past = await upstreams.camunda.past_task(task_id)
+    if past is None:
+        return no_such_task()
+    process_id = past.process_instance_id
+    (_, made), variables = await asyncio.gather(
+        _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
+    )
+    return await _closed(upstreams, viewer, past, made, _text(variables.get(process_id, {}).get("submittedBy")))
+
+
+async def _closed(
+    upstreams: Upstreams, viewer: Viewer, past: Task, made: Decision | None, submitted_by: str | None
+) -> Refused:
     involved = viewer.is_admin or any(same_person(who, viewer.id) for who in (past.assignee, submitted_by))
-    if not involved and not await upstreams.camunda.was_offered(task_id, viewer.groups):
-        raise no_such_task()
-    raise _already_decided(past, made)
+    if involved or await upstreams.camunda.was_offered(past.id, viewer.groups):
+        return _already_decided(past, made)
+    return no_such_task()
 
 
 def _already_decided(past: Task, made: Decision | None) -> Refused:

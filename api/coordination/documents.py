@@ -76,6 +76,19 @@ def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return _content(one) == _content(other)
 
 
+def is_held(plan: Plan, held: Plan) -> bool:
+    """Whether a store that has `held` says all that `plan` says.
+
+    Of `meta` that is the profiles, labels and tags; ours does not count, and a store may keep more of them.
+    """
+    return same_content(plan, held) and all(
+        entry in (_object(held.get("meta")).get(name) or [])
+        for name in ("profile", "security", "tag")
+        for entry in _object(plan.get("meta")).get(name) or []
+        if _object(entry).get("system") != PROCESS_TAG
+    )
+
+
 def _content(plan: Mapping[str, Any]) -> bytes:
     return _canonical.encode({key: value for key, value in plan.items() if key != "meta"})
 

@@ -14,7 +14,8 @@ from api.coordination.reports import Done, GaveUp, Left, Report
 from api.errors import ApprovalApiError, Gone
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda import LockedTask
+from api.upstreams.camunda import LockedTask, Scalar
+from api.upstreams.retool import Draft
 
 LONGEST_PAUSE = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds
@@ -40,7 +41,18 @@ async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) 
     if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):
         superseded = "Another submission of this draft was faster, or the draft changed"
         return Left("submission-superseded", superseded, {"approvalOutcome": "superseded"})
-    return Done({"draftRevision": draft.revision} if revision is None and draft else {})
+    return Done(await _what_is_missing(upstreams, draft, task) if revision is None and draft else {})
+
+
+async def _what_is_missing(upstreams: Upstreams, draft: Draft, task: LockedTask) -> dict[str, Scalar]:
+    """The variables that a submission gives, for a process that was started by hand without them."""
+    given = task.variables
+    plan_id = given.get("aidboxPlanId") or draft.aidbox_id
+    found: dict[str, Scalar] = {"draftRevision": draft.revision, "aidboxPlanId": plan_id}
+    if plan_id is not None and given.get("baseVersion") is None:
+        plan = await upstreams.aidbox.plan(str(plan_id))
+        found["baseVersion"] = plan.version_id if plan else None
+    return {**found, "submittedBy": given.get("submittedBy") or draft.created_by}
 
 
 async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:

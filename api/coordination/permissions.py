@@ -16,7 +16,7 @@ def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
         raise Refused(UserErrorCode.FORBIDDEN, "You can act for yourself only; leave userId out.", field="userId")
     if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
         raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
-    return Viewer(user_id, viewer.groups, is_admin=viewer.is_admin)
+    return Viewer(user_id.strip(), viewer.groups, is_admin=viewer.is_admin)
 
 
 def owns(viewer: Viewer, draft: Draft) -> bool:
@@ -31,9 +31,15 @@ def demand_owner(viewer: Viewer, draft: Draft) -> None:
 
 
 def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None:
-    """Withdrawing is for who submitted, the draft's author or an administrator. Raises Refused (FORBIDDEN)."""
-    if not same_person(submitted_by, viewer.id):
-        demand_owner(viewer, draft)
+    """Withdrawing is for who submitted, the draft's author or an administrator. Raises Refused (FORBIDDEN).
+
+    A draft without an author on record is its submitter's then, not everybody's.
+    """
+    if same_person(submitted_by, viewer.id):
+        return
+    if draft.created_by is None and submitted_by is not None:
+        demand_admin(viewer)
+    demand_owner(viewer, draft)
 
 
 def demand_admin(viewer: Viewer) -> None:

@@ -1,8 +1,10 @@
 """Try a publication again that gave up. Called by the mutation retryPublication."""
 
+from contextlib import suppress
+
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_admin
-from api.errors import Refused, UserErrorCode
+from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -11,7 +13,8 @@ FURTHER_TRIES = 3
 
 
 async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:
-    """Give the stopped publication of a draft further tries, and make the first at once.
+    """Give the stopped publication of a draft further tries, and make the first at once; one that pauses after a
+    failure is hurried.
 
     Repeating it changes nothing once the publication is done. Crash after the tries are given: the worker makes
     them. Raises Refused, or UpstreamFailed.
@@ -27,6 +30,7 @@ async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Vi
     if not draft.is_submitted or not waiting:
         raise Refused(UserErrorCode.NOT_SUBMITTED, "No publication of this draft has stopped.", field="draftId")
     for task in waiting:
-        if task.retries == 0:
-            await upstreams.camunda.retry_external(task.id, FURTHER_TRIES)
+        if task.has_failed:
+            with suppress(Gone):  # somebody else has seen to it
+                await upstreams.camunda.retry_external(task.id, max(FURTHER_TRIES, task.retries or 0))
     await settle(upstreams, settings, draft.id, process_id)

@@ -41,12 +41,11 @@ BY_STATUS = {
     "returned": State.RETURNED,
     "conflict": State.CONFLICT,
     "withdrawn": State.WITHDRAWN,
-    "submitted": State.IN_REVIEW,
 }
 
 
 def standing(
-    draft: Draft,
+    draft: Draft | None,
     process: ProcessInstance | None,
     variables: Mapping[str, Scalar],
     open_tasks: Sequence[Task],
@@ -54,14 +53,14 @@ def standing(
 ) -> Standing:
     """The standing of a draft in the process it was last submitted to.
 
-    A draft that is not `submitted` tells its own state, since that was written as the last step. One that is
-    stands where its process stands, and where that has ended, at the end it came to.
+    A draft that is not `submitted` tells its own state, since that was written as the last step. One that is, or
+    that was deleted, stands where its process stands, and where that has ended, at the end it came to; at none, if
+    an operator ended it.
     """
     if process is not None and process.is_active:
         return _running(variables, open_tasks, waiting)
-    if draft.status != "submitted":
-        return Standing(BY_STATUS.get(draft.status, State.NOT_SUBMITTED), is_active=False)
-    return Standing(BY_STATUS.get(str(variables.get("approvalOutcome")), State.IN_REVIEW), is_active=False)
+    said = variables.get("approvalOutcome") if draft is None or draft.is_submitted else draft.status
+    return Standing(BY_STATUS.get(str(said), State.NOT_SUBMITTED), is_active=False)
 
 
 def _running(variables: Mapping[str, Scalar], open_tasks: Sequence[Task], waiting: Sequence[ExternalTask]) -> Standing:

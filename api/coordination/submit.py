@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from api.coordination import documents
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_owner
+from api.coordination.release import released
 from api.coordination.texts import checked_comment
 from api.errors import Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
@@ -35,7 +36,7 @@ async def submit(
 ) -> Submission:
     """Bring a draft into approval; the same answer again when it is there already. Steps:
 
-    1. Read the draft; refuse what can not be submitted. Nothing is written.
+    1. Read the draft; refuse what can not be submitted. Nothing is written, but on a draft whose process is gone.
     2. Read the plan's current version, if the draft edits one: approval is compared with that. Nothing is written.
     3. Adopt a running process of this draft, or start one. Crash after: its registration waits in the engine, the
        worker does it; a repeat of this call adopts the process.
@@ -50,6 +51,7 @@ async def submit(
         raise Refused(
             UserErrorCode.STALE_REVISION, "The draft has changed since you read it; look at it again.", field="revision"
         )
+    draft = await released(upstreams, draft) if draft.is_submitted else draft
     for attempt in range(TRIES):
         if draft.is_submitted:
             return await _already_submitted(upstreams, settings, draft)

@@ -2,6 +2,7 @@
 
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_submitter
+from api.coordination.release import released
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -12,7 +13,7 @@ from api.upstreams.retool import Draft
 async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:
     """Withdraw a submission while it is under review. Steps:
 
-    1. Read the draft and who submitted it; refuse others. Nothing is written.
+    1. Read the draft and who submitted it; refuse others. Nothing is written, but on a draft whose process is gone.
     2. Send the process the message. It waits for it during review only, so a decision made first wins. Crash after:
        the record of it waits in the engine, the worker does it.
     3. Carry out that record. Crash after: the draft is `withdrawn`, and a repeat changes nothing.
@@ -26,6 +27,8 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
     submitted_by = found.get(process_id, {}).get("submittedBy")
     demand_submitter(viewer, draft, None if submitted_by is None else str(submitted_by))
+    if draft.is_submitted:
+        draft = await released(upstreams, draft)
     if draft.status == "withdrawn":
         return
     if not draft.is_submitted:
@@ -34,13 +37,20 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
 
 
 async def _send(upstreams: Upstreams, settings: Settings, draft: Draft, process_id: str) -> None:
-    refusal: Gone | None = None
+    """The message, and once more after what is left of the registration: before that nobody waits for it."""
     try:
         await upstreams.camunda.withdraw(process_id)
-    except Gone as gone:
-        refusal = gone
+    except Gone:
+        await settle(upstreams, settings, draft.id, process_id)
+        await _send_again(upstreams, draft, process_id)
     await settle(upstreams, settings, draft.id, process_id)
-    now = await upstreams.retool.draft(draft.id)
-    if refusal is not None and not (now and now.status == "withdrawn"):
-        message = "The review is over, so the draft can not be withdrawn any more."
-        raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId") from refusal
+
+
+async def _send_again(upstreams: Upstreams, draft: Draft, process_id: str) -> None:
+    try:
+        await upstreams.camunda.withdraw(process_id)
+    except Gone as refusal:
+        now = await upstreams.retool.draft(draft.id)
+        if not (now and now.status == "withdrawn"):
+            message = "The review is over, so the draft can not be withdrawn any more."
+            raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId") from refusal

@@ -30,6 +30,9 @@ async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) ->
         except ApprovalApiError as failure:
             _log.warning("worker could not look for work", extra={"reason": str(failure)})
             pause = min(max(pause, settings.worker_poll_seconds) * 2, LONGEST_PAUSE)
+        except Exception:  # noqa: BLE001  # a fault of ours must not end the worker: nobody would start it again
+            _log.exception("worker failed")
+            pause = min(max(pause, settings.worker_poll_seconds) * 2, LONGEST_PAUSE)
         else:
             pause = 0 if found else settings.worker_poll_seconds
         await _pause(stop, pause)

@@ -1,0 +1,148 @@
+"""What the three systems hold of a draft, asked of themselves. Used by the stories through the fixture `behind`."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from time import monotonic
+from typing import Any
+from xml.etree.ElementTree import canonicalize
+
+import httpx
+
+from api.sandbox.samples import ENCODER
+from tests.serving import GOLD, Drafts
+
+Resource = dict[str, Any]
+PROCESS_TAG = "urn:plan-api:approval-process"
+FHIR_JSON = {"Content-Type": "application/fhir+json"}
+LONGEST_WAIT = 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The drafts table, the engine and the store, side by side."""
+
+    drafts: Drafts
+    engine: httpx.Client
+    store: httpx.Client
+
+    def picture(self, draft_id: str) -> dict[str, Any]:
+        """Everything that a verb on this draft could change; two pictures are equal when nothing has."""
+        row = self.drafts.row(draft_id)
+        processes = self.processes(draft_id)
+        return {
+            "row": row,
+            "processes": [(process["id"], process["state"]) for process in processes],
+            "tasks": [(task["id"], task["assignee"]) for task in self.tasks(draft_id)],
+            "external tasks": [
+                (task["id"], task["retries"]) for process in processes for task in self.external_tasks(process["id"])
+            ],
+            "versions": [version["meta"]["versionId"] for version in self.versions(row["aidbox_id"] or draft_id)],
+        }
+
+    def processes(self, draft_id: str) -> list[dict[str, Any]]:
+        """Every process of a draft, oldest first, ended ones too."""
+        query = {"processInstanceBusinessKey": draft_id, "sorting": [{"sortBy": "startTime", "sortOrder": "asc"}]}
+        found: list[dict[str, Any]] = self._post("/history/process-instance", query)
+        return found
+
+    def active(self, draft_id: str) -> list[str]:
+        """The ids of its running processes."""
+        return [process["id"] for process in self.processes(draft_id) if process["state"] == "ACTIVE"]
+
+    def tasks(self, draft_id: str) -> list[dict[str, Any]]:
+        """Its open user tasks."""
+        found: list[dict[str, Any]] = self._post("/task", {"processInstanceBusinessKey": draft_id})
+        return found
+
+    def external_tasks(self, process_id: str) -> list[dict[str, Any]]:
+        """What a process waits for from the API."""
+        found: list[dict[str, Any]] = self._post("/external-task", {"processInstanceId": process_id})
+        return found
+
+    def incidents(self, process_id: str) -> list[dict[str, Any]]:
+        """The engine's open incidents of a process."""
+        found: list[dict[str, Any]] = self.engine.get("/incident", params={"processInstanceId": process_id}).json()
+        return found
+
+    def variables(self, process_id: str) -> dict[str, Any]:
+        """The variables of a process, running or ended."""
+        found = self._post("/history/variable-instance", {"processInstanceIdIn": [process_id]})
+        return {variable["name"]: variable["value"] for variable in found}
+
+    def end_of(self, process_id: str) -> list[str]:
+        """The end events of the process itself that it came to."""
+        query = {"processInstanceId": process_id, "activityType": "noneEndEvent"}
+        return [event["activityId"] for event in self._post("/history/activity-instance", query)]
+
+    def start(self, draft_id: str, *, business_key: str | None = None, **variables: str | None) -> str:
+        """Start a process as Cockpit would; its id."""
+        typed = {name: {"value": value, "type": "String"} for name, value in variables.items()}
+        body = {"businessKey": business_key, "variables": {"draftId": {"value": draft_id, "type": "String"}, **typed}}
+        return str(self._post("/process-definition/key/benefit-approval/start", body)["id"])
+
+    def complete(self, task_id: str, **variables: bool) -> None:
+        """Complete a user task as Tasklist would."""
+        typed = {name: {"value": value, "type": "Boolean"} for name, value in variables.items()}
+        self._post(f"/task/{task_id}/complete", {"variables": typed})
+
+    def _post(self, path: str, body: object) -> Any:
+        answer = self.engine.post(path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def plan(self, plan_id: str) -> Resource:
+        """A plan as the store has it now, digits kept."""
+        answer = self.store.get(f"/InsurancePlan/{plan_id}")
+        assert answer.status_code == 200, answer.text
+        return read(answer.content)
+
+    def versions(self, plan_id: str) -> list[Resource]:
+        """Every version of a plan, newest first; deletions left out, none for a plan that never was."""
+        since_ever = {"_count": "100", "_since": "1970-01-01T00:00:00Z"}  # without it HAPI leaves out the newest
+        answer = self.store.get(f"/InsurancePlan/{plan_id}/_history", params=since_ever)
+        entries = read(answer.content).get("entry", []) if answer.status_code == 200 else []
+        return [entry["resource"] for entry in entries if "resource" in entry]
+
+    def put(self, plan_id: str, resource: Resource | None = None, **changes: object) -> str:
+        """Write a plan as an outsider would, the gold plan by default; the version id it got."""
+        body = {**(resource or read(GOLD)), **changes, "id": plan_id}
+        answer = self.store.put(f"/InsurancePlan/{plan_id}", content=ENCODER.encode(body), headers=FHIR_JSON)
+        assert answer.is_success, answer.text
+        return str(answer.json()["meta"]["versionId"])
+
+    def stored_plan(self, resource: Resource | None = None) -> tuple[str, str]:
+        """A plan of its own in the store; its id and version id."""
+        plan_id = str(uuid.uuid4())
+        return plan_id, self.put(plan_id, resource)
+
+
+def read(text: str | bytes) -> Resource:
+    """JSON with its digits."""
+    resource: Resource = json.loads(text, parse_float=Decimal)
+    return resource
+
+
+def exactly(plan: Resource) -> str:
+    """A plan without id and meta as text, so that 1500.00 and 1500.0 are two.
+
+    The narrative is XML, whose attributes have no order; a store may write them in another one.
+    """
+    parts = {key: plan[key] for key in plan if key not in ("meta", "id")}
+    if "div" in parts.get("text", {}):
+        parts["text"] = {**parts["text"], "div": canonicalize(parts["text"]["div"])}
+    return json.dumps(parts, sort_keys=True, default=repr)
+
+
+def edited(**changes: object) -> str:
+    """The gold plan's text with other members."""
+    return ENCODER.encode({**read(GOLD), **changes}).decode()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look again and again until it holds."""
+    begun = monotonic()
+    while not holds():
+        assert monotonic() - begun < LONGEST_WAIT, "it never came to be"
