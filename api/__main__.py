@@ -20,6 +20,7 @@ from rich.console import Console
 
 from api import settings as configuration
 from api.app import build_app
+from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
 from api.coordination.worker import work
 from api.errors import ApprovalApiError
@@ -226,6 +227,22 @@ def check() -> None:
 def schema() -> None:
     """Print the GraphQL schema, as committed in schema.graphql."""
     typer.echo(schema_text(), nl=False)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="What the log calls its holder.")] = "retool",
+    *,
+    trusted: Annotated[bool, typer.Option("--trusted", help="Its holder may name others in `userId`.")] = False,
+) -> None:
+    """Make a key for a gateway. It is shown this once; the service needs its entry alone."""
+    made, entry = new_key(name, trusted=trusted)
+    try:
+        configuration.gateway_key(entry)
+    except ValueError:
+        raise typer.BadParameter("a name has letters, digits, and . _ - only", param_hint="NAME") from None
+    typer.echo(f"key for the gateway:     {made}")
+    typer.echo(f"entry for GATEWAY_KEYS:  {entry}")
 
 
 @app.command("settings")

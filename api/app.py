@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.authentication import open_authentication
 from api.coordination.worker import work
 from api.settings import Settings
 from api.telemetry import begin_request
@@ -51,10 +52,13 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Held]:
-        async with open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams:
+        async with (
+            open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams,
+            open_authentication(settings, transports=transports) as authentication,
+        ):
             stop = asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stop)) if settings.worker else None
-            yield {"held": State(settings, upstreams, note)}
+            yield {"held": State(settings, upstreams, authentication, note)}
             stop.set()
             if worker is not None:
                 await _goodbye(worker)

@@ -57,7 +57,15 @@ class Refused(ApprovalApiError):
 
 
 class Unauthenticated(ApprovalApiError):
-    """The request does not say who asks, or says it in a way that is not accepted."""
+    """The request does not say who asks, or says it in a way that is not accepted; the message tells no more of it.
+
+    `reason` is for the log. `token_refused`: something was offered and is no good (RFC 6750, section 3.1).
+    """
+
+    def __init__(self, message: str, *, reason: str = "", token_refused: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason or "nothing offered"
+        self.token_refused = token_refused
 
 
 class Misconfigured(ApprovalApiError):

@@ -1,13 +1,12 @@
-"""Who asks: a request's headers → Viewer. Called once a request by `transport`; asked by coordination and schema.
+"""Who asks, once it is known: the viewer, and when two ids name one person. Asked by coordination and schema.
 
-`AUTH=headers` is for development: it believes `X-User-Id` and `X-User-Groups` as they come.
+How a request says who asks, and whether it is believed, is `authentication`'s matter.
 """
 
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.errors import Unauthenticated
+LONGEST_ID = 255
 
 
 @dataclass(frozen=True)
@@ -16,39 +15,27 @@ class Viewer:
 
     id: str
     groups: frozenset[str] = frozenset()
+    name: str | None = None
     is_admin: bool = False
     acts_for_others: bool = False
 
 
 def same_person(one: str | None, other: str | None) -> bool:
-    """Whether two ids name one person: spelling, case and surrounding blanks do not make another one."""
+    """Whether two ids name one person: width, case and surrounding blanks do not make another one."""
     return one is not None and other is not None and canonical(one) == canonical(other)
 
 
 def canonical(user_id: str) -> str:
-    """The form in which ids are compared, never the form in which they are stored."""
-    return unicodedata.normalize("NFKC", user_id).strip().casefold()
+    """The form in which ids are compared, never the form in which they are stored.
 
-
-def viewer_from_headers(
-    headers: Mapping[str, str], *, admin_group: str, default_user: str | None, default_groups: frozenset[str]
-) -> Viewer:
-    """The viewer named by `X-User-Id` and the comma-separated `X-User-Groups`.
-
-    Raises Unauthenticated when no id is given and no default identity is set.
+    By RFC 8265, section 3.3 (UsernameCaseMapped): compatible forms are one, lower case is what case means. It is not
+    `casefold`, which takes strauß for strauss. Lowering may undo the normal form, so that comes last as well.
     """
-    user_id = headers.get("x-user-id", "").strip()
-    if not user_id and default_user:
-        return named(default_user, default_groups, admin_group=admin_group)
-    if not user_id:
-        raise Unauthenticated("This request does not say who asks: set the header X-User-Id.")
-    if len(user_id) > 255 or not user_id.isprintable():
-        raise Unauthenticated("X-User-Id must be at most 255 printable characters.")
-    groups = (group.strip() for group in headers.get("x-user-groups", "").split(","))
-    return named(user_id, frozenset(group for group in groups if group), admin_group=admin_group)
+    lowered = unicodedata.normalize("NFKC", user_id).strip().lower()
+    return unicodedata.normalize("NFKC", lowered)
 
 
-def named(user_id: str, groups: frozenset[str], *, admin_group: str) -> Viewer:
-    """A viewer of these groups; members of the admin group may act for others."""
-    is_admin = admin_group in groups
-    return Viewer(user_id, groups, is_admin=is_admin, acts_for_others=is_admin)
+def usable_id(given: str) -> str | None:
+    """An id without surrounding blanks; None when it is empty, too long, or has characters that can not be seen."""
+    user_id = given.strip()
+    return user_id if user_id and len(user_id) <= LONGEST_ID and user_id.isprintable() else None

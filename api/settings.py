@@ -3,10 +3,12 @@
 The names are the environment's, in small letters. README.md lists them all; tests/unit/test_documents.py compares.
 """
 
+import re
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.errors import Misconfigured
@@ -17,6 +19,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")) or not _has_host_and_port(value):
         raise ValueError("an http:// or https:// address is needed")
+    if "@" in urlsplit(value).netloc:
+        raise ValueError("an address without user and password is needed; they have settings of their own")
     return value.rstrip("/")
 
 
@@ -29,6 +33,53 @@ def _has_host_and_port(url: str) -> bool:
         return False
 
 
+def is_private_enough(url: str) -> bool:
+    """Whether what is fetched there can be trusted to come from there: https, or this machine."""
+    return url.startswith("https://") or (url.startswith("http://") and urlsplit(url).hostname in LOOPBACK)
+
+
+def _private_url(value: str) -> str:
+    """As it is: an issuer's name is compared letter by letter, a last / included."""
+    _http_url(value)
+    if not is_private_enough(value):
+        raise ValueError("an https:// address is needed")
+    return value
+
+
+@dataclass(frozen=True)
+class GatewayKey:
+    """An entry of GATEWAY_KEYS: the key's SHA-256 in hex, and whether its holder may act for others."""
+
+    name: str
+    digest: str = field(repr=False)
+    trusted: bool
+
+
+def _gateway_keys(value: object) -> object:
+    """Raises ValueError without repeating an entry: somebody may have put the key itself there."""
+    return tuple(gateway_key(entry) for entry in _split(value)) if isinstance(value, str) else value
+
+
+def gateway_key(entry: str) -> GatewayKey:
+    """One entry of GATEWAY_KEYS. Raises ValueError."""
+    found = re.fullmatch(r"([\w.-]{1,64}):([0-9a-fA-F]{64})(:trusted)?", entry)
+    if found is None:
+        raise ValueError("an entry must be name:sha256, or name:sha256:trusted, as `plan-api key` prints it")
+    return GatewayKey(found[1], found[2].lower(), trusted=bool(found[3]))
+
+
+def _names(value: object) -> object:
+    return _split(value) if isinstance(value, str) else value
+
+
+def _split(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _lowered(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
+
+
 def _postgres_url(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("an address like postgresql://user:password@host:5432/database is needed")
@@ -37,7 +88,15 @@ def _postgres_url(secret: SecretStr) -> SecretStr:
 
 HttpAddress = Annotated[str, AfterValidator(_http_url)]
 PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_url)]
-Names = Annotated[frozenset[str], NoDecode]
+PrivateAddress = Annotated[str, AfterValidator(_private_url)]
+GatewayKeys = Annotated[tuple[GatewayKey, ...], NoDecode, BeforeValidator(_gateway_keys)]
+Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
+Kinds = Annotated[frozenset[Literal["oidc", "gateway", "headers"]], NoDecode, BeforeValidator(_names)]
+Algorithms = Annotated[
+    frozenset[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]],
+    NoDecode,
+    BeforeValidator(_names),
+]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
@@ -66,6 +125,8 @@ class Settings(BaseSettings):
     camunda_token: SecretStr | None = Field(None, description="Or a bearer token.")
     camunda_timeout: Seconds = Field(10, description="Deadline of one request, in seconds.")
     camunda_connections: int = Field(50, ge=1, le=1000, description="Connections to the engine, at most.")
+    camunda_tls_certificate: FilePath | None = Field(None, description="A client certificate for it (PEM file).")
+    camunda_tls_key: FilePath | None = Field(None, description="And its private key (PEM file, not encrypted).")
 
     aidbox_url: HttpAddress = Field(description="The store's FHIR R4 base, ending in /fhir.")
     aidbox_client_id: str | None = Field(None, description="Client id at the store.")
@@ -78,12 +139,46 @@ class Settings(BaseSettings):
     )
     aidbox_timeout: Seconds = Field(10, description="Deadline of one request, in seconds.")
     aidbox_connections: int = Field(50, ge=1, le=1000, description="Connections to the store, at most.")
+    aidbox_tls_certificate: FilePath | None = Field(None, description="A client certificate for it (PEM file).")
+    aidbox_tls_key: FilePath | None = Field(None, description="And its private key (PEM file, not encrypted).")
+
+    tls_ca_file: FilePath | None = Field(
+        None, description="Authorities of your own (PEM file), believed in https:// beside the public ones."
+    )
 
     host: str = Field("127.0.0.1", description="The address `serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="And its port.")
-    auth: Literal["headers"] = Field(description="How callers say who they are; `headers` believes X-User-Id.")
-    auth_default_user: str | None = Field(None, description="Who a request without X-User-Id acts as.")
+    auth: Kinds = Field(
+        min_length=1,
+        description="How callers say who they are: `oidc`, `gateway`, both by a comma,"
+        " or `headers`, which believes X-User-Id as it comes (development).",
+    )
+    auth_default_user: str | None = Field(None, description="With `headers`: who a request without X-User-Id acts as.")
     auth_default_groups: Names = Field(frozenset(), description="And that person's groups, by commas.")
+    gateway_keys: GatewayKeys = Field(
+        (), description="With `gateway`: the keys' entries by commas, as `plan-api key` prints them."
+    )
+    oidc_issuer: PrivateAddress | None = Field(None, description="With `oidc`: the issuer, exactly as tokens name it.")
+    oidc_audience: Names = Field(frozenset(), description="What tokens for this service have in `aud`; one of these.")
+    oidc_jwks_url: PrivateAddress | None = Field(None, description="Its keys; by default where the issuer says.")
+    oidc_user_claim: str = Field("email", min_length=1, description="The claim with the id of a person.")
+    oidc_name_claim: str = Field("name", min_length=1, description="The claim with the name.")
+    oidc_groups_claim: Names = Field(
+        frozenset({"groups"}), description="The claims with the groups, by commas; `realm_access.roles` is a path."
+    )
+    oidc_acts_for_others_group: str | None = Field(
+        None, description="The group whose members may name somebody else in `userId`; by default nobody may."
+    )
+    oidc_algorithms: Algorithms = Field(
+        frozenset({"RS256", "PS256", "ES256"}), min_length=1, description="Signatures that are accepted."
+    )
+    oidc_token_types: Annotated[Names, AfterValidator(_lowered)] = Field(
+        frozenset({"jwt", "at+jwt"}), min_length=1, description="What `typ` may be; a token without is a `jwt`."
+    )
+    oidc_leeway_seconds: int = Field(30, ge=0, le=300, description="How far clocks may differ.")
+    oidc_keys_seconds: int = Field(600, ge=1, le=86_400, description="How long the issuer's keys are kept.")
+    oidc_refetch_seconds: Seconds = Field(30, description="Pause between two fetches for an unknown key.")
+    oidc_timeout: Seconds = Field(5, description="Deadline of one request to the issuer, in seconds.")
     admin_group: str = Field("benefit-admins", min_length=1, description="The group that may do what owners may.")
     allow_own_approval: bool = Field(default=False, description="Whether submitters may decide their own plans.")
     graphiql: bool = Field(default=True, description="Whether browsers get the GraphiQL page at /graphql.")
@@ -97,18 +192,26 @@ class Settings(BaseSettings):
     settle_seconds: Seconds = Field(10, description="How long a mutation waits for what it caused.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _split_names(cls, values: dict[str, object]) -> dict[str, object]:
-        groups = values.get("auth_default_groups")
-        if isinstance(groups, str):
-            values["auth_default_groups"] = [name.strip() for name in groups.split(",") if name.strip()]
-        return values
+    @model_validator(mode="after")
+    def _coherent_about_callers(self) -> "Settings":
+        if "headers" in self.auth and len(self.auth) > 1:
+            raise ValueError("AUTH=headers believes anybody, so it can not be combined with another kind")
+        if "headers" in self.auth and self.host not in LOOPBACK:
+            raise ValueError("AUTH=headers believes anybody, so HOST must be a loopback address")
+        if self.auth_default_user and "headers" not in self.auth:
+            raise ValueError("AUTH_DEFAULT_USER belongs to AUTH=headers: nobody else is known without saying who asks")
+        if "gateway" in self.auth and not self.gateway_keys:
+            raise ValueError("AUTH=gateway needs GATEWAY_KEYS; `plan-api key` makes one")
+        if "oidc" in self.auth and not (self.oidc_issuer and self.oidc_audience):
+            raise ValueError("AUTH=oidc needs OIDC_ISSUER and OIDC_AUDIENCE")
+        return self
 
     @model_validator(mode="after")
     def _coherent(self) -> "Settings":
-        if self.host not in LOOPBACK:
-            raise ValueError("AUTH=headers believes anybody, so HOST must be a loopback address")
+        for system in ("camunda", "aidbox"):
+            if bool(getattr(self, f"{system}_tls_certificate")) != bool(getattr(self, f"{system}_tls_key")):
+                name = system.upper()
+                raise ValueError(f"{name}_TLS_CERTIFICATE and {name}_TLS_KEY belong together")
         if bool(self.camunda_username) != bool(self.camunda_password):
             raise ValueError("CAMUNDA_USERNAME and CAMUNDA_PASSWORD belong together")
         if bool(self.aidbox_client_id) != bool(self.aidbox_client_secret):
@@ -134,8 +237,10 @@ def table() -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default == frozenset():
+    if default is None or default in (frozenset(), ()):
         return ""
+    if isinstance(default, frozenset):
+        default = ",".join(sorted(default))
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 

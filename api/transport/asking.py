@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.identity import Viewer, viewer_from_headers
+from api.authentication import Authentication
+from api.errors import Unauthenticated
+from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
 
@@ -15,6 +17,7 @@ class State:
 
     settings: Settings
     upstreams: Upstreams
+    authentication: Authentication
     note: str
 
 
@@ -25,12 +28,11 @@ def state_of(request: Request) -> State:
     return state
 
 
-def viewer_of(request: Request) -> Viewer:
-    """Who asks. Raises Unauthenticated."""
-    settings = state_of(request).settings
-    return viewer_from_headers(
-        request.headers,
-        admin_group=settings.admin_group,
-        default_user=settings.auth_default_user,
-        default_groups=settings.auth_default_groups,
-    )
+async def viewer_of(request: Request) -> Viewer:
+    """Who asks. Raises Unauthenticated, and UpstreamFailed when that can not be found out at present."""
+    return await state_of(request).authentication.viewer(request.headers)
+
+
+def challenge(refusal: Unauthenticated) -> dict[str, str]:
+    """The header of a 401 (RFC 6750, section 3): an error is named only where something was offered."""
+    return {"WWW-Authenticate": 'Bearer error="invalid_token"' if refusal.token_refused else "Bearer"}

@@ -18,10 +18,10 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.context import make_context
-from api.errors import Unauthenticated
+from api.errors import Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema
-from api.transport.asking import State, state_of, viewer_of
+from api.transport.asking import State, challenge, state_of, viewer_of
 from api.transport.graphiql import examples, page
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 from api.transport.presenting import error_entries, request_error
@@ -58,14 +58,17 @@ async def graphql(request: Request) -> Response:
     try:
         if media_type is None:
             raise NotAsked(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
-        viewer = viewer_of(request)
+        viewer = await viewer_of(request)
         parameters = await _parameters(request)
         result = await _execute(request, viewer, parameters)
     except NotAsked as refusal:
         return _answer(refusal.status, media_type or JSON, request_error(refusal.message), refusal.headers)
     except Unauthenticated as refusal:
         body = request_error(str(refusal), code="UNAUTHENTICATED")
-        return _answer(401, media_type or JSON, body, {"WWW-Authenticate": "Bearer"})
+        return _answer(401, media_type or JSON, body, challenge(refusal))
+    except UpstreamFailed as failure:
+        body = request_error(failure.message, code=failure.code, upstream=failure.upstream, retryable=failure.retryable)
+        return _answer(503, media_type or JSON, body)
     return _executed(result, media_type or JSON)
 
 

@@ -18,9 +18,9 @@ TOO_DEEP = "The request is nested too deeply."
 _log = logging.getLogger(__name__)
 
 
-def request_error(message: str, *, code: str = "BAD_REQUEST") -> dict[str, object]:
+def request_error(message: str, *, code: str = "BAD_REQUEST", **more: object) -> dict[str, object]:
     """The body for a request that was not executed."""
-    return {"errors": [{"message": message, "extensions": {"code": code, "requestId": request_id.get()}}]}
+    return {"errors": [{"message": message, "extensions": {"code": code, **more, "requestId": request_id.get()}}]}
 
 
 def error_entries(errors: Sequence[GraphQLError]) -> list[dict[str, object]]:

@@ -24,7 +24,7 @@ from api.errors import (
     UserErrorCode,
 )
 from api.telemetry import request_id
-from api.transport.asking import state_of, viewer_of
+from api.transport.asking import challenge, state_of, viewer_of
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {
@@ -47,7 +47,7 @@ class SubmitBody(BaseModel):
 async def submit_plan(request: Request) -> Response:
     """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id stands in the path as well."""
     try:
-        viewer = viewer_of(request)
+        viewer = await viewer_of(request)
         body = SubmitBody.model_validate_json(await _body(request))
         if body.draft_id != request.path_params["id"]:
             raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
@@ -57,7 +57,7 @@ async def submit_plan(request: Request) -> Response:
     except ValidationError as error:
         return problem(400, UserErrorCode.INVALID, "; ".join(_sentence(wrong) for wrong in error.errors()))
     except Unauthenticated as error:
-        return problem(401, "UNAUTHENTICATED", str(error), {"WWW-Authenticate": "Bearer"})
+        return problem(401, "UNAUTHENTICATED", str(error), challenge(error))
     except Refused as refusal:
         return problem(STATUSES.get(refusal.code, 409), refusal.code, refusal.message, process_id=refusal.process_id)
     except UpstreamFailed as failure:

@@ -1,0 +1,48 @@
+"""From a verified token's claims to the viewer, by the settings that name the claims. Pure."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from api.authentication.tokens import refuse
+from api.identity import usable_id
+
+EMAIL = "email"
+
+
+def user_id(claims: Mapping[str, Any], path: str) -> str:
+    """The id in this claim. Raises Unauthenticated without one, and for an address its owner never confirmed."""
+    given = claim(claims, path)
+    found = usable_id(given) if isinstance(given, str) else None
+    if found is None:
+        refuse(f"no usable id in the claim {path}")
+    if path == EMAIL and claims.get("email_verified", True) not in (True, "true"):
+        refuse("email_verified is not true")
+    return found
+
+
+def name(claims: Mapping[str, Any], path: str) -> str | None:
+    """The name in this claim, if there is one."""
+    given = claim(claims, path)
+    return usable_id(given) if isinstance(given, str) else None
+
+
+def groups(claims: Mapping[str, Any], paths: Collection[str]) -> frozenset[str]:
+    """The groups of all these claims, each a list of names or one name. Raises Unauthenticated for anything else."""
+    found: set[str] = set()
+    for path in paths:
+        given = claim(claims, path)
+        names = [given] if isinstance(given, str) else [] if given is None else given
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            refuse(f"the claim {path} is no list of names")
+        found.update(each.strip() for each in names if each.strip())
+    return frozenset(found)
+
+
+def claim(claims: Mapping[str, Any], path: str) -> object:
+    """A claim by its whole name, dots included (`https://example.com/roles`), or by a path (`realm_access.roles`)."""
+    if path in claims:
+        return claims[path]
+    found: object = claims
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found

@@ -1,0 +1,65 @@
+"""What a request's headers say: its credentials, and the person it is made for. Pure.
+
+Nothing is believed here. A header that matters and is there twice is refused, since whoever stands in between may have
+read the other one.
+"""
+
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+
+from api.errors import Unauthenticated
+from api.identity import LONGEST_ID, usable_id
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """At most one of the two."""
+
+    bearer: str | None = None
+    api_key: str | None = None
+
+    def __repr__(self) -> str:
+        """Without them: this may come into a traceback."""
+        return "Credentials(…)"
+
+
+def credentials(headers: Headers, *, api_key: bool) -> Credentials:
+    """What the request offers; `X-API-Key` counts where keys do. Raises Unauthenticated when it is unclear."""
+    authorization = single(headers, "authorization")
+    key = single(headers, "x-api-key") if api_key else None
+    if authorization and key:
+        raise Unauthenticated("Send Authorization or X-API-Key, not both.", reason="two credentials")
+    if not authorization:
+        return Credentials(api_key=key)
+    scheme, _, bearer = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not bearer.strip():
+        raise Unauthenticated("Authorization must be: Bearer, a blank, the token.", reason="no bearer token")
+    return Credentials(bearer=bearer.strip())
+
+
+def person(headers: Headers) -> tuple[str | None, frozenset[str]]:
+    """`X-User-Id`, if it is there, and the comma-separated `X-User-Groups`. Raises Unauthenticated for an odd id."""
+    groups = (group.strip() for group in (single(headers, "x-user-groups") or "").split(","))
+    given = single(headers, "x-user-id")
+    user_id = usable_id(given) if given else None
+    if given and not user_id:
+        told = f"X-User-Id must be at most {LONGEST_ID} printable characters."
+        raise Unauthenticated(told, reason="X-User-Id is no id")
+    return user_id, frozenset(group for group in groups if group)
+
+
+def single(headers: Headers, name: str) -> str | None:
+    """A header's text without surrounding blanks, None when it is absent or empty. Raises Unauthenticated."""
+    values = headers.getlist(name)
+    if len(values) > 1:
+        raise Unauthenticated(f"The header {name} must be there once.", reason=f"several {name}")
+    return _text(values[0]).strip() or None if values else None
+
+
+def _text(value: str) -> str:
+    """Header bytes are UTF-8 where they can be: the same name from a token must be the same string."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value

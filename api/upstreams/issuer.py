@@ -1,0 +1,140 @@
+"""The OpenID Connect issuer: the public keys it signs tokens with. Opened and asked by `authentication` alone.
+
+Its address comes from the settings, never from a token.
+"""
+
+import asyncio
+import logging
+import time
+import warnings
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+
+from api.errors import Garbled, Unreachable, UpstreamFailed
+from api.settings import Settings, is_private_enough
+from api.upstreams.calling import Transports, Upstream, connect
+
+NAME = "issuer"
+AWAY_PAUSE = 3.0  # seconds, at most, before an issuer that was away is asked again
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+Keys = Sequence[Key]
+_log = logging.getLogger(__name__)
+
+
+class _Configuration(msgspec.Struct, frozen=True):
+    issuer: str
+    jwks_uri: str
+
+
+class _Published(msgspec.Struct, frozen=True):
+    keys: list[dict[str, Any]]
+
+
+class Issuer:
+    """Its keys, fetched when first needed, then again when they are old or a token names one that is not among them.
+
+    The latter happens once in `pause` seconds at most, as anybody can make up such a token. While the issuer is away
+    the keys it gave last stay good. Requests that need a fetch at the same time share it.
+    """
+
+    def __init__(self, upstream: Upstream, url: str, jwks_url: str | None, *, lifetime: float, pause: float) -> None:
+        self.upstream = upstream
+        self.url = url
+        self.jwks_url = jwks_url
+        self.lifetime = lifetime
+        self.pause = pause
+        self._keys: Keys = ()
+        self._good_until = 0.0
+        self._quiet_until = 0.0
+        self._is_away = False
+        self._answers = 0
+        self._lock = asyncio.Lock()
+
+    async def keys(self, kid: str | None) -> Keys:
+        """The keys of this id, usually one or none; without an id, the only key that there is.
+
+        Raises Unreachable when none fits and the issuer could not be asked.
+        """
+        if time.monotonic() >= self._good_until or not self._named(kid):
+            await self._refresh()
+        found = self._named(kid)
+        if not found and self._is_away:
+            raise Unreachable(NAME, "the issuer of tokens can not be asked for its keys")
+        return found
+
+    def _named(self, kid: str | None) -> Keys:
+        if kid is None:
+            return self._keys if len(self._keys) == 1 else ()
+        return [key for key in self._keys if key.kid == kid]
+
+    async def _refresh(self) -> None:
+        seen = self._answers
+        async with self._lock:
+            if seen == self._answers and time.monotonic() >= self._quiet_until:
+                await self._fetch()
+                self._answers += 1
+
+    async def _fetch(self) -> None:
+        is_first = not self._keys
+        try:
+            self._keys = await self._published()
+            self._is_away = False
+            self._good_until = time.monotonic() + self.lifetime
+        except UpstreamFailed:
+            self._is_away = True
+            self._quiet_until = time.monotonic() + min(self.pause, AWAY_PAUSE)
+        if not self._is_away and not is_first:
+            self._quiet_until = time.monotonic() + self.pause
+
+    async def _published(self) -> Keys:
+        url = self.jwks_url or await self._discovered()
+        response = await self.upstream.call("GET", url)
+        published = self.upstream.decode(response, _Published)
+        keys = [key for each in published.keys if (key := usable(each)) is not None]
+        if not keys:
+            _log.error("the issuer publishes no key that verifies signatures")
+            raise Garbled(NAME, "the issuer of tokens publishes no usable key")
+        return keys
+
+    async def _discovered(self) -> str:
+        """Where its keys are (OpenID Connect Discovery 1.0, sections 4 and 4.3: the issuer must name itself)."""
+        response = await self.upstream.call("GET", self.url.rstrip("/") + WELL_KNOWN)
+        told = self.upstream.decode(response, _Configuration)
+        if told.issuer != self.url or not is_private_enough(told.jwks_uri):
+            _log.error("the issuer calls itself something else than OIDC_ISSUER, or its keys are not at https://")
+            raise Garbled(NAME, "the issuer of tokens is not the one of OIDC_ISSUER")
+        return told.jwks_uri
+
+
+def usable(published: dict[str, Any]) -> Key | None:
+    """A public key as published, None for one that is secret, weak, for something else, or of no known kind."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SecurityWarning)
+        try:
+            key = import_key(published)
+            key.check_use("sig")
+            key.check_key_op("verify")
+        except (JoseError, SecurityWarning, ValueError, TypeError):
+            return None
+    return key if isinstance(key, RSAKey | ECKey | OKPKey) else None
+
+
+@asynccontextmanager
+async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIterator[Issuer]:
+    """A connection to the issuer of the settings; nothing is sent yet."""
+    url = settings.oidc_issuer or ""
+    upstream = connect(NAME, url, deadline=settings.oidc_timeout, connections=2, auth=None, transports=transports)
+    async with upstream.client:
+        yield Issuer(
+            upstream,
+            url,
+            settings.oidc_jwks_url,
+            lifetime=settings.oidc_keys_seconds,
+            pause=settings.oidc_refetch_seconds,
+        )

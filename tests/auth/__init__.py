@@ -1,0 +1,1 @@
+"""Who asks: tokens of a real little issuer, keys of gateways, development's headers; and what keeps secrets secret."""

@@ -1,0 +1,110 @@
+"""What the settings about callers refuse, in one line that names the setting and repeats no value."""
+
+import pytest
+
+from api import settings as configuration
+from api.errors import Misconfigured
+
+SYSTEMS = {
+    "retool_database_url": "postgresql://retool:hidden-password@127.0.0.1:1/retool",
+    "camunda_url": "http://127.0.0.1:1/engine-rest",
+    "aidbox_url": "http://127.0.0.1:1/fhir",
+}
+KEY = "plan_api_" + "k" * 43
+HASH = "0123456789abcdef" * 4
+OIDC = {"auth": "oidc", "oidc_issuer": "https://login.example.org/", "oidc_audience": "plan-api"}
+KINDS = "How callers say who they are: `oidc`, `gateway`, both by a comma, or `headers`,"
+KINDS += " which believes X-User-Id as it comes (development)."
+ENTRIES = "With `gateway`: the keys' entries by commas, as `plan-api key` prints them."
+ENTRY = "an entry must be name:sha256, or name:sha256:trusted, as `plan-api key` prints it"
+PLAIN = "an address without user and password is needed; they have settings of their own"
+ALGORITHMS = "'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512' or 'Ed25519'"
+AUTHORITIES = "Authorities of your own (PEM file), believed in https:// beside the public ones."
+ISSUER = "With `oidc`: the issuer, exactly as tokens name it."
+
+WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "none": ({}, f"AUTH is missing: {KINDS}"),
+    "empty": ({"auth": ","}, f"AUTH is wrong (Frozenset should have at least 1 item after validation, not 0): {KINDS}"),
+    "unknown": ({"auth": "oidc,none"}, f"AUTH is wrong (Input should be 'oidc', 'gateway' or 'headers'): {KINDS}"),
+    "headers, seen from outside": (
+        {"auth": "headers", "host": "0.0.0.0"},  # noqa: S104  # what is refused
+        "AUTH=headers believes anybody, so HOST must be a loopback address",
+    ),
+    "headers with another": (
+        {**OIDC, "auth": "headers,oidc"},
+        "AUTH=headers believes anybody, so it can not be combined with another kind",
+    ),
+    "a default user beside tokens": (
+        {**OIDC, "auth_default_user": "ann"},
+        "AUTH_DEFAULT_USER belongs to AUTH=headers: nobody else is known without saying who asks",
+    ),
+    "gateway without keys": ({"auth": "gateway"}, "AUTH=gateway needs GATEWAY_KEYS; `plan-api key` makes one"),
+    "the key for its hash": (
+        {"auth": "gateway", "gateway_keys": f"retool:{KEY}"},
+        f"GATEWAY_KEYS is wrong ({ENTRY}): {ENTRIES}",
+    ),
+    "the key alone": ({"auth": "gateway", "gateway_keys": KEY}, f"GATEWAY_KEYS is wrong ({ENTRY}): {ENTRIES}"),
+    "another word than trusted": (
+        {"auth": "gateway", "gateway_keys": f"retool:{HASH}:admin"},
+        f"GATEWAY_KEYS is wrong ({ENTRY}): {ENTRIES}",
+    ),
+    "tokens of nobody": ({**OIDC, "oidc_issuer": None}, "AUTH=oidc needs OIDC_ISSUER and OIDC_AUDIENCE"),
+    "tokens for anybody": ({**OIDC, "oidc_audience": " , "}, "AUTH=oidc needs OIDC_ISSUER and OIDC_AUDIENCE"),
+    "issuer in the clear": (
+        {**OIDC, "oidc_issuer": "http://login.example.org"},
+        f"OIDC_ISSUER is wrong (an https:// address is needed): {ISSUER}",
+    ),
+    "issuer with a password": (
+        {**OIDC, "oidc_issuer": f"https://ann:{KEY}@login.example.org"},
+        f"OIDC_ISSUER is wrong ({PLAIN}): {ISSUER}",
+    ),
+    "engine with a password": (
+        {**OIDC, "camunda_url": f"https://ann:{KEY}@engine.example.org/engine-rest"},
+        f"CAMUNDA_URL is wrong ({PLAIN}): The engine's REST API, ending in /engine-rest.",
+    ),
+    "a shared secret's algorithm": (
+        {**OIDC, "oidc_algorithms": "HS256"},
+        f"OIDC_ALGORITHMS is wrong (Input should be {ALGORITHMS}): Signatures that are accepted.",
+    ),
+    "half a client certificate": (
+        {**OIDC, "camunda_tls_certificate": __file__},
+        "CAMUNDA_TLS_CERTIFICATE and CAMUNDA_TLS_KEY belong together",
+    ),
+    "no such file of authorities": (
+        {**OIDC, "tls_ca_file": "/nowhere.pem"},
+        f"TLS_CA_FILE is wrong (Path does not point to a file): {AUTHORITIES}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "told"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_one_line(given: dict[str, object], told: str) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        configuration.read(_env_file=None, **{**SYSTEMS, **given})
+    assert str(raised.value) == told
+
+
+def test_what_is_right_is_read_from_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment: lists by commas, blanks around, hashes in capitals, a last / of the issuer kept."""
+    given = {
+        **{name.upper(): value for name, value in SYSTEMS.items()},
+        "AUTH": " oidc, gateway ",
+        "HOST": "0.0.0.0",  # noqa: S104  # as behind a proxy
+        "GATEWAY_KEYS": f"retool:{HASH.upper()}, batch-1:{HASH}:trusted",
+        "OIDC_ISSUER": "https://tenant.eu.example.org/",
+        "OIDC_AUDIENCE": "plan-api, api://other",
+        "OIDC_GROUPS_CLAIM": "realm_access.roles, https://example.org/groups",
+        "OIDC_TOKEN_TYPES": "AT+JWT",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings = configuration.read(_env_file=None)
+    assert settings.auth == {"oidc", "gateway"}
+    assert [(key.name, key.digest, key.trusted) for key in settings.gateway_keys] == [
+        ("retool", HASH, False),
+        ("batch-1", HASH, True),
+    ]
+    assert settings.oidc_issuer == "https://tenant.eu.example.org/"
+    assert settings.oidc_audience == {"plan-api", "api://other"}
+    assert settings.oidc_groups_claim == {"realm_access.roles", "https://example.org/groups"}
+    assert settings.oidc_token_types == {"at+jwt"}
