@@ -33,22 +33,22 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
         return
     if not draft.is_submitted:
         raise Refused(UserErrorCode.NOT_SUBMITTED, "This draft is not in approval.", field="draftId")
-    await _send(upstreams, settings, draft, process_id)
+    await _send(upstreams, settings, viewer, draft, process_id)
 
 
-async def _send(upstreams: Upstreams, settings: Settings, draft: Draft, process_id: str) -> None:
+async def _send(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft: Draft, process_id: str) -> None:
     """The message, and once more after what is left of the registration: before that nobody waits for it."""
     try:
-        await upstreams.camunda.withdraw(process_id)
+        await upstreams.camunda.withdraw(process_id, viewer.id)
     except Gone:
         await settle(upstreams, settings, draft.id, process_id)
-        await _send_again(upstreams, draft, process_id)
+        await _send_again(upstreams, viewer, draft, process_id)
     await settle(upstreams, settings, draft.id, process_id)
 
 
-async def _send_again(upstreams: Upstreams, draft: Draft, process_id: str) -> None:
+async def _send_again(upstreams: Upstreams, viewer: Viewer, draft: Draft, process_id: str) -> None:
     try:
-        await upstreams.camunda.withdraw(process_id)
+        await upstreams.camunda.withdraw(process_id, viewer.id)
     except Gone as refusal:
         now = await upstreams.retool.draft(draft.id)
         if not (now and now.status == "withdrawn"):

@@ -29,6 +29,9 @@ OUTCOME_VARIABLES = (
     "approvalOutcome",
     "publishedVersion",
     "approved",
+    "approvedBy",
+    "rejectedBy",
+    "withdrawnBy",
     "comment",
     "conflictDetected",
     "reason",
@@ -329,9 +332,13 @@ class Camunda:
         response = await self.engine.call("POST", f"/process-definition/key/{PROCESS_KEY}/start", body=body)
         return self.engine.decode(response, _Identified).id
 
-    async def withdraw(self, process_id: str) -> None:
+    async def withdraw(self, process_id: str, user_id: str) -> None:
         """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""
-        body = {"messageName": WITHDRAW_MESSAGE, "processInstanceId": process_id}
+        body = {
+            "messageName": WITHDRAW_MESSAGE,
+            "processInstanceId": process_id,
+            "processVariables": typed({"withdrawnBy": user_id}),
+        }
         await self._write("/message", body)
 
     # Writing: user tasks
