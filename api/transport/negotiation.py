@@ -18,7 +18,8 @@ def chosen_media_type(accept: str | None) -> str | None:
     if accept is None or not accept.strip():
         return JSON
     liked = {media_type: quality(accept, media_type) for media_type in (RESPONSE_JSON, JSON)}
-    best = max(liked, key=lambda media_type: (liked[media_type], media_type in accept.lower(), media_type == JSON))
+    usual = RESPONSE_JSON if RESPONSE_JSON in accept.lower() else JSON
+    best = max(liked, key=lambda media_type: (liked[media_type], media_type == usual))
     return best if liked[best] > 0 else None
 
 

@@ -1,0 +1,1 @@
+"""GraphQL over HTTP as the specification has it: media types, methods, statuses, bodies."""
