@@ -41,6 +41,7 @@ class Loaders:
     drafts_by_process: DataLoader[str, Draft | None]
     drafts_by_plan: DataLoader[str, Draft | None]
     processes: DataLoader[str, ProcessInstance | None]
+    processes_by_draft: DataLoader[str, list[ProcessInstance] | None]
     variables: DataLoader[str, Variables | None]
     decisions: DataLoader[str, Variables | None]
     open_tasks: DataLoader[str, list[Task] | None]
@@ -64,6 +65,7 @@ def make_loaders(upstreams: Upstreams, viewer: Viewer) -> Loaders:
         drafts_by_process=by_key(upstreams.retool.drafts_by_process),
         drafts_by_plan=by_key(upstreams.retool.drafts_by_plan),
         processes=by_key(upstreams.camunda.processes_by_id),
+        processes_by_draft=by_key(upstreams.camunda.processes_by_draft),
         variables=by_key(upstreams.camunda.variables_by_process),
         decisions=by_key(upstreams.camunda.decisions_by_process),
         open_tasks=by_key(upstreams.camunda.open_tasks_by_process),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from api.schema.audit import AuditEvent, history_of
+from api.schema.changes import FieldChange, FieldConflict, changes_of, conflicts_of
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, base_plan_of, current_plan_of
 from api.schema.scalars import Json
@@ -64,6 +66,32 @@ class Draft:
     async def current_plan(self, info: Info) -> PlanVersion | None:
         """By the row's own reference."""
         return await current_plan_of(info, self.record.aidbox_id)
+
+    @strawberry.field(
+        description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "
+        "plan). At most 500 entries, the last of more says how many. Null when the store could not be asked, or the "
+        "draft holds no plan."
+    )
+    async def changes(self, info: Info) -> list[FieldChange] | None:
+        """By currentPlan's request."""
+        return await changes_of(info, self.record)
+
+    @strawberry.field(
+        description="Fields that both this draft and the store changed, to different values, since the version the "
+        "draft goes back to: the one rebaseDraft moved it onto, else the one it became, else basePlan. "
+        "Empty: no conflict. Null when that could not be asked, or the draft holds no plan."
+    )
+    async def conflicts(self, info: Info) -> list[FieldConflict] | None:
+        """By basePlan's and currentPlan's requests."""
+        return await conflicts_of(info, self.record)
+
+    @strawberry.field(
+        description="Every submission of this draft and what came of it, newest first. Null when the engine could not "
+        "be asked."
+    )
+    async def history(self, info: Info) -> list[AuditEvent] | None:
+        """Three requests to the engine, for all drafts of an answer."""
+        return await history_of(info, self.record)
 
     @strawberry.field(description="Where its approval stands, asked live of the engine.")
     async def approval(

@@ -2,6 +2,8 @@
 
 import strawberry
 
+from api.schema.changes import ConflictSide
+
 USER_ID = "Whom it is done for: the viewer's own id or absent, unless the caller may act for others."
 TASK_ID = "The engine's id of the task."
 DRAFT_ID = "Retool's id of the draft."
@@ -75,3 +77,51 @@ class RetryPublicationInput:
     """Which draft."""
 
     draft_id: strawberry.ID = strawberry.field(description=DRAFT_ID)
+
+
+@strawberry.input(description="What to take where draft and store both changed a field.")
+class ConflictChoice:
+    """One conflict, decided."""
+
+    path: str = strawberry.field(description="The conflict's path, as Draft.conflicts has it.")
+    take: ConflictSide = strawberry.field(description="Whose value the field is to have.")
+
+
+@strawberry.input(description="The input of rebaseDraft.")
+class RebaseDraftInput:
+    """Which draft, as seen by its author, and what is decided about its conflicts."""
+
+    draft_id: strawberry.ID = strawberry.field(description=DRAFT_ID)
+    revision: str = strawberry.field(
+        description="The revision you looked at: another one is refused with STALE_REVISION."
+    )
+    version_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The current plan's version you looked at: another one is refused with VERSION_CONFLICT.",
+    )
+    choices: list[ConflictChoice] = strawberry.field(
+        default_factory=list, description="One for each conflict; left out, the call answers with the conflicts."
+    )
+    otherwise: ConflictSide | None = strawberry.field(
+        default=None, description="Whose values to take for all conflicts that choices do not name."
+    )
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
+
+
+@strawberry.input(description="The input of createDraftFromPlan.")
+class CreateDraftFromPlanInput:
+    """Which version of a plan, and what the draft is called."""
+
+    plan_id: strawberry.ID = strawberry.field(description="The plan's id in the store.")
+    version_id: strawberry.ID | None = strawberry.field(
+        default=None, description="One of its versions; by default the current one."
+    )
+    name: str | None = strawberry.field(
+        default=None, description="The draft's name, 1 to 255 characters; by default the plan's."
+    )
+    id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="A UUID of your own making, for the draft: repeated with it, the call answers with the same "
+        "draft. Without it each call makes another draft. Not for tables whose ids are numbers.",
+    )
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)

@@ -9,7 +9,10 @@ import strawberry
 
 from api.coordination import claim as claiming
 from api.coordination.decide import Verdict, decide
+from api.coordination.draft_from_plan import create_draft_from_plan
+from api.coordination.merging import Side
 from api.coordination.permissions import acting_viewer
+from api.coordination.rebase import Choices, rebase
 from api.coordination.retry import retry_publication
 from api.coordination.submit import submit
 from api.coordination.withdraw import withdraw
@@ -20,15 +23,24 @@ from api.schema.info import Info
 from api.schema.inputs import (
     ClaimTaskInput,
     CompleteApprovalInput,
+    ConflictChoice,
+    CreateDraftFromPlanInput,
     ReassignTaskInput,
+    RebaseDraftInput,
     RequestChangesInput,
     RetryPublicationInput,
     SubmitForApprovalInput,
     UnclaimTaskInput,
     WithdrawSubmissionInput,
 )
-from api.schema.payloads import CompleteApprovalPayload, DraftPayload, SubmitForApprovalPayload, TaskPayload
-from api.schema.user_error import UserError
+from api.schema.payloads import (
+    CompleteApprovalPayload,
+    DraftPayload,
+    RebaseDraftPayload,
+    SubmitForApprovalPayload,
+    TaskPayload,
+)
+from api.schema.user_error import UserError, user_error
 
 INPUT = strawberry.argument(description="What to do, and to what.")
 
@@ -112,6 +124,26 @@ class Mutation:
         """See coordination/retry.py."""
         return await or_refused(_retry(info, input), _draft_refused)
 
+    @strawberry.mutation(
+        description="After a version conflict: move the draft onto the current plan version, field by field."
+    )
+    async def rebase_draft(
+        self,
+        info: Info,
+        input: Annotated[RebaseDraftInput, INPUT],  # noqa: A002  # the schema's word
+    ) -> RebaseDraftPayload | None:
+        """See coordination/rebase.py."""
+        return await or_refused(_rebase(info, input), _rebase_refused)
+
+    @strawberry.mutation(description="Start a new draft from any version of a plan: to edit it, or to restore it.")
+    async def create_draft_from_plan(
+        self,
+        info: Info,
+        input: Annotated[CreateDraftFromPlanInput, INPUT],  # noqa: A002  # the schema's word
+    ) -> DraftPayload | None:
+        """See coordination/draft_from_plan.py."""
+        return await or_refused(_create_draft(info, input), _draft_refused)
+
 
 async def _submit(info: Info, asked: SubmitForApprovalInput) -> SubmitForApprovalPayload:
     context = info.context
@@ -182,6 +214,54 @@ async def _retry(info: Info, asked: RetryPublicationInput) -> DraftPayload:
     return DraftPayload(draft_id=asked.draft_id)
 
 
+async def _rebase(info: Info, asked: RebaseDraftInput) -> RebaseDraftPayload:
+    context = info.context
+    viewer = acting_viewer(context.viewer, asked.user_id)
+    otherwise = Side[asked.otherwise.name] if asked.otherwise else None
+    choices = Choices(_by_path(asked.choices), otherwise)
+    done = await rebase(
+        context.upstreams,
+        context.settings,
+        viewer,
+        asked.draft_id,
+        asked.revision,
+        choices,
+        version_id=asked.version_id,
+    )
+    context.renew_loaders()
+    errors = [user_error(_undecided(len(done.conflicts)))] if done.conflicts else []
+    return RebaseDraftPayload(draft_id=done.draft_id, left=done.conflicts, user_errors=errors)
+
+
+def _by_path(choices: list[ConflictChoice]) -> dict[str, Side]:
+    """The choices by path. Raises Refused (INVALID) when one field is decided twice."""
+    by_path = {choice.path: Side[choice.take.name] for choice in choices}
+    if len(by_path) < len(choices):
+        raise Refused(UserErrorCode.INVALID, "Each path may be chosen for once.", field="choices")
+    return by_path
+
+
+def _undecided(count: int) -> Refused:
+    what = "1 field was" if count == 1 else f"{count} fields were"
+    message = f"{what} changed both here and in the store; choose for each whose value it is to have."
+    return Refused(UserErrorCode.VERSION_CONFLICT, message, field="choices")
+
+
+async def _create_draft(info: Info, asked: CreateDraftFromPlanInput) -> DraftPayload:
+    context = info.context
+    viewer = acting_viewer(context.viewer, asked.user_id)
+    draft_id = await create_draft_from_plan(
+        context.upstreams,
+        viewer,
+        asked.plan_id,
+        version_id=asked.version_id,
+        name=asked.name,
+        draft_id=asked.id,
+    )
+    context.renew_loaders()
+    return DraftPayload(draft_id=draft_id)
+
+
 def _submission_refused(refusal: Refused, errors: list[UserError]) -> SubmitForApprovalPayload:
     process_id = strawberry.ID(refusal.process_id) if refusal.process_id else None
     return SubmitForApprovalPayload(process_id=process_id, user_errors=errors)
@@ -193,6 +273,10 @@ def _decision_refused(_refusal: Refused, errors: list[UserError]) -> CompleteApp
 
 def _task_refused(_refusal: Refused, errors: list[UserError]) -> TaskPayload:
     return TaskPayload(user_errors=errors)
+
+
+def _rebase_refused(_refusal: Refused, errors: list[UserError]) -> RebaseDraftPayload:
+    return RebaseDraftPayload(user_errors=errors)
 
 
 def _draft_refused(_refusal: Refused, errors: list[UserError]) -> DraftPayload:

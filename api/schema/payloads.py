@@ -1,8 +1,12 @@
 """What mutations answer: the things as they now are, each asked only when it is selected, and `userErrors`."""
 
+import dataclasses
+
 import strawberry
 
+from api.coordination.merging import Conflict
 from api.schema.approval_status import ApprovalState
+from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plan_of
@@ -87,3 +91,22 @@ class DraftPayload:
     async def draft(self, info: Info) -> Draft | None:
         """Read afresh."""
         return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+
+
+@strawberry.type(description="The answer of rebaseDraft.")
+class RebaseDraftPayload:
+    """`draft_id` is None when it was refused; with conflicts left, the draft is as it was."""
+
+    draft_id: strawberry.Private[str | None] = None
+    left: strawberry.Private[list[Conflict]] = dataclasses.field(default_factory=list)
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The draft as it now is: unchanged while conflicts are left; null when refused.")
+    async def draft(self, info: Info) -> Draft | None:
+        """Read afresh."""
+        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+
+    @strawberry.field(description="The conflicts that no choice decided; while there is one, nothing is written.")
+    def conflicts(self) -> list[FieldConflict]:
+        """As the merge found them."""
+        return field_conflicts(self.left)

@@ -270,6 +270,25 @@ class Camunda:
         }
         return await self._processes(query, limit=limit)
 
+    async def processes_by_draft(self, draft_ids: Sequence[str]) -> dict[str, list[ProcessInstance]]:
+        """Every submission of each draft, newest first."""
+        if not draft_ids:
+            return {}
+        query = {
+            "processInstanceBusinessKeyIn": list(draft_ids),
+            "processDefinitionKey": PROCESS_KEY,
+            "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}, {"sortBy": "instanceId", "sortOrder": "asc"}],
+        }
+        grouped: dict[str, list[ProcessInstance]] = {draft_id: [] for draft_id in draft_ids}
+        page, offset = 5000, 0
+        while True:
+            found = await self._processes(query, limit=page, offset=offset)
+            for process in found:
+                grouped.get(process.business_key or "", []).append(process)
+            if len(found) < page:
+                return grouped
+            offset += page
+
     async def active_process(self, draft_id: str) -> ProcessInstance | None:
         """The oldest running submission of a draft; the engine itself allows more than one."""
         query = {
@@ -281,8 +300,9 @@ class Camunda:
         found = await self._processes(query, limit=1)
         return found[0] if found else None
 
-    async def _processes(self, query: Mapping[str, object], *, limit: int) -> list[ProcessInstance]:
-        response = await self.engine.call("POST", "/history/process-instance", body=query, params={"maxResults": limit})
+    async def _processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
+        params: Params = {"maxResults": limit, "firstResult": offset}
+        response = await self.engine.call("POST", "/history/process-instance", body=query, params=params)
         return self.engine.decode(response, list[ProcessInstance])
 
     async def variables_by_process(

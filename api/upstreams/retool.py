@@ -1,4 +1,4 @@
-"""Retool's PostgreSQL: the drafts, and the four conditional writes a process makes to them.
+"""Retool's PostgreSQL: the drafts, and the conditional writes that are made to them.
 
 Loaders and coordination read through it; coordination writes. Every write says in its WHERE what must still hold,
 so it can be repeated without harm and a lost race changes nothing. Table and column names come from the settings.
@@ -20,19 +20,17 @@ from psycopg.rows import class_row, dict_row, scalar_row
 
 from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.connections import Connection, Connections, within
+from api.upstreams.draft_ids import as_key, is_text
 
 Row = TypeVar("Row")
 
 SUBMITTED = "submitted"
 STATUSES = (SUBMITTED, "approved", "rejected", "returned", "conflict", "withdrawn")  # any other text is a draft's
-MAX_ID = 255  # a process's business key holds no more
-LARGEST_INTEGERS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 JSON_TYPES = ("jsonb", "json")
 SHUTTING_DOWN = "57P"
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
-_INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
 
 _log = logging.getLogger(__name__)
@@ -99,7 +97,7 @@ class Retool:
     async def drafts_by_id(self, draft_ids: Sequence[str]) -> dict[str, Draft]:
         """Drafts by the ids they were asked by; ids that can not be ids of this table are simply absent."""
         id_type = await self._type_of_ids()
-        keys = {draft_id: key for draft_id in draft_ids if (key := _as_key(draft_id, id_type)) is not None}
+        keys = {draft_id: key for draft_id in draft_ids if (key := as_key(draft_id, id_type)) is not None}
         if not keys:
             return {}
         where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self._name("id"), type=_type_name(id_type))
@@ -115,11 +113,11 @@ class Retool:
         return await self._by("aidbox_id", plan_ids)
 
     async def _by(self, column: str, values: Sequence[str]) -> dict[str, Draft]:
-        asked = [value for value in values if "\x00" not in value and _encodable(value)]
+        asked = [value for value in values if is_text(value)]
         if not asked:
             return {}
         where = sql.SQL("{column}::text = ANY(%s) ORDER BY {updated_at} NULLS FIRST").format(
-            column=self._name(column), updated_at=self._name("updated_at")
+            column=self._name(column), updated_at=self._row("updated_at")
         )
         return {getattr(draft, column): draft for draft in await self._select(where, [asked])}
 
@@ -130,7 +128,7 @@ class Retool:
         where, values = self._condition(narrowed)
         order = [
             sql.SQL("{column} {way} NULLS LAST").format(
-                column=self._name(key), way=sql.SQL("DESC" if descending else "ASC")
+                column=self._row(key), way=sql.SQL("DESC" if descending else "ASC")
             )
             for key, descending in (*sort, ("id", False))
         ]
@@ -188,6 +186,41 @@ class Retool:
         """Write the published plan's id on its draft; False when the draft does not wait for it (any longer)."""
         return await self._conclude(draft_id, process_id, {"status": "approved", "aidbox_id": plan_id})
 
+    async def rewrite(self, draft_id: str, plan_data: str, *, revision: str, status: str | None) -> bool:
+        """Write another plan (and status) on the draft, if it is still of this revision and in no approval."""
+        condition = sql.SQL("lower({status}::text) IS DISTINCT FROM 'submitted' AND {revision} = %s").format(
+            status=self._name("status"), revision=self._revision()
+        )
+        written = {"plan_data": plan_data} if status is None else {"plan_data": plan_data, "status": status}
+        return await self._update(draft_id, written, condition, [revision])
+
+    async def insert(
+        self, draft_id: str | None, name: str, plan_data: str, *, aidbox_id: str, created_by: str
+    ) -> str | None:
+        """Write a new draft; its id. None when the id given is taken, or none of this table.
+
+        Without one, a UUID is made here, so that a statement sent twice makes one draft; only a table whose ids are
+        numbers gives its own.
+        """
+        id_type = await self._type_of_ids()
+        key = as_key(draft_id or str(uuid.uuid4()), id_type)
+        if key is None and draft_id is not None:
+            return None
+        written = {"name": name, "status": "draft", "plan_data": plan_data, "aidbox_id": aidbox_id}
+        written |= {"created_by": created_by} | ({} if key is None else {"id": key})
+        statement = sql.SQL(
+            "INSERT INTO {table} ({columns}, {updated_at}) VALUES ({values}, now()) ON CONFLICT DO NOTHING"
+            " RETURNING {id}::text"
+        ).format(
+            table=self._table(),
+            columns=sql.SQL(", ").join(self._name(column) for column in written),
+            updated_at=self._name("updated_at"),
+            values=sql.SQL(", ").join(sql.Placeholder() * len(written)),
+            id=self._name("id"),
+        )
+        made: list[str] = await self._rows(statement, list(written.values()), scalar_row)
+        return made[0] if made else (None if draft_id else key)
+
     async def _conclude(self, draft_id: str, process_id: str, written: Mapping[str, str]) -> bool:
         condition = sql.SQL("lower({status}::text) = 'submitted' AND {process}::text = %s").format(
             status=self._name("status"), process=self._name("camunda_process_id")
@@ -198,7 +231,7 @@ class Retool:
         self, draft_id: str, written: Mapping[str, str], condition: sql.Composable, values: Sequence[object]
     ) -> bool:
         id_type = await self._type_of_ids()
-        key = _as_key(draft_id, id_type)
+        key = as_key(draft_id, id_type)
         if key is None:
             return False
         assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(self._name(column)) for column in written)
@@ -222,7 +255,7 @@ class Retool:
             " {status} AS status, coalesce({plan}::text, 'null') AS plan_data,"
             " {revision} AS revision, {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
             " {created_by}::text AS created_by, coalesce({updated_at}::timestamptz, to_timestamp(0)) AS updated_at"
-            " FROM {table} WHERE {tail}"
+            " FROM {table} AS row WHERE {tail}"
         ).format(
             id=self._name("id"),
             name=self._name("name"),
@@ -256,6 +289,10 @@ class Retool:
 
     def _name(self, column: str) -> sql.Identifier:
         return sql.Identifier(getattr(self.columns, column))
+
+    def _row(self, column: str) -> sql.Identifier:
+        """To sort by: the bare name would mean what is selected under it, which no index serves."""
+        return sql.Identifier("row", getattr(self.columns, column))
 
     def _table(self) -> sql.Identifier:
         return table_name(self.columns)
@@ -351,18 +388,6 @@ def _logged(failure: UpstreamFailed, reason: str = "") -> UpstreamFailed:
     return failure
 
 
-def _as_key(draft_id: str, id_type: str) -> str | None:
-    """The id in the column's own spelling, or None when it can not be one of them."""
-    if "\x00" in draft_id or len(draft_id) > MAX_ID or not _encodable(draft_id):
-        return None
-    if id_type == "uuid":
-        return _uuid(draft_id)
-    if id_type in LARGEST_INTEGERS:
-        is_one = _INTEGER.fullmatch(draft_id) and int(draft_id) <= LARGEST_INTEGERS[id_type]
-        return draft_id if is_one else None
-    return draft_id
-
-
 def _as_json(text: str) -> str:
     """A text column's content as JSON: itself, or, when it is none, a JSON string that shows it."""
     try:
@@ -370,21 +395,6 @@ def _as_json(text: str) -> str:
     except (msgspec.DecodeError, RecursionError):
         return msgspec.json.encode(text).decode()
     return text
-
-
-def _uuid(text: str) -> str | None:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _type_name(id_type: str) -> sql.SQL:
