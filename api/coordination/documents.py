@@ -6,7 +6,7 @@ Numbers are Decimal throughout, so that 1500.00 leaves as it came. Used by submi
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ Plan = dict[str, Any]
 PROCESS_TAG = "urn:plan-api:approval-process"
 STATUSES = ("draft", "active", "retired", "unknown")  # FHIR R4, value set publication-status
 MAX_DEPTH = 64
+MOST_DIGITS = 100  # FHIR asks stores for 18
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -35,6 +36,8 @@ def parse(text: str | bytes, *, max_bytes: int) -> Plan:
         raise _invalid("The plan must be a FHIR InsurancePlan: an object with resourceType InsurancePlan.")
     if _is_deeper(plan, MAX_DEPTH):
         raise _invalid(f"The plan is nested deeper than {MAX_DEPTH} levels.")
+    if oddity := next(_oddities(plan), None):
+        raise _invalid(f"The plan has {oddity}, which no store can keep.")
     return plan
 
 
@@ -96,7 +99,7 @@ def _content(plan: Mapping[str, Any]) -> bytes:
 def _decoded(text: str | bytes) -> object:
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:
         raise _invalid("The plan is not readable JSON.") from error
 
 
@@ -106,6 +109,19 @@ def _is_deeper(value: object, levels: int) -> bool:
     if isinstance(value, dict):
         return any(_is_deeper(item, levels - 1) for item in value.values())
     return isinstance(value, list) and any(_is_deeper(item, levels - 1) for item in value)
+
+
+def _oddities(value: object) -> Iterator[str]:
+    """What in a plan would break a store rather than be refused: 1e999999 is a million digits when written out."""
+    match value:
+        case Decimal() if abs(value.adjusted()) > MOST_DIGITS or len(value.as_tuple().digits) > MOST_DIGITS:
+            yield f"a number like {value:.1E}"
+        case str() if "\x00" in value:
+            yield "a text with NUL in it"
+        case dict():
+            yield from (oddity for part in (*value, *value.values()) for oddity in _oddities(part))
+        case list():
+            yield from (oddity for part in value for oddity in _oddities(part))
 
 
 def _object(value: object) -> Plan:
