@@ -1,8 +1,10 @@
 """Rows that are not as they should be: they are shown as well as can be, and never take the others with them."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -17,14 +19,24 @@ TEXTS = "query Drafts { drafts(sort: [{by: NAME}]) { totalCount items { name pla
 
 
 @contextmanager
-def served(settings: Settings, drafts: Drafts, **types: str) -> Iterator[tuple[Table, Api]]:
+def served(
+    settings: Settings, drafts: Drafts, *, names: Mapping[str, str] = MappingProxyType({}), **types: str
+) -> Iterator[tuple[Table, Api]]:
     """An API on a fresh table with these types."""
-    table = make(drafts.connection, settings, Shape("odd", types))
+    table = make(drafts.connection, settings, Shape("odd", types, names))
     try:
         with serving(table.settings) as api:
             yield table, api
     finally:
         drop(table)
+
+
+def until_counted(drafts: Drafts, scans: str, table: str) -> None:
+    """Until the server's statistics, which come a little later, count a scan."""
+    deadline = time.monotonic() + 20
+    while drafts.connection.execute(scans.encode(), [table]).fetchone() == (0,):
+        assert time.monotonic() < deadline, "no index was used"
+        time.sleep(0.05)
 
 
 def test_a_row_of_nulls_is_a_draft_like_any(settings: Settings, drafts: Drafts) -> None:
@@ -93,9 +105,10 @@ def test_a_plan_of_null_can_not_be_submitted(settings: Settings, drafts: Drafts,
     assert started.json() == []
 
 
-def test_the_draft_touched_last_stands_for_its_plan(settings: Settings, drafts: Drafts) -> None:
+@pytest.mark.parametrize("called", ["updated_at", "changed"])
+def test_the_draft_touched_last_stands_for_its_plan(called: str, settings: Settings, drafts: Drafts) -> None:
     """Rows without an instant were touched before all others."""
-    with served(settings, drafts) as (table, api):
+    with served(settings, drafts, names={"updated_at": called}) as (table, api):
         first = table.insert(name="First", plan_data=GOLD, created_by="author")
         submitted(api, first, AUTHOR)
         plan_id = perform(api, COMPLETE, REVIEWER, taskId=open_task(api, first), approved=True)["plan"]["id"]
@@ -113,3 +126,29 @@ def test_rows_without_an_instant_come_last(settings: Settings, drafts: Drafts) -
             "Touched",
             "Untouched",
         ]
+
+
+def test_ids_that_are_numbers_are_sorted_as_numbers(settings: Settings, drafts: Drafts) -> None:
+    with served(settings, drafts, id="integer PRIMARY KEY") as (table, api):
+        for number in (10, 9, 100):
+            table.insert(id=number, name="Same", plan_data=GOLD)
+        asked = "{ drafts(sort: [{by: NAME}]) { items { id } } }"
+        assert [item["id"] for item in api.ask(asked, AUTHOR)["drafts"]["items"]] == ["9", "10", "100"]
+
+
+def test_pages_by_the_last_change_can_use_an_index(settings: Settings, drafts: Drafts) -> None:
+    """What the statement sorts by is the column itself, whatever is selected under its name."""
+    with served(settings, drafts) as (table, api):
+        name = table.parts[0]
+        drafts.connection.execute(f"CREATE INDEX ON {name} (updated_at DESC NULLS LAST, id)")
+        drafts.connection.execute(
+            f"INSERT INTO {name} (id, name, plan_data, updated_at) SELECT n::text, 'Many', '{{}}',"  # noqa: S608
+            " now() - n * interval '1 minute' FROM generate_series(1, 5000) AS n"
+        )
+        drafts.connection.execute(f"ANALYZE {name}")
+        scans = (
+            "SELECT sum(idx_scan) FROM pg_stat_user_indexes WHERE relname = %s AND indexrelname LIKE '%%updated_at%%'"
+        )
+        items = api.ask("{ drafts(limit: 2) { items { id } } }", AUTHOR)["drafts"]["items"]
+        assert items == [{"id": "1"}, {"id": "2"}]
+        until_counted(drafts, scans, name)
