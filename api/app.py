@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
-import psycopg
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +28,7 @@ from api.transport.presenting import MASKED, request_error
 from api.transport.rest import problem, submit_plan
 from api.upstreams import as_it_is, open_upstreams
 from api.upstreams.calling import Transports
+from api.upstreams.connections import Connection
 
 LONGEST_GOODBYE = 20.0  # seconds
 
@@ -46,7 +46,7 @@ def build_app(
     *,
     note: str = "",
     transports: Transports = as_it_is,
-    connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
+    connection_class: type[Connection] = Connection,
 ) -> ASGIApp:
     """The ASGI application. `note`: a sentence for the IDE's page."""
 
