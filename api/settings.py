@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.errors import Misconfigured
+from api.tls import secure_context
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -208,15 +209,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Settings":
-        for system in ("camunda", "aidbox"):
-            if bool(getattr(self, f"{system}_tls_certificate")) != bool(getattr(self, f"{system}_tls_key")):
-                name = system.upper()
-                raise ValueError(f"{name}_TLS_CERTIFICATE and {name}_TLS_KEY belong together")
+        self._try_tls("CAMUNDA", self.camunda_tls_certificate, self.camunda_tls_key)
+        self._try_tls("AIDBOX", self.aidbox_tls_certificate, self.aidbox_tls_key)
         if bool(self.camunda_username) != bool(self.camunda_password):
             raise ValueError("CAMUNDA_USERNAME and CAMUNDA_PASSWORD belong together")
         if bool(self.aidbox_client_id) != bool(self.aidbox_client_secret):
             raise ValueError("AIDBOX_CLIENT_ID and AIDBOX_CLIENT_SECRET belong together")
         return self
+
+    def _try_tls(self, system: str, certificate: FilePath | None, key: FilePath | None) -> None:
+        if bool(certificate) != bool(key):
+            raise ValueError(f"{system}_TLS_CERTIFICATE and {system}_TLS_KEY belong together")
+        if certificate or self.tls_ca_file:
+            try:
+                secure_context(self.tls_ca_file, certificate, key)
+            except ValueError as error:
+                raise ValueError(f"TLS_CA_FILE or {system}_TLS_… is wrong: {error}") from None
 
 
 def read(**overrides: object) -> Settings:

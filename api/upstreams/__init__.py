@@ -11,6 +11,7 @@ import psycopg
 from pydantic import SecretStr
 
 from api.settings import Settings
+from api.tls import secure_context
 from api.upstreams.aidbox import Aidbox
 from api.upstreams.calling import Transports, connect
 from api.upstreams.camunda import Camunda
@@ -50,6 +51,7 @@ async def open_upstreams(
         deadline=settings.camunda_timeout,
         connections=settings.camunda_connections,
         auth=_engine_auth(settings),
+        tls=secure_context(settings.tls_ca_file, settings.camunda_tls_certificate, settings.camunda_tls_key),
         transports=transports,
     )
     store = connect(
@@ -58,6 +60,7 @@ async def open_upstreams(
         deadline=settings.aidbox_timeout,
         connections=settings.aidbox_connections,
         auth=_store_auth(settings),
+        tls=secure_context(settings.tls_ca_file, settings.aidbox_tls_certificate, settings.aidbox_tls_key),
         transports=transports,
     )
     connections = Connections(

@@ -5,6 +5,7 @@ Used by camunda.py and aidbox.py alone. Whatever goes wrong leaves here as an `U
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
@@ -136,11 +137,12 @@ def connect(
     deadline: float,
     connections: int,
     auth: httpx.Auth | None,
+    tls: ssl.SSLContext,
     transports: Transports,
 ) -> Upstream:
     """An Upstream at `base_url`. Nothing is sent yet. Its client is to be closed by the caller."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=20)
-    transport = transports(name, httpx.AsyncHTTPTransport(limits=limits, trust_env=False))
+    transport = transports(name, httpx.AsyncHTTPTransport(verify=tls, limits=limits, trust_env=False))
     client = httpx.AsyncClient(
         base_url=base_url,
         transport=transport,

@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
 from api.errors import Garbled, Unreachable, UpstreamFailed
 from api.settings import Settings, is_private_enough
+from api.tls import secure_context
 from api.upstreams.calling import Transports, Upstream, connect
 
 NAME = "issuer"
@@ -129,7 +130,15 @@ def usable(published: dict[str, Any]) -> Key | None:
 async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIterator[Issuer]:
     """A connection to the issuer of the settings; nothing is sent yet."""
     url = settings.oidc_issuer or ""
-    upstream = connect(NAME, url, deadline=settings.oidc_timeout, connections=2, auth=None, transports=transports)
+    upstream = connect(
+        NAME,
+        url,
+        deadline=settings.oidc_timeout,
+        connections=2,
+        auth=None,
+        tls=secure_context(settings.tls_ca_file, None, None),
+        transports=transports,
+    )
     async with upstream.client:
         yield Issuer(
             upstream,

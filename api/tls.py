@@ -1,0 +1,29 @@
+"""TLS to the systems behind this service: whom it believes, and how it shows who it is. Verification is never off.
+
+Tried by `settings` at the start, used by `upstreams` for every connection.
+"""
+
+import ssl
+from pathlib import Path
+
+import certifi
+
+
+def secure_context(authorities: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """Believes the public authorities and those of this file; shows this certificate to who asks for one.
+
+    Raises ValueError in one sentence that names the file, never what is in it.
+    """
+    context = ssl.create_default_context(cafile=certifi.where())
+    if authorities:
+        try:
+            context.load_verify_locations(cafile=authorities)
+        except OSError:
+            raise ValueError(f"{authorities} is no readable file of certificates (PEM)") from None
+    if certificate:
+        try:
+            # OpenSSL would ask at the terminal for the password of an encrypted key.
+            context.load_cert_chain(certificate, key, password=lambda: "")
+        except OSError:
+            raise ValueError(f"{certificate} and {key} are no readable certificate and its key (PEM)") from None
+    return context
