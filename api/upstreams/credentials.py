@@ -46,8 +46,6 @@ class ClientCredentials(httpx.Auth):
     not traded for another within the same call. Whoever waited while another fetched has that one's result.
     """
 
-    requires_response_body = True
-
     def __init__(self, token_url: str, client_id: str, client_secret: str) -> None:
         self.token_url = token_url
         self.basic = httpx.BasicAuth(client_id, client_secret)
@@ -64,7 +62,7 @@ class ClientCredentials(httpx.Auth):
             seen = self.answered
             async with self.lock:
                 if seen == self.answered:
-                    self._keep((yield self._token_request()))
+                    await self._keep((yield self._token_request()))
         used = self._usable()
         request.headers["Authorization"] = f"Bearer {used}"
         response = yield request
@@ -77,7 +75,7 @@ class ClientCredentials(httpx.Auth):
                 self.good_until = 0.0
                 if not self.was_taken:
                     return
-                self._keep((yield self._token_request()))
+                await self._keep((yield self._token_request()))
         request.headers["Authorization"] = f"Bearer {self._usable()}"
         yield request
 
@@ -90,10 +88,11 @@ class ClientCredentials(httpx.Auth):
             raise NoToken(self.refusal)
         return self.token
 
-    def _keep(self, response: httpx.Response) -> None:
+    async def _keep(self, response: httpx.Response) -> None:
+        body = await response.aread()
         self.answered += 1
         try:
-            granted = msgspec.json.decode(response.content, type=_Granted) if response.is_success else None
+            granted = msgspec.json.decode(body, type=_Granted) if response.is_success else None
         except (msgspec.DecodeError, UnicodeDecodeError):
             granted = None
         self.was_taken = False
