@@ -347,3 +347,8 @@ def test_the_enums_are_those_of_the_layers_below() -> None:
     assert {kind.name for kind in FieldChangeKind} == {kind.name for kind in Kind}
     assert {side.name for side in ConflictSide} == {side.name for side in Side}
     assert {verdict.name for verdict in Verdict} <= {kind.name for kind in AuditEventKind}
+
+
+def test_of_two_sides_neither_numbers_its_elements_first() -> None:
+    base, one, other = (plan(x=[{"n": {"m": number}} for number in numbers]) for numbers in ((1,), (2, 3), (3,)))
+    assert merge(base, one, other).paths == merge(base, other, one).paths
