@@ -1,7 +1,7 @@
 """The drafts database, looked at: server, table, columns, rights, statuses. Called by `run_checks`."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from api.check.finding import Finding, ok, warning, wrong
 from api.errors import Misconfigured, UpstreamFailed
@@ -11,6 +11,7 @@ from api.upstreams.retool import STATUSES, Columns, Retool
 OLDEST_SERVER = 130000  # gen_random_uuid, in the table `setup` makes
 FIELDS = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
 WRITTEN = ("status", "aidbox_id", "camunda_process_id", "updated_at")
+INSERTED = tuple(field for field in FIELDS if field != "camunda_process_id")
 TEXT = r"text|character varying(\(\d+\))?"
 TYPES = {
     "id": (rf"{TEXT}|character\(\d+\)|uuid|smallint|integer|bigint", "text, varchar, uuid or an integer"),
@@ -119,8 +120,19 @@ def _rights(table: SeenTable, columns: Columns) -> Iterator[Finding]:
     if not unread and not unwritten:
         written = [seen[field].name for field in there if field in WRITTEN]
         yield ok("rights", f"may read every column, and write {_listed(written)}")
+    yield from _further_rights(seen, columns)
     if table.hides_rows:
         yield warning("rights", "row level security hides rows from this service, and may hide drafts in approval")
+
+
+def _further_rights(seen: Mapping[str, SeenColumn], columns: Columns) -> Iterator[Finding]:
+    """Rights that single mutations need: a deployment may do without these."""
+    plan = seen.get("plan_data")
+    if plan is not None and not plan.is_writable:
+        yield warning("rights", f"drafts can not be rebased without {grant('UPDATE', [plan.name], columns)}")
+    if not all(seen[field].is_insertable for field in INSERTED if field in seen):
+        names = [seen[field].name for field in INSERTED if field in seen]
+        yield warning("rights", f"no draft can be made from a plan without {grant('INSERT', names, columns)}")
 
 
 def _statuses(table: SeenTable) -> Finding:

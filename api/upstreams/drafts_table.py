@@ -36,6 +36,7 @@ _COLUMNS = """
 SELECT attname AS name, format_type(atttypid, atttypmod) AS type,
   has_column_privilege(attrelid, attnum, 'SELECT') AS is_readable,
   has_column_privilege(attrelid, attnum, 'UPDATE') AS is_writable,
+  has_column_privilege(attrelid, attnum, 'INSERT') AS is_insertable,
   ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = atttypid ORDER BY enumsortorder) AS labels
 FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
 """
@@ -57,6 +58,7 @@ class SeenColumn(msgspec.Struct, frozen=True):
     type: str
     is_readable: bool
     is_writable: bool
+    is_insertable: bool
     labels: Sequence[str] = ()
 
 

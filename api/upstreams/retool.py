@@ -100,7 +100,7 @@ class Retool:
         keys = {draft_id: key for draft_id in draft_ids if (key := as_key(draft_id, id_type)) is not None}
         if not keys:
             return {}
-        where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self._name("id"), type=_type_name(id_type))
+        where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self._name("id"), type=sql.SQL(id_type))
         found = {draft.id: draft for draft in await self._select(where, [list(keys.values())])}
         return {asked: found[key] for asked, key in keys.items() if key in found}
 
@@ -242,7 +242,7 @@ class Retool:
             assignments=assignments,
             updated_at=self._name("updated_at"),
             id=self._name("id"),
-            key=sql.SQL("%s::text::{}").format(_type_name(id_type)),
+            key=sql.SQL("%s::text::{}").format(sql.SQL(id_type)),
             condition=condition,
         )
         return bool(await self._rows(statement, [*written.values(), key, *values], scalar_row))
@@ -395,7 +395,3 @@ def _as_json(text: str) -> str:
     except (msgspec.DecodeError, RecursionError):
         return msgspec.json.encode(text).decode()
     return text
-
-
-def _type_name(id_type: str) -> sql.SQL:
-    return sql.SQL(id_type)

@@ -212,7 +212,14 @@ def test_just_the_rights_that_are_needed_are_enough(settings: Settings, table: s
     )
     with role(settings, drafts, *grants) as url:
         ran = run(settings, "check", DRAFTS_TABLE=table, RETOOL_DATABASE_URL=url)
-    assert ran.lines[2:13] == [*COLUMNS, *REST]
+    rebase = f'drafts can not be rebased without GRANT UPDATE ("plan_data") ON "{table}" TO <role>'
+    insert = (
+        "no draft can be made from a plan without GRANT INSERT"
+        ' ("id", "name", "status", "plan_data", "aidbox_id", "created_by", "updated_at")'
+        f' ON "{table}" TO <role>'
+    )
+    further = [f"warning rights: {rebase}", f"warning rights: {insert}"]
+    assert ran.lines[2:15] == [*COLUMNS, *REST[:2], *further, REST[2]]
     assert ran.code == 0
 
 
@@ -275,7 +282,7 @@ def test_three_wrong_ports_are_three_lines(settings: Settings) -> None:
         settings,
         "check",
         RETOOL_DATABASE_URL=f"postgresql://somebody:{SECRET}@127.0.0.1:{port}/retool",
-        CAMUNDA_URL=f"http://somebody:{SECRET}@127.0.0.1:{port}/engine-rest?token={SECRET}",
+        CAMUNDA_URL=f"http://somebody:{SECRET}@127.0.0.1:{port}/engine-rest",
         AIDBOX_URL=f"http://somebody:{SECRET}@127.0.0.1:{port}/fhir",
     )
     assert ran.lines == [

@@ -28,8 +28,11 @@ def graded(finding: Finding) -> tuple[str, str]:
 
 def told_of(column: str, kind: str, labels: tuple[str, ...] = ()) -> tuple[str, str]:
     """What is said of one column of a table that is otherwise as usual."""
-    columns = {name: SeenColumn(name, USUAL.get(name, "text"), is_readable=True, is_writable=True) for name in NAMES}
-    columns[column] = SeenColumn(column, kind, is_readable=True, is_writable=True, labels=labels)
+    columns = {
+        name: SeenColumn(name, USUAL.get(name, "text"), is_readable=True, is_writable=True, is_insertable=True)
+        for name in NAMES
+    }
+    columns[column] = SeenColumn(column, kind, is_readable=True, is_writable=True, is_insertable=True, labels=labels)
     table = SeenTable(columns, finds_processes=True, has_key=True, hides_rows=False)
     seen = SeenDatabase("18.6", 180006, is_read_only=False, table=table)
     (finding,) = (each for each in judge(seen, COLUMNS, "here") if each.subject == f"column {column}")

@@ -111,6 +111,7 @@ def test_two_tables_of_one_schema_both_have_an_index(settings: Settings, drafts:
     assert indexes(drafts, f"{schema}.other_drafts") == ["idx_draft_process_other_drafts"]
 
 
+@pytest.mark.timeout(60)
 def test_a_table_that_is_ready_is_not_locked(settings: Settings, drafts: Drafts, schema: str) -> None:
     """A reader's transaction is open all the while, and would keep an ALTER TABLE waiting."""
     table = f"{schema}.benefit_plan_drafts"
