@@ -33,6 +33,7 @@ OUTCOME_VARIABLES = (
     "rejectedBy",
     "withdrawnBy",
     "comment",
+    "changesRequested",
     "conflictDetected",
     "reason",
 )
