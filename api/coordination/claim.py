@@ -21,6 +21,8 @@ async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_i
     demand_four_eyes(viewer.id, submitted_by, allow_own=settings.allow_own_approval)
     if same_person(task.assignee, viewer.id):
         return
+    if task.assignee is not None:
+        raise _claimed_by(task.assignee)
     try:
         await upstreams.camunda.claim(task.id, viewer.id)
     except Gone as lost:
@@ -64,7 +66,8 @@ async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> t
     submitter = None if submitted_by is None else str(submitted_by)
     sees = task.id in offered or viewer.is_admin
     if not sees and not any(same_person(viewer.id, who) for who in (task.assignee, submitter)):
-        raise no_such_task()
+        is_open = await upstreams.camunda.task(task_id) is not None
+        raise no_such_task() if is_open else await closed(upstreams, viewer, task_id)
     return task, submitter
 
 
@@ -83,4 +86,8 @@ async def _accept_or_refuse(upstreams: Upstreams, viewer: Viewer, task: Task, wa
         return
     if now.assignee is None or now.assignee == task.assignee:
         raise lost
-    raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{now.assignee} has claimed this task.", field="taskId") from lost
+    raise _claimed_by(now.assignee) from lost
+
+
+def _claimed_by(assignee: str) -> Refused:
+    return Refused(UserErrorCode.ALREADY_CLAIMED, f"{assignee} has claimed this task.", field="taskId")

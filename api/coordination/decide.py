@@ -69,7 +69,12 @@ async def decide(
     task = await upstreams.camunda.task(task_id)
     if task is None:
         return await _decided_before(upstreams, settings, viewer, task_id, asked)
-    variables = await _demand_decider(upstreams, settings, viewer, task)
+    try:
+        variables = await _demand_decider(upstreams, settings, viewer, task)
+    except Refused:
+        if await upstreams.camunda.task(task_id) is not None:
+            raise
+        return await _decided_before(upstreams, settings, viewer, task_id, asked)
     decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
     decision = await _unless_moved(upstreams, variables, decision)
     await _complete(upstreams, viewer, task, decision)
@@ -214,10 +219,14 @@ async def _closed(
 
 
 def _already_decided(past: Task, made: Decision | None) -> Refused:
-    who = made.by if made else past.assignee or "somebody"
     when = f" at {past.ended:%Y-%m-%d %H:%M} UTC" if past.ended else ""
-    how = f"{made.verdict.lower()} by {who}" if made else f"closed by {who}"
-    return Refused(UserErrorCode.ALREADY_DECIDED, f"This task was {how}{when}.", field="taskId")
+    if made:
+        how = f"{made.verdict.lower()} by {made.by}{when}"
+    elif past.delete_reason == "completed":
+        how = f"closed by {past.assignee or 'somebody'}{when}"
+    else:
+        how = f"called off{when}, undecided"
+    return Refused(UserErrorCode.ALREADY_DECIDED, f"This task was {how}.", field="taskId")
 
 
 async def _outcome(upstreams: Upstreams, settings: Settings, task: Task, draft_id: str, decision: Decision) -> Decided:
