@@ -7,9 +7,12 @@ from api.identity import Viewer
 
 @strawberry.type(description="A person. The three systems know people by their ids alone.")
 class Person:
-    """An id; the groups are known of the viewer only."""
+    """An id; name and groups are known of the viewer only."""
 
     id: strawberry.ID = strawberry.field(description="The id, as the identity provider or Retool gives it.")
+    name: str | None = strawberry.field(
+        default=None, description="The name, for the viewer, where a token tells it; null for everybody else."
+    )
     groups: list[str] | None = strawberry.field(
         default=None, description="The groups, for the viewer; null for everybody else."
     )
@@ -22,4 +25,4 @@ def person(user_id: object) -> Person | None:
 
 def viewer_as_person(viewer: Viewer) -> Person:
     """The viewer, with groups."""
-    return Person(id=strawberry.ID(viewer.id), groups=sorted(viewer.groups))
+    return Person(id=strawberry.ID(viewer.id), name=viewer.name, groups=sorted(viewer.groups))

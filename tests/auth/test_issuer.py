@@ -1,6 +1,5 @@
 """The issuer's keys: fetched once, rotated, kept while the issuer is away, and never taken from anywhere else."""
 
-import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import pytest
 
 from api.settings import Settings
 from tests.auth.asking import VIEWER, Caller, api_for, audit, bearing, refused, viewer
-from tests.auth.issuer import AUDIENCE, DISCOVERY, KEYS, LittleIssuer, little_issuer
+from tests.auth.issuer import AUDIENCE, DISCOVERY, KEYS, little_issuer
 from tests.auth.signing import SigningKey, ec_key, rsa_key, token
 from tests.serving import Api, Drafts
 from tests.verbs import SUBMIT
@@ -254,5 +253,21 @@ def test_the_log_says_what_is_wrong_with_the_issuer(settings: Settings) -> None:
         "code": "UPSTREAM_FAILED",
         "status": 404,
     }
-    assert re.fullmatch(rf"GET {issuer.url}{DISCOVERY}", failed["call"])
-    assert isinstance(issuer, LittleIssuer)
+    assert failed["call"] == f"GET {issuer.url}{DISCOVERY}"
+
+
+@pytest.mark.parametrize(
+    ("given", "claims", "name"),
+    [
+        ({}, {}, "Ann Author"),
+        ({"oidc_name_claim": "profile.called"}, {"profile": {"called": "Ann A."}}, "Ann A."),
+        ({}, {"name": None}, None),
+        ({}, {"name": ["Ann"]}, None),
+    ],
+)
+def test_a_token_tells_the_viewers_name(
+    settings: Settings, given: dict[str, str], claims: dict[str, object], name: str | None
+) -> None:
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, **given) as api:
+        told = api.ask("{ viewer { id name } }", bearing(issuer.token(OLD, **claims)))
+        assert told == {"viewer": {"id": "ann@example.org", "name": name}}
