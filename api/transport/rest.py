@@ -3,6 +3,7 @@
 Errors are problem details (RFC 9457): `type`, `title`, `status`, `detail`, and our `code`, `requestId`.
 """
 
+import logging
 from http import HTTPStatus
 
 import orjson
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.coordination.permissions import acting_viewer
-from api.coordination.submit import submit
+from api.coordination.submit import Submission, submit
 from api.errors import (
     Busy,
     Misconfigured,
@@ -25,6 +26,7 @@ from api.errors import (
 )
 from api.telemetry import request_id
 from api.transport.asking import challenge, state_of, viewer_of
+from api.transport.presenting import MASKED
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {
@@ -33,6 +35,8 @@ STATUSES = {
     UserErrorCode.INVALID: 400,
     UserErrorCode.INVALID_PLAN: 422,
 }
+
+_log = logging.getLogger(__name__)
 
 
 class SubmitBody(BaseModel):
@@ -44,37 +48,63 @@ class SubmitBody(BaseModel):
     user_id: str | None = None
 
 
+class NotTaken(Exception):
+    """A body that is not even looked at, and the status that says why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 async def submit_plan(request: Request) -> Response:
     """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id stands in the path as well."""
     try:
-        viewer = await viewer_of(request)
-        body = SubmitBody.model_validate_json(await _body(request))
-        if body.draft_id != request.path_params["id"]:
-            raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
-        state = state_of(request)
-        acting = acting_viewer(viewer, body.user_id)
-        done = await submit(state.upstreams, state.settings, acting, body.draft_id)
-    except ValidationError as error:
-        return problem(400, UserErrorCode.INVALID, "; ".join(_sentence(wrong) for wrong in error.errors()))
-    except Unauthenticated as error:
-        return problem(401, "UNAUTHENTICATED", str(error), challenge(error))
-    except Refused as refusal:
-        return problem(STATUSES.get(refusal.code, 409), refusal.code, refusal.message, process_id=refusal.process_id)
-    except UpstreamFailed as failure:
-        return problem(_status(failure), failure.code, failure.message)
-    except Misconfigured as error:
-        return problem(500, error.code, str(error))
-    return Response(
-        orjson.dumps({"processId": done.process_id, "status": "submitted"}), 200, media_type="application/json"
-    )
+        done = await _submit(request)
+    except Exception as failure:  # noqa: BLE001  # whatever it is, this caller reads problem details
+        return _told(failure)
+    body = {"processId": done.process_id, "status": "submitted"}
+    return Response(orjson.dumps(body), 200, media_type="application/json")
+
+
+async def _submit(request: Request) -> Submission:
+    viewer = await viewer_of(request)
+    body = SubmitBody.model_validate_json(await _body(request))
+    if body.draft_id != request.path_params["id"]:
+        raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
+    state, acting = state_of(request), acting_viewer(viewer, body.user_id)
+    return await submit(state.upstreams, state.settings, acting, body.draft_id)
+
+
+def _told(failure: Exception) -> Response:
+    match failure:
+        case NotTaken():
+            answer = problem(failure.status, UserErrorCode.INVALID, str(failure))
+        case ValidationError():
+            answer = problem(400, UserErrorCode.INVALID, "; ".join(_sentence(wrong) for wrong in failure.errors()))
+        case Unauthenticated():
+            answer = problem(401, "UNAUTHENTICATED", str(failure), challenge(failure))
+        case Refused():
+            status = STATUSES.get(failure.code, 409)
+            answer = problem(status, failure.code, failure.message, process_id=failure.process_id)
+        case UpstreamFailed():
+            answer = problem(_status(failure), failure.code, failure.message)
+        case Misconfigured():
+            answer = problem(500, failure.code, str(failure))
+        case _:
+            _log.error("unexpected error", exc_info=failure)
+            answer = problem(500, "INTERNAL_ERROR", MASKED)
+    return answer
 
 
 async def _body(request: Request) -> bytes:
+    """The body. Raises NotTaken, also for what a web page could send from its visitor's browser without asking."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise NotTaken(415, "The body must be application/json.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise Refused(UserErrorCode.INVALID, f"The body may have at most {LARGEST_BODY} bytes.")
+            raise NotTaken(413, f"The body may have at most {LARGEST_BODY} bytes.")
     return bytes(body)
 
 
