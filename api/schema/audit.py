@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from itertools import islice
 
 import strawberry
 
@@ -80,17 +81,18 @@ class Submission:
     decisions: list[Decision]
 
 
-async def history_of(info: Info, draft: Draft) -> list[AuditEvent]:
-    """All submissions of a draft, newest first, the events of each newest first."""
+async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
+    """The last events of a draft: its submissions newest first, the events of each newest first."""
     loaders = info.context.loaders
-    processes = await loaders.processes_by_draft.load(draft.id) or []
+    processes = (await loaders.processes_by_draft.load(draft.id) or [])[:limit]  # each has an event at least
     ids = [process.id for process in processes]
     variables, decisions = await asyncio.gather(loaders.variables.load_many(ids), loaders.decisions.load_many(ids))
-    return [
+    events = (
         event
         for process, values, made in zip(processes, variables, decisions, strict=True)
         for event in reversed(list(_events(Submission(process, values or {}, _decisions(made or {})))))
-    ]
+    )
+    return list(islice(events, limit))
 
 
 def _decisions(variables: Variables) -> list[Decision]:

@@ -8,6 +8,7 @@ import strawberry
 
 from api.schema.audit import AuditEvent, history_of
 from api.schema.changes import FieldChange, FieldConflict, changes_of, conflicts_of
+from api.schema.guards import checked_limit
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, base_plan_of, current_plan_of
 from api.schema.scalars import Json
@@ -89,9 +90,11 @@ class Draft:
         description="Every submission of this draft and what came of it, newest first. Null when the engine could not "
         "be asked."
     )
-    async def history(self, info: Info) -> list[AuditEvent] | None:
+    async def history(
+        self, info: Info, limit: Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")] = 50
+    ) -> list[AuditEvent] | None:
         """Three requests to the engine, for all drafts of an answer."""
-        return await history_of(info, self.record)
+        return await history_of(info, self.record, checked_limit(limit))
 
     @strawberry.field(description="Where its approval stands, asked live of the engine.")
     async def approval(

@@ -60,6 +60,13 @@ def test_the_whole_way_of_a_draft(api: Api, drafts: Drafts, plans: Store) -> Non
         event("WITHDRAWN", 0, **submitted_by),
         event("SUBMITTED", 0, **submitted_by, comment="First try", planVersionId=base),
     ]
+    last = "query Last($id: ID!, $limit: Int!) { draft(id: $id) { history(limit: $limit) { kind } } }"
+    for limit, kinds in ((0, []), (1, ["PUBLISHED"]), (4, ["PUBLISHED", "APPROVED", "SUBMITTED", "REJECTED"])):
+        shown = api.ask(last, REVIEWER, id=draft_id, limit=limit)["draft"]["history"]
+        assert [each["kind"] for each in shown] == kinds
+    refused = api.answer(last, REVIEWER, id=draft_id, limit=1001)
+    assert refused["data"] == {"draft": {"history": None}}
+    assert [error["extensions"]["code"] for error in refused["errors"]] == ["INVALID"]
     assert revisions[0] == revisions[1] == revisions[2] != revisions[3]
 
 
