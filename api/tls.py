@@ -4,6 +4,7 @@ Tried by `settings` at the start, used by `upstreams` for every connection.
 """
 
 import ssl
+from functools import cache
 from pathlib import Path
 
 import certifi
@@ -14,7 +15,9 @@ def secure_context(authorities: Path | None, certificate: Path | None, key: Path
 
     Raises ValueError in one sentence that names the file, never what is in it.
     """
-    context = ssl.create_default_context(cafile=certifi.where())
+    if authorities is None and certificate is None:
+        return _usual()
+    context = _public()
     if authorities:
         try:
             context.load_verify_locations(cafile=authorities)
@@ -27,3 +30,13 @@ def secure_context(authorities: Path | None, certificate: Path | None, key: Path
         except OSError:
             raise ValueError(f"{certificate} and {key} are no readable certificate and its key (PEM)") from None
     return context
+
+
+@cache
+def _usual() -> ssl.SSLContext:
+    """Made once: reading the public authorities takes longer than a request."""
+    return _public()
+
+
+def _public() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certifi.where())
