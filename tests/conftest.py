@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
-import psycopg
 import pytest
 from rich.console import Console
 
@@ -89,8 +88,9 @@ def api(settings: Settings) -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def drafts(systems: Systems) -> Iterator[Drafts]:
     """The drafts table, as Retool's app writes it."""
-    with psycopg.connect(systems.retool_database_url, autocommit=True) as connection:
-        yield Drafts(connection)
+    drafts = Drafts(systems.retool_database_url)
+    yield drafts
+    drafts.connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,17 @@ def meanwhile(upstream: str, call: str, act: Callable[[], object]) -> Transports
 class Drafts:
     """The drafts table with its default name and columns."""
 
-    connection: psycopg.Connection[Any]
+    url: str
+    held: list[psycopg.Connection[Any]] = field(default_factory=list)
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """A connection in autocommit, made anew after a test has killed the database."""
+        try:
+            self.held[-1].execute("SELECT 1")
+        except (IndexError, psycopg.OperationalError):
+            self.held.append(psycopg.connect(self.url, autocommit=True))
+        return self.held[-1]
 
     def new(
         self,
