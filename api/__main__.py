@@ -28,6 +28,7 @@ from api.schema import schema_text
 from api.settings import Settings
 from api.setup import script, set_up
 from api.telemetry import start_logging
+from api.transport.patience import server_options
 from api.upstreams import columns_of, open_upstreams
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def demo(
             port=port,
             auth_default_user="reviewer",
             auth_default_groups="benefit-reviewers",
+            suggestions=True,
         )
         start_logging("warning")
         with console.status("Loading the samples"):
@@ -166,14 +168,10 @@ def serve() -> None:
 
 def serve_until_stopped(settings: Settings, *, note: str = "") -> None:
     """Run uvicorn in this thread. It finishes the requests under way when it is asked to stop."""
+    with _told_in_one_line():
+        served = build_app(settings, note=note)
     uvicorn.run(
-        build_app(settings, note=note),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=20,
+        served, host=settings.host, port=settings.port, timeout_graceful_shutdown=20, **server_options(settings)
     )
 
 

@@ -21,9 +21,12 @@ from api.coordination.worker import work
 from api.settings import Settings
 from api.telemetry import begin_request
 from api.transport.asking import State
+from api.transport.browsers import with_browser_rules
 from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.health import live, ready
+from api.transport.limits import Places
+from api.transport.persisted import open_operations
 from api.transport.presenting import MASKED, request_error
 from api.transport.rest import problem, submit_plan
 from api.upstreams import as_it_is, open_upstreams
@@ -48,7 +51,9 @@ def build_app(
     transports: Transports = as_it_is,
     connection_class: type[Connection] = Connection,
 ) -> ASGIApp:
-    """The ASGI application. `note`: a sentence for the IDE's page."""
+    """The ASGI application. `note`: a sentence for the IDE's page. Raises Misconfigured."""
+
+    operations = open_operations(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Held]:
@@ -58,7 +63,7 @@ def build_app(
         ):
             stop = asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stop)) if settings.worker else None
-            yield {"held": State(settings, upstreams, authentication, note)}
+            yield {"held": State(settings, upstreams, authentication, operations, Places(settings), note)}
             stop.set()
             if worker is not None:
                 await _goodbye(worker)
@@ -72,7 +77,8 @@ def build_app(
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
     handlers: dict[Any, Any] = {404: nothing_here, ClientDisconnect: gone, Exception: masked}
-    return with_request_id(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    return with_request_id(with_browser_rules(app, settings))
 
 
 async def masked(_request: Request, _error: Exception) -> Response:

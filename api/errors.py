@@ -3,6 +3,7 @@
 ApprovalApiError
 ├── Refused              the user can mend it             → `userErrors` of a payload
 ├── Unauthenticated      nobody knows who asks            → 401
+├── OverLimit            more than one request may ask    → `errors`, not executed
 ├── Misconfigured        a setting or a table is wrong    → one line at the start, or `errors`
 └── UpstreamFailed       the user can not mend it         → `errors`, with extensions
     ├── Unreachable          UPSTREAM_UNREACHABLE   no connection, or it broke
@@ -66,6 +67,15 @@ class Unauthenticated(ApprovalApiError):
         super().__init__(message)
         self.reason = reason or "nothing offered"
         self.token_refused = token_refused
+
+
+class OverLimit(ApprovalApiError):
+    """The request asks more than this service does at once, or what it does not do for anybody; nothing was done."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class Misconfigured(ApprovalApiError):

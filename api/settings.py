@@ -5,6 +5,7 @@ The names are the environment's, in small letters. README.md lists them all; tes
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -77,6 +78,14 @@ def _split(value: str) -> list[str]:
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
+def _origins(names: frozenset[str]) -> frozenset[str]:
+    """As browsers write them: scheme, host, port unless it is the usual one, and nothing after."""
+    for name in names:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", name):
+            raise ValueError("an origin is like https://app.example.com, in small letters and without a path")
+    return names
+
+
 def _lowered(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
@@ -98,6 +107,7 @@ Algorithms = Annotated[
     NoDecode,
     BeforeValidator(_names),
 ]
+Origins = Annotated[Names, AfterValidator(_origins)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
@@ -184,6 +194,33 @@ class Settings(BaseSettings):
     allow_own_approval: bool = Field(default=False, description="Whether submitters may decide their own plans.")
     graphiql: bool = Field(default=True, description="Whether browsers get the GraphiQL page at /graphql.")
 
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="The largest request that is read.")
+    receive_seconds: Seconds = Field(15, description="How long a request's head may take to come, and its body again.")
+    max_requests: int = Field(400, ge=1, description="Requests answered side by side; more are told to come back.")
+    max_requests_per_caller: int = Field(100, ge=1, description="And of one person or program.")
+    max_tokens: int = Field(5_000, ge=100, description="Words and signs of a query.")
+    max_depth: int = Field(15, ge=1, le=150, description="Levels of fields in a query, leaves included.")
+    max_introspection_depth: int = Field(20, ge=1, le=150, description="And of those about the schema itself.")
+    max_root_fields: int = Field(20, ge=1, description="Fields at a query's root.")
+    max_aliases: int = Field(50, ge=0, description="Aliases in a query, its fragments put in.")
+    max_directives: int = Field(50, ge=0, description="Directives, counted alike.")
+    max_selections: int = Field(1_000, ge=1, description="Fields and fragments, counted alike.")
+    max_cost: int = Field(
+        100_000, ge=100, description="Values an answer could have, lists at their longest; a JSON document is 10."
+    )
+    introspection: bool = Field(default=True, description="Whether clients may read the schema.")
+    suggestions: bool = Field(default=False, description="Whether wrong names are answered with similar right ones.")
+    persisted_operations: Path | None = Field(
+        None, description="Trusted operations: a folder of .graphql files, or a JSON manifest."
+    )
+    persisted_only: bool = Field(default=False, description="Whether nothing but these is executed.")
+    registered_queries_bytes: int = Field(
+        1_000_000, ge=0, description="Room for queries that clients register by hash (APQ); 0: they can not."
+    )
+    cors_origins: Origins = Field(
+        frozenset(), description="Origins whose pages may read answers, by commas: `https://app.example.com`."
+    )
+
     max_plan_bytes: int = Field(1_000_000, ge=1_000, description="The largest plan that can be submitted.")
     publish_retries: int = Field(60, ge=0, description="Tries to reach a store that is away, before an incident.")
     worker: bool = Field(default=True, description="Whether `serve` also runs the worker.")
@@ -205,6 +242,12 @@ class Settings(BaseSettings):
             raise ValueError("AUTH=gateway needs GATEWAY_KEYS; `plan-api key` makes one")
         if "oidc" in self.auth and not (self.oidc_issuer and self.oidc_audience):
             raise ValueError("AUTH=oidc needs OIDC_ISSUER and OIDC_AUDIENCE")
+        return self
+
+    @model_validator(mode="after")
+    def _coherent_about_operations(self) -> "Settings":
+        if self.persisted_only and self.persisted_operations is None:
+            raise ValueError("PERSISTED_ONLY needs PERSISTED_OPERATIONS")
         return self
 
     @model_validator(mode="after")

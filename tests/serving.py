@@ -18,6 +18,7 @@ import uvicorn
 
 from api.app import build_app
 from api.settings import Settings
+from api.transport.patience import server_options
 from api.upstreams.calling import Transports
 
 SAMPLES = Path(__file__).parent.parent / "api" / "sandbox" / "samples"
@@ -72,7 +73,7 @@ class Api:
 @contextmanager
 def serving(settings: Settings, **parts: Any) -> Iterator[Api]:
     """Serve the API from a thread until the block ends. `parts` are build_app's own."""
-    server = uvicorn.Server(uvicorn.Config(build_app(settings, **parts), port=0, log_config=None, lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(build_app(settings, **parts), port=0, **server_options(settings)))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

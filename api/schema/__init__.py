@@ -3,23 +3,20 @@
 Types read records and loaders; mutations call `coordination`. Nothing outside `schema` and `transport` knows GraphQL.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import strawberry.federation
-from graphql import GraphQLError, OperationDefinitionNode
-from strawberry.extensions import MaxTokensLimiter, ParserCache, QueryDepthLimiter, SchemaExtension, ValidationCache
+from graphql import GraphQLError, parse
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, Info
 
 from api.errors import Refused, UserErrorCode
+from api.schema.documents import Document, Ready
 from api.schema.mutation import Mutation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 
-DEEPEST_QUERY = 15
-MOST_TOKENS = 5000
-CACHED_DOCUMENTS = 500
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 
 
@@ -46,32 +43,21 @@ class Schema(strawberry.federation.Schema):
         return super().entities_resolver(info, [FederationAny(entity_key(each)) for each in representations])
 
 
-class OneOperation(SchemaExtension):
-    """Of several operations the request has to name one (GraphQL, GetOperation); inherited is to take the first."""
-
-    def on_validate(self) -> Iterator[None]:
-        """After the other rules."""
-        context = self.execution_context
-        definitions = context.graphql_document.definitions if context.graphql_document else ()
-        several = sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1
-        is_named = context._provided_operation_name is not None  # noqa: SLF001  # the public name has the default in it
-        if several and not is_named and not context.pre_execution_errors:
-            context.pre_execution_errors = [GraphQLError("operationName must say which of the operations is meant.")]
-        yield
-
-
 schema = Schema(
     query=Query,
     mutation=Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
-    extensions=[
-        lambda: QueryDepthLimiter(max_depth=DEEPEST_QUERY),
-        lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
-        lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
-        lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
-        OneOperation,
-    ],
+    extensions=[Ready],
 )
+
+
+def mistakes_in(text: str) -> str | None:
+    """The first thing that keeps a document from being executed, or None."""
+    try:
+        mistakes = Document(parse(text)).mistakes(schema._schema)  # noqa: SLF001  # see documents.py
+    except GraphQLError as error:
+        return error.message
+    return mistakes[0].message if mistakes else None
 
 
 # What a federation gateway takes for granted and every other reader of schema.graphql does not.

@@ -8,6 +8,8 @@ from api.authentication import Authentication
 from api.errors import Unauthenticated
 from api.identity import Viewer
 from api.settings import Settings
+from api.transport.limits import Places
+from api.transport.persisted import Operations
 from api.upstreams import Upstreams
 
 
@@ -18,6 +20,8 @@ class State:
     settings: Settings
     upstreams: Upstreams
     authentication: Authentication
+    operations: Operations
+    places: Places
     note: str
 
 

@@ -12,7 +12,6 @@ import orjson
 from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -21,32 +20,25 @@ from api.context import make_context
 from api.errors import Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema
+from api.settings import Settings
 from api.transport.asking import State, challenge, state_of, viewer_of
+from api.transport.browsers import refuse_cross_site
 from api.transport.graphiql import examples, page
+from api.transport.limits import NotAsked, received
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 from api.transport.presenting import error_entries, request_error
 
-LARGEST_BODY = 1_000_000  # bytes
 GRAPHIQL_ASSETS = "/graphiql"
-
-
-class NotAsked(Exception):
-    """The request is no GraphQL request: the status and the sentence that say why."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = headers or {}
 
 
 class Parameters(msgspec.Struct, frozen=True, rename="camel"):
     """The parameters of a request (section "Request Parameters"). Others are ignored, as the section asks."""
 
-    query: str
+    query: str | None = None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+    document_id: str | None = None
 
 
 async def graphql(request: Request) -> Response:
@@ -58,18 +50,21 @@ async def graphql(request: Request) -> Response:
     try:
         if media_type is None:
             raise NotAsked(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
-        viewer = await viewer_of(request)
-        parameters = await _parameters(request)
-        result = await _execute(request, viewer, parameters)
+        refuse_cross_site(request, state.settings)
+        with state.places.one():
+            viewer = await viewer_of(request)
+            with state.places.one_of(viewer.id):
+                result = await _execute(request, viewer, await _parameters(request))
     except NotAsked as refusal:
-        return _answer(refusal.status, media_type or JSON, request_error(refusal.message), refusal.headers)
+        body = request_error(refusal.message, code=refusal.code)
+        return _answer(refusal.status, media_type or JSON, body, refusal.headers)
     except Unauthenticated as refusal:
         body = request_error(str(refusal), code="UNAUTHENTICATED")
         return _answer(401, media_type or JSON, body, challenge(refusal))
     except UpstreamFailed as failure:
         body = request_error(failure.message, code=failure.code, upstream=failure.upstream, retryable=failure.retryable)
         return _answer(503, media_type or JSON, body)
-    return _executed(result, media_type or JSON)
+    return _executed(result, media_type or JSON, state.settings)
 
 
 def _graphiql(state: State) -> Response:
@@ -80,14 +75,12 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
     state = state_of(request)
     try:
         return await schema.execute(
-            parameters.query,
+            state.operations.text(parameters.query, parameters.document_id, parameters.extensions or {}),
             variable_values=parameters.variables,
             context_value=make_context(viewer, state.upstreams, state.settings),
             operation_name=parameters.operation_name or None,
             allowed_operation_types=_allowed(request.method),
         )
-    except MissingQueryError as error:
-        raise NotAsked(400, "The parameter query is missing.") from error
     except CannotGetOperationTypeError as error:
         return ExecutionResult(data=None, errors=[GraphQLError(_no_operation(error.operation_name))])
     except InvalidOperationTypeError as error:
@@ -115,30 +108,27 @@ async def _parameters(request: Request) -> Parameters:
         raise NotAsked(415, f"The body must be {JSON} in UTF-8.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise NotAsked(415, "The body must not be compressed.", {"Accept-Encoding": "identity"})
-    parameters: Parameters = _decoded(await _body(request), Parameters)
+    settings = state_of(request).settings
+    body = await received(request, at_most=settings.max_body_bytes, seconds=settings.receive_seconds)
+    if body.lstrip()[:1] == b"[":
+        raise NotAsked(400, "One request at a time: a list of them is not answered here.", code="BATCH_REFUSED")
+    parameters: Parameters = _decoded(body, Parameters)
     return parameters
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            # What is still to come is not read, so the connection can not serve another request.
-            raise NotAsked(413, f"The body may have at most {LARGEST_BODY} bytes.", {"Connection": "close"})
-    return bytes(body)
 
 
 def _from_query(request: Request) -> Parameters:
     given = request.query_params
-    if not given.get("query"):
-        raise NotAsked(400, "The parameter query is missing.")
-    variables = given.get("variables")
     return Parameters(
-        query=given["query"],
-        variables=_decoded(variables.encode(errors="replace"), dict[str, Any]) if variables else None,
+        query=given.get("query"),
+        variables=_object(given.get("variables")),
         operation_name=given.get("operationName") or None,
+        extensions=_object(given.get("extensions")),
+        document_id=given.get("documentId"),
     )
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    return _decoded(text.encode(errors="replace"), dict[str, Any]) if text else None
 
 
 def _decoded(body: bytes, kind: Any) -> Any:
@@ -150,13 +140,13 @@ def _decoded(body: bytes, kind: Any) -> Any:
         raise NotAsked(400, f"The request is not as GraphQL over HTTP has it: {error}") from error
 
 
-def _executed(result: ExecutionResult, media_type: str) -> Response:
+def _executed(result: ExecutionResult, media_type: str, settings: Settings) -> Response:
     """The answer of an execution. One that did not begin has no `data` (section "Response")."""
     errors = result.errors or []
     began = result.data is not None or any(error.path for error in errors)
     body: dict[str, object] = {"data": result.data} if began else {}
     if errors:
-        body["errors"] = error_entries(errors)
+        body["errors"] = error_entries(errors, suggestions=settings.suggestions)
     if began:
         return _answer(200, media_type, body)
     return _answer(400 if media_type == RESPONSE_JSON else 200, media_type, body)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 
-from api.errors import Misconfigured, Refused, UpstreamFailed
+from api.errors import Misconfigured, OverLimit, Refused, UpstreamFailed
 from api.telemetry import request_id
 
 MASKED = "Something went wrong here; the log has the details under this request id."
@@ -23,13 +23,14 @@ def request_error(message: str, *, code: str = "BAD_REQUEST", **more: object) ->
     return {"errors": [{"message": message, "extensions": {"code": code, **more, "requestId": request_id.get()}}]}
 
 
-def error_entries(errors: Sequence[GraphQLError]) -> list[dict[str, object]]:
-    """The `errors` of an answer, each with its code."""
-    return [_entry(error) for error in errors]
+def error_entries(errors: Sequence[GraphQLError], *, suggestions: bool) -> list[dict[str, object]]:
+    """The `errors` of an answer, each with its code. `suggestions`: names like a wrong one may be told."""
+    return [_entry(error, suggestions=suggestions) for error in errors]
 
 
-def _entry(error: GraphQLError) -> dict[str, object]:
+def _entry(error: GraphQLError, *, suggestions: bool) -> dict[str, object]:
     message, extensions = _told(error)
+    message = message if suggestions else message.partition(" Did you mean ")[0]
     entry: dict[str, object] = {"message": message}
     if error.locations:
         entry["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
@@ -42,17 +43,19 @@ def _told(error: GraphQLError) -> tuple[str, dict[str, object]]:
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error:
         cause = cause.original_error
+    if isinstance(cause, RecursionError):
+        cause = OverLimit("QUERY_TOO_DEEP", TOO_DEEP)
     match cause:
         case UpstreamFailed():
             return cause.message, {"code": cause.code, "upstream": cause.upstream, "retryable": cause.retryable}
         case Refused():
             field = {"field": cause.field} if cause.field else {}
             return cause.message, {"code": cause.code.value, **field}
+        case OverLimit():
+            return cause.message, {"code": cause.code}
         case Misconfigured():
             _log.error("misconfigured", extra={"reason": str(cause)})
             return str(cause), {"code": cause.code}
-        case RecursionError():
-            return TOO_DEEP, {"code": "GRAPHQL_VALIDATION_FAILED"}
         case _ if _is_about_the_request(error, cause):
             is_unreadable = isinstance(error, GraphQLSyntaxError)
             return error.message, {"code": "GRAPHQL_PARSE_FAILED" if is_unreadable else "GRAPHQL_VALIDATION_FAILED"}

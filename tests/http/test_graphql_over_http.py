@@ -76,7 +76,7 @@ def test_what_is_not_executed_has_no_data(api: Api, name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "null", "7", '"x"', "[]", '[{"query": "{ viewer { id } }"}]', "", " ", "{", "{]", "nonsense", "true",
+        "null", "7", '"x"', "", " ", "{", "{]", "nonsense", "true",
         '{"query": "{ viewer { id } }"} trailing', '{"query": "{ viewer { id } }", "variables": NaN}',
         '{"query": "{ viewer { id } }", "variables": {"a": Infinity}}',
         '{"query": "{ viewer { id } }", "variables": {"a": 1e999999}}',
@@ -123,7 +123,7 @@ def test_a_query_that_is_too_much_is_refused(api: Api, query: str) -> None:
     response = post(api, json.dumps({"query": query}), Accept=RESPONSE_JSON)
     assert response.status_code == 400
     codes = {error["extensions"]["code"] for error in response.json()["errors"]}
-    assert codes <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
+    assert codes <= {"QUERY_TOO_DEEP", "TOO_MANY_TOKENS", "GRAPHQL_VALIDATION_FAILED"}
     assert len(response.content) < 100_000
 
 
@@ -159,7 +159,7 @@ def test_a_body_that_is_too_big_is_413_however_it_comes(api: Api) -> None:
     whole = api.client.post("/graphql", content=b"".join(chunks(1001)), headers=headers)
     chunked = api.client.post("/graphql", content=chunks(1001), headers=headers)
     for response in (whole, chunked):
-        assert (response.status_code, code_of(response)) == (413, "BAD_REQUEST")
+        assert (response.status_code, code_of(response)) == (413, "REQUEST_TOO_LARGE")
     fitting = api.client.post("/graphql", content=chunks(900), headers=headers)
     assert (fitting.status_code, fitting.json()) == (200, VIEWER)
 

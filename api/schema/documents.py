@@ -1,0 +1,130 @@
+"""Documents made ready before execution: parsed, measured, validated, and kept for the next request with the same text.
+
+`Ready` is the schema's one extension. What depends on the text alone is done once a text; what depends on variables
+or settings each time.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from api.bounded import BoundedCache
+from api.errors import OverLimit
+from api.schema.costing import Costing
+from api.schema.limits import costs_too_much, first_excess, too_deep_to_read, too_many_tokens
+from api.schema.measuring import largest
+from api.settings import Settings
+
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+MOST_ERRORS = 20
+KEPT_TEXT = 250_000  # characters of all kept documents; in memory a document takes some hundred times its text
+
+
+class Document:
+    """A parsed text and what was found out about it so far."""
+
+    def __init__(self, parsed: DocumentNode) -> None:
+        self.parsed = parsed
+        self.amount = largest(parsed)
+        self._mistakes: list[GraphQLError] | None = None
+        self._costs: dict[str | None, int] = {}
+
+    def mistakes(self, schema: GraphQLSchema) -> list[GraphQLError]:
+        """What validation finds. To be asked only of documents within their limits."""
+        if self._mistakes is None:
+            self._mistakes = validate(schema, self.parsed, RULES, max_errors=MOST_ERRORS)
+        return self._mistakes
+
+    def cost(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> int:
+        """What an operation of this valid document can cost; counted again only where variables change it."""
+        if operation_name in self._costs:
+            return self._costs[operation_name]
+        operation = get_operation_ast(self.parsed, operation_name)
+        if operation is None:
+            return 0
+        costing = Costing(schema, self.parsed, operation, variables)
+        cost = costing.total()
+        if not costing.read_variables:
+            self._costs[operation_name] = cost
+        return cost
+
+    def has_several_operations(self) -> bool:
+        """Whether a request has to say which one it means."""
+        return sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
+
+
+_kept: BoundedCache[tuple[str, int], Document] = BoundedCache(KEPT_TEXT)
+
+
+def document(text: str, settings: Settings) -> Document:
+    """The document of a text. Raises GraphQLError for what can not be parsed, or has too many tokens."""
+    key = (text, settings.max_tokens)
+    found = _kept.get(key)
+    if found is None:
+        found = Document(_parsed(text, settings))
+        _kept.put(key, found, len(text))
+    return found
+
+
+def _parsed(text: str, settings: Settings) -> DocumentNode:
+    try:
+        return parse(text, max_tokens=settings.max_tokens)
+    except GraphQLSyntaxError as error:
+        if "tokens. Parsing aborted" in error.message:
+            raise _refusal(too_many_tokens(settings)) from error
+        if "nested too deeply" in error.message:
+            raise _refusal(too_deep_to_read()) from error
+        raise
+
+
+def _refusal(over: OverLimit) -> GraphQLError:
+    return GraphQLError(over.message, original_error=over)
+
+
+class Ready(SchemaExtension):
+    """Takes the place of strawberry's own parsing and validation, whose caches miss when limits are rules."""
+
+    _document: Document
+
+    def on_parse(self) -> Iterator[None]:
+        """Find the document or parse it."""
+        context = self.execution_context
+        if context.query:
+            self._document = document(context.query, context.context.settings)
+            context.graphql_document = self._document.parsed
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Limits first: validation itself can be made slow."""
+        context = self.execution_context
+        context.pre_execution_errors = self._refusals(context.context.settings)
+        yield
+
+    def _refusals(self, settings: Settings) -> list[GraphQLError]:
+        """Why this is not executed, if it is not."""
+        if over := first_excess(self._document.amount, settings):
+            return [_refusal(over)]
+        context = self.execution_context
+        schema = context.schema._schema  # noqa: SLF001  # graphql-core's own, which strawberry has no other name for
+        if mistakes := self._document.mistakes(schema):
+            return mistakes
+        # Of several operations the request has to name one (GraphQL, GetOperation); strawberry would take the first.
+        name = context._provided_operation_name  # noqa: SLF001  # the public name has that default in it
+        if name is None and self._document.has_several_operations():
+            return [GraphQLError("operationName must say which of the operations is meant.")]
+        over = costs_too_much(self._document.cost(schema, name, context.variables or {}), settings)
+        return [_refusal(over)] if over else []

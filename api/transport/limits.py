@@ -1,0 +1,84 @@
+"""What a request may be before anything of it is looked at: its size, the time it takes to come, and how many at once.
+
+Called by graphql.py and rest.py. `NotAsked` is every refusal of the transport, with its HTTP status.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from starlette.requests import Request
+
+from api.settings import Settings
+
+COME_BACK = {"Retry-After": "1"}  # seconds
+CLOSE = {"Connection": "close"}  # what is still to come is not read, so the connection can not serve another request
+
+
+class NotAsked(Exception):
+    """The request is not executed: the status, the sentence and the code that say why."""
+
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None, *, code: str = "BAD_REQUEST"
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+        self.code = code
+
+
+class Places:
+    """How many requests are under way, in all and for each caller. One for the whole service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._most = settings.max_requests
+        self._most_each = settings.max_requests_per_caller
+        self._taken = 0
+        self._callers: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A place until the block ends. Raises NotAsked (503) when there is none."""
+        if self._taken >= self._most:
+            message = f"{self._most} requests are under way here, the most there can be. Try again."
+            raise NotAsked(503, message, COME_BACK, code="OVERLOADED")
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    @contextmanager
+    def one_of(self, caller: str) -> Iterator[None]:
+        """One of this caller's places until the block ends. Raises NotAsked (429) when there is none."""
+        if self._callers[caller] >= self._most_each:
+            message = f"{self._most_each} of your requests are under way, the most there can be. Try again."
+            raise NotAsked(429, message, COME_BACK, code="TOO_MANY_REQUESTS")
+        self._callers[caller] += 1
+        try:
+            yield
+        finally:
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
+
+
+async def received(request: Request, *, at_most: int, seconds: float) -> bytes:
+    """The body. Raises NotAsked: 413 when it has more bytes, 408 when it is not there in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _whole(request, at_most)
+    except TimeoutError as error:
+        message = f"The body has to come within {seconds:g} seconds."
+        raise NotAsked(408, message, CLOSE, code="REQUEST_TOO_SLOW") from error
+
+
+async def _whole(request: Request, at_most: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > at_most:
+            raise NotAsked(413, f"The body may have at most {at_most} bytes.", CLOSE, code="REQUEST_TOO_LARGE")
+    return bytes(body)

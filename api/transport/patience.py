@@ -1,0 +1,82 @@
+"""The server's protocol with an end to its patience: a request's head has to come in time and may not be endless.
+
+uvicorn by itself waits for ever for a head that has begun, or for a first one. Called by `__main__` and the tests.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from api.settings import Settings
+
+LARGEST_HEAD = 65_536  # bytes
+LAST_WORDS = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn is to serve the service: parameters of `uvicorn.Config`, wherever it listens."""
+    return {
+        "http": type("PatientProtocol", (Patient,), {"patience": settings.receive_seconds}),
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+    }
+
+
+class Patient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # httptools' or h11's, as the machine has it
+    """One connection. The clock runs whenever the next request's head is awaited and something of it may have come."""
+
+    patience: float
+    config: Config
+    _clock: asyncio.TimerHandle | None = None
+    _awaited: int = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A first head is awaited from the start."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any longer."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Let the parser have it; then either a request is under way, or its head is not complete yet."""
+        super().data_received(data)
+        if self._is_under_way():
+            self._stop()
+            return
+        self._wait()
+        self._awaited += len(data)
+        if self._awaited > LARGEST_HEAD:
+            self._end(431, f"The head of a request may have at most {LARGEST_HEAD} bytes.", "REQUEST_TOO_LARGE")
+
+    def _is_under_way(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._clock is None:
+            words = f"The head of a request has to come within {self.patience:g} seconds."
+            self._clock = self.loop.call_later(self.patience, self._end, 408, words, "REQUEST_TOO_SLOW")
+
+    def _stop(self) -> None:
+        self._awaited = 0
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _end(self, status: int, message: str, code: str) -> None:
+        """Close, with a word to whoever has said something and not been answered before."""
+        if self._is_under_way() or self.transport.is_closing():
+            return
+        if self.cycle is None and self._awaited:
+            body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+            self.transport.write(LAST_WORDS % (status, HTTPStatus(status).phrase.encode(), len(body), body))
+        self.transport.close()
