@@ -3,7 +3,6 @@
 Errors are problem details (RFC 9457): `type`, `title`, `status`, `detail`, and our `code`, `requestId`.
 """
 
-import logging
 from http import HTTPStatus
 
 import orjson
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from api.coordination.permissions import acting_viewer
 from api.coordination.submit import Submission, submit
 from api.errors import (
+    ApprovalApiError,
     Busy,
     Misconfigured,
     Refused,
@@ -26,7 +26,6 @@ from api.errors import (
 )
 from api.telemetry import request_id
 from api.transport.asking import challenge, state_of, viewer_of
-from api.transport.presenting import MASKED
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {
@@ -35,8 +34,6 @@ STATUSES = {
     UserErrorCode.INVALID: 400,
     UserErrorCode.INVALID_PLAN: 422,
 }
-
-_log = logging.getLogger(__name__)
 
 
 class SubmitBody(BaseModel):
@@ -60,7 +57,7 @@ async def submit_plan(request: Request) -> Response:
     """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id stands in the path as well."""
     try:
         done = await _submit(request)
-    except Exception as failure:  # noqa: BLE001  # whatever it is, this caller reads problem details
+    except (NotTaken, ValidationError, ApprovalApiError) as failure:
         return _told(failure)
     body = {"processId": done.process_id, "status": "submitted"}
     return Response(orjson.dumps(body), 200, media_type="application/json")
@@ -75,7 +72,7 @@ async def _submit(request: Request) -> Submission:
     return await submit(state.upstreams, state.settings, acting, body.draft_id)
 
 
-def _told(failure: Exception) -> Response:
+def _told(failure: NotTaken | ValidationError | ApprovalApiError) -> Response:
     match failure:
         case NotTaken():
             answer = problem(failure.status, UserErrorCode.INVALID, str(failure))
@@ -88,11 +85,8 @@ def _told(failure: Exception) -> Response:
             answer = problem(status, failure.code, failure.message, process_id=failure.process_id)
         case UpstreamFailed():
             answer = problem(_status(failure), failure.code, failure.message)
-        case Misconfigured():
-            answer = problem(500, failure.code, str(failure))
         case _:
-            _log.error("unexpected error", exc_info=failure)
-            answer = problem(500, "INTERNAL_ERROR", MASKED)
+            answer = problem(500, Misconfigured.code, str(failure))
     return answer
 
 
