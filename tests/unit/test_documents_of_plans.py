@@ -1,0 +1,175 @@
+"""Plans as documents: what can be read, what is refused, what is sent to the store, and what counts as the same."""
+
+import hashlib
+import json
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.coordination import documents
+from api.coordination.documents import PROCESS_TAG
+from api.errors import Refused
+from tests.serving import GOLD
+
+PLAN = {"resourceType": "InsurancePlan", "name": "A plan"}
+OURS = {"system": PROCESS_TAG, "code": "process"}
+OTHER = {"system": "urn:other", "code": "kept"}
+
+
+def parsed(text: str | bytes, max_bytes: int = 100_000) -> dict[str, Any]:
+    return documents.parse(text, max_bytes=max_bytes)
+
+
+def nested(levels: int) -> str:
+    """A plan of so many levels, its own object the first."""
+    return '{"resourceType":"InsurancePlan","x":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+
+
+def test_decimals_are_read_digit_by_digit() -> None:
+    plan = parsed('{"resourceType":"InsurancePlan","a":1500.00,"b":0.10,"c":1500,"d":-0.0}')
+    assert [repr(plan[key]) for key in "abcd"] == [
+        "Decimal('1500.00')",
+        "Decimal('0.10')",
+        "1500",
+        "Decimal('-0.0')",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "{", "nul", "null", "1", '"InsurancePlan"', "[]", "{}", '{"resourceType":null}'),
+        *('{"resourceType":"insuranceplan"}', '{"resourceType":["InsurancePlan"]}', '{"resourceType":"Patient"}'),
+        '{"resourceType":"InsurancePlan","x":NaN}',
+        '{"resourceType":"InsurancePlan"} {}',
+        '{"resourceType":"InsurancePlan","x":"\\ud800"}',
+        nested(65),
+        nested(100_000),
+    ],
+    ids=lambda text: str(text)[:40],
+)
+def test_what_is_no_plan(text: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        parsed(text, max_bytes=1_000_000)
+    assert (refusal.value.code.value, refusal.value.field) == ("INVALID_PLAN", "draftId")
+
+
+def test_the_deepest_plan() -> None:
+    assert parsed(nested(64))["resourceType"] == "InsurancePlan"
+
+
+def test_bytes_are_counted_not_characters() -> None:
+    text = json.dumps({**PLAN, "alias": "€€"}, ensure_ascii=False)
+    size = len(text.encode())
+    assert size == len(text) + 4
+    assert parsed(text, max_bytes=size)["alias"] == "€€"
+    for too_big in (text, text.encode()):
+        with pytest.raises(Refused, match=f"has {size} bytes; at most {size - 1} can be"):
+            parsed(too_big, max_bytes=size - 1)
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_fit"),
+    [
+        ({"name": "A plan"}, True),
+        ({"identifier": [{"value": "1"}]}, True),
+        ({"name": "", "identifier": []}, False),
+        ({}, False),
+        *(({"name": "A plan", "status": status}, True) for status in ("draft", "active", "retired", "unknown", None)),
+        *(({"name": "A plan", "status": odd}, False) for odd in ("approved", "Active", "", 1)),
+        ({"name": "A plan", "status": ["active"]}, False),
+    ],
+)
+def test_rules_that_stores_differ_on(plan: dict[str, Any], is_fit: bool) -> None:  # noqa: FBT001  # a column of the table
+    if is_fit:
+        documents.check(plan)
+    else:
+        with pytest.raises(Refused) as refusal:
+            documents.check(plan)
+        assert refusal.value.code.value == "INVALID_PLAN"
+
+
+@pytest.mark.parametrize(
+    ("draft_id", "plan_id"),
+    [
+        (str(uuid.UUID(int=7)), str(uuid.UUID(int=7))),
+        ("3F6C2A54-6D0C-4D6E-9F0B-2F6F6F2F9A01", "3f6c2a54-6d0c-4d6e-9f0b-2f6f6f2f9a01"),
+        ("42", "plan-42"),
+        ("summit.gold-1", "plan-summit.gold-1"),
+        ("x" * 59, "plan-" + "x" * 59),
+        *((odd, f"plan-{hashlib.sha256(odd.encode()).hexdigest()[:40]}") for odd in ("x" * 60, "a_b", "a b", "ü", "")),
+    ],
+)
+def test_the_id_of_a_new_plan(draft_id: str, plan_id: str) -> None:
+    if draft_id:
+        assert documents.plan_id_for(draft_id) == plan_id
+    assert len(documents.plan_id_for(draft_id)) <= 64
+
+
+@pytest.mark.parametrize(
+    ("meta", "sent"),
+    [
+        (None, {"tag": [OURS]}),
+        ({}, {"tag": [OURS]}),
+        ("odd", {"tag": [OURS]}),
+        ({"versionId": "9", "lastUpdated": "2001"}, {"tag": [OURS]}),
+        ({"profile": ["p"], "source": "s"}, {"profile": ["p"], "source": "s", "tag": [OURS]}),
+        ({"tag": None}, {"tag": [OURS]}),
+        ({"tag": [OTHER]}, {"tag": [OTHER, OURS]}),
+        ({"tag": [OTHER, {"system": PROCESS_TAG, "code": "an older one"}]}, {"tag": [OTHER, OURS]}),
+    ],
+)
+def test_what_is_sent(meta: object, sent: dict[str, Any]) -> None:
+    plan = {**PLAN, "id": "its-own", "meta": meta}
+    before = json.dumps(plan)
+    assert documents.tagged_resource(plan, "plan", "process") == {**PLAN, "id": "plan", "meta": sent}
+    assert json.dumps(plan) == before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": {"x": 1, "y": 2}}, {"a": {"y": 2, "x": 1}}, True),
+        ({"a": Decimal("1500.00")}, {"a": Decimal("1500.00")}, True),
+        ({"a": Decimal("1500.00")}, {"a": Decimal("1500.0")}, False),
+        ({"a": Decimal("1500.0")}, {"a": 1500}, False),
+        ({"a": 1}, {"a": "1"}, False),
+        ({"a": 1}, {"a": True}, False),
+        ({"a": [1, 2]}, {"a": [2, 1]}, False),
+        ({"a": None}, {}, False),
+        ({"a": 1, "meta": {"versionId": "1"}}, {"a": 1, "meta": {"versionId": "2"}}, True),
+    ],
+)
+def test_the_same_content(one: dict[str, Any], other: dict[str, Any], is_same: bool) -> None:  # noqa: FBT001  # a column of the table
+    assert documents.same_content(one, other) is is_same
+    assert documents.same_content(other, one) is is_same
+
+
+@pytest.mark.parametrize(
+    ("meta", "held", "is_held"),
+    [
+        ({}, {}, True),
+        (None, {"versionId": "1", "source": "#x"}, True),
+        ({"tag": [OURS]}, {}, True),
+        ({"tag": [OURS]}, {"tag": [{"system": PROCESS_TAG, "code": "an older one"}]}, True),
+        ({"tag": [OTHER, OURS]}, {"tag": [OTHER]}, True),
+        ({"tag": [OTHER]}, {}, False),
+        ({"profile": ["p"]}, {"profile": ["p", "q"]}, True),
+        ({"profile": ["p"]}, {"profile": ["q"]}, False),
+        ({"profile": ["p"]}, None, False),
+        ({"security": [OTHER]}, {"tag": [OTHER]}, False),
+    ],
+)
+def test_what_a_store_says_already(meta: object, held: object, is_held: bool) -> None:  # noqa: FBT001  # a column of the table
+    assert documents.is_held({**PLAN, "meta": meta}, {**PLAN, "meta": held}) is is_held
+    assert documents.is_held({**PLAN, "meta": meta}, {**PLAN, "name": "Another", "meta": held}) is False
+
+
+def test_a_plan_survives_being_read_and_sent() -> None:
+    plan = parsed(GOLD)
+    again = documents.read(json.dumps(plan, default=float).encode())
+    assert documents.same_content(documents.tagged_resource(plan, plan["id"], "process"), plan)
+    assert not documents.same_content(again, plan)

@@ -1,0 +1,136 @@
+"""Who may do what, as tables of cases."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from api.coordination.permissions import (
+    acting_viewer,
+    demand_admin,
+    demand_four_eyes,
+    demand_owner,
+    demand_submitter,
+    owns,
+)
+from api.errors import Refused
+from api.identity import Viewer
+from api.upstreams.retool import Draft
+
+ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
+ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)
+ADMIN_FOR_SELF = Viewer("root", frozenset({"benefit-admins"}), is_admin=True)
+GATEWAY = Viewer("retool", frozenset({"benefit-reviewers"}), acts_for_others=True)
+
+
+def draft_of(author: str | None) -> Draft:
+    return Draft("d", "A plan", "draft", "{}", "revision", None, None, author, datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def refused(act: Callable[[], object]) -> tuple[str, str | None] | None:
+    """The code and field of a refusal, None when there is none."""
+    try:
+        act()
+    except Refused as refusal:
+        return refusal.code.value, refusal.field
+    return None
+
+
+@pytest.mark.parametrize("user_id", [None, "ann", "ANN", " ann ", "ａｎｎ"])
+def test_oneself_is_who_one_is(user_id: str | None) -> None:
+    assert acting_viewer(ANN, user_id) is ANN
+
+
+@pytest.mark.parametrize(
+    ("viewer", "user_id", "acting"),
+    [
+        (ADMIN, "bob", Viewer("bob", ADMIN.groups, is_admin=True)),
+        (ADMIN, " bob ", Viewer("bob", ADMIN.groups, is_admin=True)),
+        (ADMIN, "b" * 255, Viewer("b" * 255, ADMIN.groups, is_admin=True)),
+        (GATEWAY, "bob", Viewer("bob", GATEWAY.groups)),
+    ],
+)
+def test_acting_for_others_does_not_pass_on(viewer: Viewer, user_id: str, acting: Viewer) -> None:
+    assert acting_viewer(viewer, user_id) == acting
+
+
+@pytest.mark.parametrize(
+    ("viewer", "user_id", "expected"),
+    [
+        (ANN, "bob", ("FORBIDDEN", "userId")),
+        (ANN, "", ("FORBIDDEN", "userId")),
+        (ADMIN_FOR_SELF, "bob", ("FORBIDDEN", "userId")),
+        (ADMIN, "", ("INVALID", "userId")),
+        (ADMIN, "  ", ("INVALID", "userId")),
+        (ADMIN, "b" * 256, ("INVALID", "userId")),
+        (ADMIN, "b\x00b", ("INVALID", "userId")),
+        (ADMIN, "zero\u200bwidth", ("INVALID", "userId")),
+        (ADMIN, "\ud800", ("INVALID", "userId")),
+    ],
+)
+def test_who_can_not_be_acted_for(viewer: Viewer, user_id: str, expected: tuple[str, str]) -> None:
+    assert refused(lambda: acting_viewer(viewer, user_id)) == expected
+
+
+@pytest.mark.parametrize(
+    ("viewer", "author", "is_owner"),
+    [
+        (ANN, "ann", True),
+        (ANN, "Ann ", True),
+        (ANN, None, True),
+        (ANN, "bob", False),
+        (ANN, "", False),
+        (ANN, "anna", False),
+        (ADMIN, "bob", True),
+        (GATEWAY, "bob", False),
+    ],
+)
+def test_owners(viewer: Viewer, author: str | None, is_owner: bool) -> None:  # noqa: FBT001  # a column of the table
+    assert owns(viewer, draft_of(author)) is is_owner
+    assert refused(lambda: demand_owner(viewer, draft_of(author))) == (None if is_owner else ("FORBIDDEN", None))
+
+
+@pytest.mark.parametrize(
+    ("viewer", "author", "submitted_by", "may"),
+    [
+        (ANN, "ann", "bob", True),
+        (ANN, "bob", "ann", True),
+        (ANN, "bob", " ANN", True),
+        (ANN, "bob", "bob", False),
+        (ANN, "bob", None, False),
+        (ANN, None, None, True),
+        (ANN, None, "ann", True),
+        (ANN, None, "bob", False),
+        (ADMIN, None, "bob", True),
+        (ADMIN, "bob", "bob", True),
+    ],
+)
+def test_who_may_withdraw(viewer: Viewer, author: str | None, submitted_by: str | None, may: bool) -> None:  # noqa: FBT001  # a column of the table
+    told = refused(lambda: demand_submitter(viewer, draft_of(author), submitted_by))
+    assert told == (None if may else ("FORBIDDEN", None))
+
+
+def test_administrators() -> None:
+    assert refused(lambda: demand_admin(ADMIN)) is None
+    assert refused(lambda: demand_admin(ANN)) == ("FORBIDDEN", None)
+    assert refused(lambda: demand_admin(GATEWAY)) == ("FORBIDDEN", None)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "submitted_by", "allow_own", "expected"),
+    [
+        ("ann", "bob", False, None),
+        ("ann", None, False, None),
+        ("ann", "ann", True, None),
+        ("ann", "ann", False, ("OWN_SUBMISSION", "userId")),
+        ("ANN", "ann ", False, ("OWN_SUBMISSION", "userId")),
+        ("ａｎｎ", "ann", False, ("OWN_SUBMISSION", "userId")),
+    ],
+)
+def test_four_eyes(
+    user_id: str,
+    submitted_by: str | None,
+    allow_own: bool,  # noqa: FBT001  # a column of the table
+    expected: tuple[str, str] | None,
+) -> None:
+    assert refused(lambda: demand_four_eyes(user_id, submitted_by, allow_own=allow_own, field="userId")) == expected

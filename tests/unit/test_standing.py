@@ -1,0 +1,114 @@
+"""The standing of a draft, as a table: row, process, variables, open tasks and waiting work → state."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from api.coordination.standing import Standing, State, decided, standing
+from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.retool import Draft
+
+THEN = datetime(2027, 1, 1, tzinfo=UTC)
+RUNNING = ProcessInstance(id="p", business_key="d", state="ACTIVE", start_time=THEN)
+SUSPENDED = ProcessInstance(id="p", business_key="d", state="SUSPENDED", start_time=THEN)
+ENDED = ProcessInstance(id="p", business_key="d", state="COMPLETED", start_time=THEN, end_time=THEN)
+DELETED = ProcessInstance(id="p", business_key="d", state="EXTERNALLY_TERMINATED", start_time=THEN, end_time=THEN)
+REVIEW = Task("t", "Review plan", "review", "p", "definition", None, 50, THEN)
+
+
+def row(status: str) -> Draft:
+    return Draft("d", "A plan", status, "{}", "revision", None, "p", "author", THEN)
+
+
+def waits(topic: str, retries: int | None = None, error: str | None = None) -> ExternalTask:
+    return ExternalTask("e", topic, topic, "p", retries, error)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("draft", State.NOT_SUBMITTED),
+        ("approved", State.APPROVED),
+        ("rejected", State.REJECTED),
+        ("returned", State.RETURNED),
+        ("conflict", State.CONFLICT),
+        ("withdrawn", State.WITHDRAWN),
+        ("submitted", State.NOT_SUBMITTED),
+        ("a word of somebody else's", State.NOT_SUBMITTED),
+    ],
+)
+@pytest.mark.parametrize("process", [None, ENDED, DELETED])
+def test_without_a_running_process_the_row_tells(status: str, state: State, process: ProcessInstance | None) -> None:
+    assert standing(row(status), process, {}, [], []) == Standing(state, is_active=False)
+
+
+@pytest.mark.parametrize("draft", [row("submitted"), None], ids=["still submitted", "deleted"])
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        ("approved", State.APPROVED),
+        ("rejected", State.REJECTED),
+        ("returned", State.RETURNED),
+        ("conflict", State.CONFLICT),
+        ("withdrawn", State.WITHDRAWN),
+        ("superseded", State.NOT_SUBMITTED),
+        (None, State.NOT_SUBMITTED),
+        (True, State.NOT_SUBMITTED),
+    ],
+)
+def test_a_row_that_does_not_know_the_end_yet_is_told_by_the_process(
+    draft: Draft | None, outcome: Scalar, state: State
+) -> None:
+    assert standing(draft, ENDED, {"approvalOutcome": outcome}, [], []) == Standing(state, is_active=False)
+
+
+@pytest.mark.parametrize("process", [RUNNING, SUSPENDED])
+@pytest.mark.parametrize("status", ["submitted", "draft", "approved"])
+@pytest.mark.parametrize(
+    ("variables", "tasks", "waiting", "state", "problem"),
+    [
+        ({}, [REVIEW], [], State.IN_REVIEW, None),
+        ({"approved": True}, [REVIEW], [], State.IN_REVIEW, None),
+        ({}, [], [], State.IN_REVIEW, None),
+        ({}, [], [waits("register-submission")], State.IN_REVIEW, None),
+        ({"approved": True}, [], [waits("publish-plan")], State.PUBLISHING, None),
+        ({"approved": True}, [], [waits("publish-plan", 59, "away")], State.PUBLISHING, None),
+        ({"approved": True}, [], [waits("publish-plan", 0, "no such code")], State.PUBLISH_FAILED, "no such code"),
+        ({"approved": True}, [], [waits("another-topic"), waits("publish-plan")], State.PUBLISHING, None),
+        ({"approved": True}, [], [], State.PUBLISHING, None),
+        ({"approved": "true"}, [], [], State.IN_REVIEW, None),
+        ({"approved": False}, [], [waits("record-outcome")], State.REJECTED, None),
+        ({"approved": False, "changesRequested": True}, [], [waits("record-outcome")], State.RETURNED, None),
+        ({"approved": False, "conflictDetected": True}, [], [waits("record-outcome")], State.CONFLICT, None),
+        ({}, [], [waits("record-outcome")], State.WITHDRAWN, None),
+    ],
+)
+def test_a_running_process_tells(
+    process: ProcessInstance,
+    status: str,
+    variables: dict[str, Scalar],
+    tasks: list[Task],
+    waiting: list[ExternalTask],
+    state: State,
+    problem: str | None,
+) -> None:
+    told = standing(row(status), process, variables, tasks, waiting)
+    assert told == Standing(state, is_active=True, problem=problem)
+
+
+@pytest.mark.parametrize(
+    ("variables", "state"),
+    [
+        ({}, State.WITHDRAWN),
+        ({"approved": None}, State.WITHDRAWN),
+        ({"approved": True}, State.WITHDRAWN),
+        ({"approved": False}, State.REJECTED),
+        ({"approved": True, "conflictDetected": True}, State.CONFLICT),
+        ({"approved": False, "changesRequested": True}, State.RETURNED),
+        ({"approved": False, "changesRequested": False, "conflictDetected": False}, State.REJECTED),
+        ({"changesRequested": True, "conflictDetected": True}, State.CONFLICT),
+        ({"conflictDetected": "true", "approved": False}, State.REJECTED),
+    ],
+)
+def test_what_was_decided(variables: dict[str, Scalar], state: State) -> None:
+    assert decided(variables) is state
