@@ -23,7 +23,7 @@ from api.app import build_app
 from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
 from api.coordination.worker import work
-from api.errors import ApprovalApiError
+from api.errors import ApprovalApiError, Misconfigured
 from api.schema import schema_text
 from api.settings import Settings
 from api.setup import script, set_up
@@ -117,12 +117,19 @@ def sandbox(
 @contextmanager
 def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, fresh: bool) -> Iterator["Sandbox"]:
     # A plain SIGTERM would end this process before it has stopped the others.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _exit_when_terminated()
     with _told_in_one_line():
-        from api.sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
+        try:
+            from api.sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
+        except ModuleNotFoundError as missing:
+            raise Misconfigured("this installation has no sandbox; it is the extra `sandbox`") from missing
 
         with running(folder, engine=engine.value, ports=Ports(*ports), fresh=fresh, console=console) as started:
             yield started
+
+
+def _exit_when_terminated() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def _addresses(sandbox: "Sandbox") -> dict[str, str]:
@@ -161,6 +168,8 @@ def _tell_demo(sandbox: "Sandbox", port: int) -> None:
 @app.command()
 def serve() -> None:
     """Serve the API, with the worker unless WORKER=false."""
+    # uvicorn takes the signal, finishes, and raises it once more: without this, a good end would look like a kill.
+    _exit_when_terminated()
     settings = _settings()
     start_logging(settings.log_level)
     serve_until_stopped(settings)
