@@ -228,7 +228,7 @@ def test_a_browser_gets_the_page_and_a_program_the_answer(api: Api) -> None:
     assert get(api, {"query": QUERY}, Accept="*/*").json() == VIEWER
 
 
-@pytest.mark.parametrize("body", ["", "nonsense", "[" * 100_000, json.dumps({"query": QUERY}), "x" * 2_000_000])
+@pytest.mark.parametrize("body", ["", "nonsense", "[" * 100_000, json.dumps({"query": QUERY}), "x" * 50_000])
 def test_nobody_is_401_whatever_is_sent(api: Api, body: str) -> None:
     response = api.client.post("/graphql", content=body, headers={"Content-Type": JSON})
     assert (response.status_code, code_of(response)) == (401, "UNAUTHENTICATED")
