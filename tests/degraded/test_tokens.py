@@ -177,7 +177,7 @@ def test_a_store_that_takes_no_token_is_not_stormed(door: Api, guard: Guard, log
     bodies = ask_at_once(door, 20)
     assert codes(bodies) == {"UPSTREAM_DENIED"}
     assert len(guard.asked) <= 20
-    assert guard.refused == 20
+    assert 20 <= guard.refused <= 40  # each call tries a second token at most
     assert len(log.lines) == 20
     guard.is_shut = False
     assert ask(door) == GONE
