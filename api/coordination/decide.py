@@ -166,9 +166,9 @@ async def _unless_won(upstreams: Upstreams, viewer: Viewer, task: Task, decision
 
 
 async def _history(upstreams: Upstreams, task_id: str, process_id: str) -> tuple[Task | None, Decision | None]:
-    past, decisions = await asyncio.gather(
-        upstreams.camunda.past_task(task_id), upstreams.camunda.decisions_by_process([process_id])
-    )
+    """The decision is read after the task: it is written with the task's end, so an ended task has it."""
+    past = await upstreams.camunda.past_task(task_id)
+    decisions = await upstreams.camunda.decisions_by_process([process_id])
     return past, read_decision(decisions.get(process_id, {}).get(f"{DECISION_PREFIX}{task_id}"))
 
 

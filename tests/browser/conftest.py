@@ -81,9 +81,12 @@ def graphiql_url() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The machine's own Chromium, without a name service: it can reach addresses of this machine alone."""
+    """The machine's own Chromium, without a name service: it can reach addresses of this machine alone.
+
+    For one module: while it is there playwright's event loop runs in this thread, and `asyncio.run` is refused.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         complain = pytest.fail if os.environ.get("CI") else pytest.skip

@@ -275,15 +275,19 @@ def test_a_database_that_does_not_let_us_in(
 
 
 def test_three_wrong_ports_are_three_lines(settings: Settings) -> None:
-    """And nothing of the users and passwords in the URLs is told."""
+    """And nothing of users and passwords is told."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     ran = run(
         settings,
         "check",
         RETOOL_DATABASE_URL=f"postgresql://somebody:{SECRET}@127.0.0.1:{port}/retool",
-        CAMUNDA_URL=f"http://somebody:{SECRET}@127.0.0.1:{port}/engine-rest",
-        AIDBOX_URL=f"http://somebody:{SECRET}@127.0.0.1:{port}/fhir",
+        CAMUNDA_URL=f"http://127.0.0.1:{port}/engine-rest",
+        CAMUNDA_USERNAME="somebody",
+        CAMUNDA_PASSWORD=SECRET,
+        AIDBOX_URL=f"http://127.0.0.1:{port}/fhir",
+        AIDBOX_CLIENT_ID="somebody",
+        AIDBOX_CLIENT_SECRET=SECRET,
     )
     assert ran.lines == [
         (
@@ -339,13 +343,17 @@ def test_systems_that_hang_are_given_up(settings: Settings) -> None:
     assert ran.code == 1
 
 
-def test_settings_that_are_wrong_are_one_line(settings: Settings) -> None:
-    ran = run(settings, "check", AIDBOX_URL=f"http://somebody:{SECRET}/x@127.0.0.1/fhir")
+@pytest.mark.parametrize(
+    ("userinfo", "reason"),
+    [
+        (f"somebody:{SECRET}/x@", "an http:// or https:// address is needed"),
+        (f"somebody:{SECRET}@", "an address without user and password is needed; they have settings of their own"),
+    ],
+)
+def test_settings_that_are_wrong_are_one_line(userinfo: str, reason: str, settings: Settings) -> None:
+    ran = run(settings, "check", AIDBOX_URL=f"http://{userinfo}127.0.0.1/fhir")
     assert (ran.code, ran.lines) == (1, [])
-    assert ran.errors == (
-        "plan-api: AIDBOX_URL is wrong (an http:// or https:// address is needed):"
-        " The store's FHIR R4 base, ending in /fhir.\n"
-    )
+    assert ran.errors == f"plan-api: AIDBOX_URL is wrong ({reason}): The store's FHIR R4 base, ending in /fhir.\n"
 
 
 @pytest.mark.usefixtures("started", "sandbox")

@@ -75,7 +75,8 @@ class Behind:
     def end_of(self, process_id: str) -> list[str]:
         """The end events of the process itself that it came to."""
         query = {"processInstanceId": process_id, "activityType": "noneEndEvent"}
-        return [event["activityId"] for event in self._post("/history/activity-instance", query)]
+        found = self._post("/history/activity-instance", query)
+        return [event["activityId"] for event in found if event["parentActivityInstanceId"] == process_id]
 
     def start(self, draft_id: str, *, business_key: str | None = None, **variables: str | None) -> str:
         """Start a process as Cockpit would; its id."""

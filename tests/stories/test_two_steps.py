@@ -40,12 +40,14 @@ def _two_steps(sandbox: Sandbox, settings: Settings) -> Iterator[None]:  # noqa:
 
 
 def _deploy(settings: Settings, model: Path) -> None:
-    asyncio.run(_set_up(settings, model.name, model.read_bytes()))
+    """Under one file name: the engine takes a model under a name it had the same under for nothing new."""
+    asyncio.run(_set_up(settings, model.read_bytes()))
 
 
-async def _set_up(settings: Settings, name: str, model: bytes) -> None:
+async def _set_up(settings: Settings, model: bytes) -> None:
     async with open_upstreams(settings) as upstreams:
-        await set_up(upstreams, name=name, model=model)
+        done = await set_up(upstreams, name=MODEL.name, model=model)
+    assert f"{MODEL.name}: deployed as " in done[-1]
 
 
 @pytest.fixture
