@@ -1,0 +1,63 @@
+"""What `plan-api check` says when all is right, line by line."""
+
+from urllib.parse import urlsplit
+
+import httpx
+
+from api.settings import Settings
+from tests.serving import Drafts
+
+SECRET = "Geheim-123"
+COLUMNS = [
+    "ok      column id: text",
+    "ok      column name: text",
+    "ok      column status: text",
+    "ok      column plan_data: jsonb",
+    "ok      column aidbox_id: text",
+    "ok      column camunda_process_id: character varying(255)",
+    "ok      column created_by: text",
+    "ok      column updated_at: timestamp with time zone",
+]
+REST = [
+    "ok      index: on camunda_process_id",
+    "ok      rights: may read every column, and write status, aidbox_id, camunda_process_id, updated_at",
+    "ok      statuses: all known",
+]
+MODEL_LINES = [
+    "ok      topics: publish-plan, record-outcome, register-submission",
+    "ok      message: withdraw-submission",
+    "ok      error codes: submission-superseded, version-conflict",
+    "ok      steps: review is offered to benefit-reviewers",
+    "ok      history: keeps variables",
+]
+
+
+def database(settings: Settings) -> str:
+    """How the lines name the drafts database."""
+    parts = urlsplit(settings.retool_database_url.get_secret_value())
+    return f"{parts.hostname}:{parts.port}{parts.path}"
+
+
+def server_line(settings: Settings, drafts: Drafts) -> str:
+    release = drafts.connection.info.parameter_status("server_version")
+    return f"ok      drafts database: PostgreSQL {release} at {database(settings)}"
+
+
+def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
+    version = engine.get("/version").json()["version"]
+    newest = engine.get("/process-definition", params={"key": "benefit-approval", "latestVersion": "true"}).json()[0]
+    stuck = engine.get("/incident/count", params={"processDefinitionKeyIn": "benefit-approval"}).json()["count"]
+    told = f"warning incidents: {stuck}: Cockpit shows why; once it is mended, retryPublication goes on"
+    return [
+        f"ok      engine: version {version} at {settings.camunda_url}",
+        f"ok      model: benefit-approval, version {newest['version']}",
+        *MODEL_LINES,
+        told if stuck else "ok      incidents: none",
+    ]
+
+
+def store_lines(settings: Settings) -> list[str]:
+    return [
+        f"ok      store: HAPI FHIR Server 8.8.0 at {settings.aidbox_url}, FHIR 4.0.1",
+        "ok      plans: InsurancePlan with read, vread, update, history-instance, search-type",
+    ]
