@@ -26,10 +26,11 @@ HEADERS = {
 ASKING_FIRST = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-require-preflight")
 SIMPLE_BODIES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 ALLOWED_HEADERS = (
-    *("Authorization", "Content-Type", "X-Request-Id", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"),
+    *("Authorization", "Content-Type", "If-None-Match", "X-Request-Id"),
+    *("Apollo-Require-Preflight", "X-Apollo-Operation-Name"),
     *("GraphQL-Require-Preflight", "Apollographql-Client-Name", "Apollographql-Client-Version"),
 )
-EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "WWW-Authenticate")
+EXPOSED_HEADERS = ("ETag", "X-Request-Id", "Retry-After", "WWW-Authenticate")
 PREFLIGHT_SECONDS = 600
 
 

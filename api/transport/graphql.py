@@ -23,6 +23,7 @@ from api.schema import schema
 from api.settings import Settings
 from api.transport.asking import State, challenge, state_of, viewer_of
 from api.transport.browsers import refuse_cross_site
+from api.transport.conditional import revalidated
 from api.transport.graphiql import examples, page
 from api.transport.limits import NotAsked, received
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
@@ -64,7 +65,8 @@ async def graphql(request: Request) -> Response:
     except UpstreamFailed as failure:
         body = request_error(failure.message, code=failure.code, upstream=failure.upstream, retryable=failure.retryable)
         return _answer(503, media_type or JSON, body)
-    return _executed(result, media_type or JSON, state.settings)
+    answer = _executed(result, media_type or JSON, state.settings)
+    return answer if result.errors or request.method != "GET" else revalidated(request, answer)
 
 
 def _graphiql(state: State) -> Response:
