@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.authentication import open_authentication
 from api.coordination.worker import work
+from api.deadline import within
 from api.settings import Settings
 from api.telemetry import begin_request
 from api.transport.asking import State
@@ -78,7 +79,7 @@ def build_app(
         routes.append(assets_route(GRAPHIQL_ASSETS))
     handlers: dict[Any, Any] = {404: nothing_here, ClientDisconnect: gone, Exception: masked}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
-    return with_request_id(with_browser_rules(app, settings))
+    return with_request_id(with_browser_rules(app, settings), seconds=settings.request_seconds)
 
 
 async def masked(_request: Request, _error: Exception) -> Response:
@@ -104,8 +105,8 @@ async def _goodbye(worker: asyncio.Task[None]) -> None:
         worker.cancel()
 
 
-def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Give every request an id, its caller's own or a new one, and send it back in `X-Request-Id`."""
+def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:
+    """Give every request an id, its caller's own or a new one, sent back in `X-Request-Id`, and an end to its time."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -119,6 +120,7 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
-        await app(scope, receive, send_with_id)
+        with within(seconds):
+            await app(scope, receive, send_with_id)
 
     return handle

@@ -9,7 +9,7 @@ ApprovalApiError
     ├── Unreachable          UPSTREAM_UNREACHABLE   no connection, or it broke
     ├── TimedOut             UPSTREAM_TIMEOUT       no answer in time; a write may have happened
     ├── Denied               UPSTREAM_DENIED        our credentials were refused
-    ├── Busy                 UPSTREAM_BUSY          429 or 503
+    ├── Busy                 UPSTREAM_BUSY          429 or 503, or all its places here are taken
     ├── Garbled              UPSTREAM_GARBLED       an answer, but not what the system answers
     └── Declined             UPSTREAM_DECLINED      a clear no that coordination decides about
         ├── Stale                the store has another version (409, 412)
@@ -118,10 +118,14 @@ class Denied(UpstreamFailed):
 
 
 class Busy(UpstreamFailed):
-    """429 or 503: it asks to be left alone for a while."""
+    """429 or 503: it asks to be left alone for a while, `pause` seconds if it says how long."""
 
     code = "UPSTREAM_BUSY"
     retryable = True
+
+    def __init__(self, upstream: str, message: str, *, status: int | None = None, pause: float | None = None) -> None:
+        super().__init__(upstream, message, status=status)
+        self.pause = pause
 
 
 class Garbled(UpstreamFailed):

@@ -157,6 +157,13 @@ class Settings(BaseSettings):
         None, description="Authorities of your own (PEM file), believed in https:// beside the public ones."
     )
 
+    read_tries: int = Field(
+        3, ge=1, le=10, description="How often a read is sent, in its deadline, while its system is away or busy."
+    )
+    breaker_failures: int = Field(
+        8, ge=0, description="Failures running after which a system is left alone for a moment; 0: it never is."
+    )
+    breaker_seconds: Seconds = Field(2, description="And for how long, before it is tried once.")
     host: str = Field("127.0.0.1", description="The address `serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="And its port.")
     auth: Kinds = Field(
@@ -194,6 +201,7 @@ class Settings(BaseSettings):
     allow_own_approval: bool = Field(default=False, description="Whether submitters may decide their own plans.")
     graphiql: bool = Field(default=True, description="Whether browsers get the GraphiQL page at /graphql.")
 
+    request_seconds: Seconds = Field(30, description="How long a request may take in all, whatever it waits for.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="The largest request that is read.")
     receive_seconds: Seconds = Field(15, description="How long a request's head may take to come, and its body again.")
     max_requests: int = Field(400, ge=1, description="Requests answered side by side; more are told to come back.")

@@ -1,6 +1,7 @@
-"""What the service tells about itself: a request id for every request, and JSON log lines that carry it.
+"""What the service tells about itself: a request id for every request, JSON log lines that carry it, and numbers.
 
-Called by `app` at the start, by `transport` for each request, and by `upstreams` when a call fails.
+Called by `app` at the start, by `transport` for each request, by `upstreams` for each call, and by the worker. The
+numbers are Prometheus's, at `/metrics`; none of them names a person, a draft or a plan.
 """
 
 import logging
@@ -8,9 +9,28 @@ import re
 import uuid
 from contextvars import ContextVar
 
+from prometheus_client import Counter, Gauge, Histogram
 from pythonjsonlogger.json import JsonFormatter
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+UPSTREAM_CALLS = Counter(
+    "plan_api_upstream_calls", "Calls to a system, by what became of them: ok, or an error code.", ["upstream", "told"]
+)
+UPSTREAM_SECONDS = Histogram("plan_api_upstream_seconds", "How long they took, all tries included.", ["upstream"])
+EXTERNAL_TASKS = Counter(
+    "plan_api_external_tasks",
+    "External tasks carried out, by what was reported: done, left, gave_up, postponed, or lost to another worker.",
+    ["topic", "told"],
+)
+EXTERNAL_TASK_AGE = Histogram(
+    "plan_api_external_task_age_seconds",
+    "How old they were then.",
+    ["topic"],
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 300, 3600, 86400),
+)
+WORKER_LOOKS = Counter("plan_api_worker_looks", "Looks for work left behind: found, nothing or failed.", ["told"])
+WORKER_BUSY = Gauge("plan_api_worker_busy", "External tasks that this replica's worker has in hand.")
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -20,6 +40,12 @@ def begin_request(offered: str | None) -> str:
     chosen = offered if offered and _ACCEPTED.fullmatch(offered) else uuid.uuid4().hex
     request_id.set(chosen)
     return chosen
+
+
+def upstream_called(upstream: str, told: str, seconds: float) -> None:
+    """Count a call to a system, with all its tries."""
+    UPSTREAM_CALLS.labels(upstream, told).inc()
+    UPSTREAM_SECONDS.labels(upstream).observe(seconds)
 
 
 def start_logging(level: str) -> None:

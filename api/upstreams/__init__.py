@@ -15,6 +15,7 @@ from api.tls import secure_context
 from api.upstreams.aidbox import Aidbox
 from api.upstreams.calling import Transports, connect
 from api.upstreams.camunda import Camunda
+from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connections
 from api.upstreams.credentials import Bearer, ClientCredentials
 from api.upstreams.retool import Columns, Retool
@@ -49,6 +50,8 @@ async def open_upstreams(
         "camunda",
         settings.camunda_url,
         deadline=settings.camunda_timeout,
+        tries=settings.read_tries,
+        capacity=_capacity("camunda", settings.camunda_connections, settings),
         connections=settings.camunda_connections,
         auth=_engine_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.camunda_tls_certificate, settings.camunda_tls_key),
@@ -58,6 +61,8 @@ async def open_upstreams(
         "aidbox",
         settings.aidbox_url,
         deadline=settings.aidbox_timeout,
+        tries=settings.read_tries,
+        capacity=_capacity("aidbox", settings.aidbox_connections, settings),
         connections=settings.aidbox_connections,
         auth=_store_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.aidbox_tls_certificate, settings.aidbox_tls_key),
@@ -70,10 +75,20 @@ async def open_upstreams(
     )
     async with engine.client, store.client:
         try:
-            drafts = Retool(connections, columns_of(settings), settings.retool_timeout)
+            drafts = Retool(
+                connections,
+                columns_of(settings),
+                deadline=settings.retool_timeout,
+                tries=settings.read_tries,
+                capacity=_capacity("retool", settings.retool_pool_size, settings),
+            )
             yield Upstreams(drafts, Camunda(engine), Aidbox(store))
         finally:
             await connections.close()
+
+
+def _capacity(name: str, places: int, settings: Settings) -> Capacity:
+    return Capacity(name, places=places, failures=settings.breaker_failures, pause=settings.breaker_seconds)
 
 
 def columns_of(settings: Settings) -> Columns:

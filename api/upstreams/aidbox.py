@@ -119,7 +119,7 @@ class Aidbox:
         if not _ID.fullmatch(plan_id):
             return None
         response = await self.store.call(
-            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=_FHIR_JSON
+            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=_FHIR_JSON, again=True
         )
         if response.status_code == 200:
             return self._version(msgspec.Raw(response.content))
@@ -137,7 +137,7 @@ class Aidbox:
     async def _search(self, plan_ids: Sequence[str]) -> list[PlanVersion]:
         form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))}
         headers = {**_FHIR_JSON, "Cache-Control": "no-cache"}
-        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers)
+        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
         return await self._all_pages(self.store.decode(response, _Bundle))
 
     async def _all_pages(self, bundle: _Bundle) -> list[PlanVersion]:
@@ -153,7 +153,9 @@ class Aidbox:
         """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
         parts = urlsplit(link)
         path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
-        response = await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON)
+        response = await self.store.call(
+            "GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON, again=True
+        )
         return self.store.decode(response, _Bundle)
 
     async def versions_by_key(self, keys: Sequence[PlanKey]) -> dict[PlanKey, PlanVersion]:
@@ -190,7 +192,7 @@ class Aidbox:
     async def _batch_once(self, urls: Sequence[str]) -> tuple[_Entry, ...]:
         entries = [{"request": {"method": "GET", "url": url}} for url in urls]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
-        response = await self.store.call("POST", "", body=bundle, headers=_SENT_FHIR_JSON)
+        response = await self.store.call("POST", "", body=bundle, headers=_SENT_FHIR_JSON, again=True)
         answered = self.store.decode(response, _Bundle).entry
         if len(answered) != len(urls):
             raise Garbled("aidbox", f"aidbox answered {len(answered)} of {len(urls)} entries of a batch")
@@ -219,7 +221,7 @@ class Aidbox:
 
     async def fhir_version(self) -> str:
         """The store's FHIR version by its capability statement; slow, for `check` alone."""
-        response = await self.store.call("GET", "/metadata", headers=_FHIR_JSON, deadline=60)
+        response = await self.store.call("GET", "/metadata", headers=_FHIR_JSON, deadline=60, again=True)
         return self.store.decode(response, _Statement).fhir_version
 
     async def ping(self) -> None:

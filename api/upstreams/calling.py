@@ -6,18 +6,25 @@ Used by camunda.py and aidbox.py alone. Whatever goes wrong leaves here as an `U
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Collection, Mapping
-from typing import TypeVar
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
 
+from api import telemetry
+from api.deadline import left
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
+from api.upstreams.capacity import Capacity
 from api.upstreams.credentials import NoToken
+from api.upstreams.repeating import sent_again
 
 Answer = TypeVar("Answer")
 Params = Mapping[str, str | int | bool]
 Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+Send = Callable[[], Awaitable[httpx.Response]]
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -29,12 +36,19 @@ def encode(value: object) -> bytes:
 
 
 class Upstream:
-    """One HTTP system: its name in errors and logs, its connections, and the deadline of a call in seconds."""
+    """One HTTP system: its name in errors and logs, its connections, and how long, how often and how much it is asked.
 
-    def __init__(self, name: str, client: httpx.AsyncClient, deadline: float) -> None:
+    `deadline`: of a call with all its tries, in seconds.
+    """
+
+    def __init__(
+        self, name: str, client: httpx.AsyncClient, *, deadline: float, tries: int, capacity: Capacity
+    ) -> None:
         self.name = name
         self.client = client
         self.deadline = deadline
+        self.tries = tries
+        self.capacity = capacity
 
     async def call(
         self,
@@ -42,6 +56,7 @@ class Upstream:
         path: str,
         *,
         answers: Collection[int] = (200, 204),
+        again: bool = False,
         body: object = None,
         form: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
@@ -51,34 +66,58 @@ class Upstream:
     ) -> httpx.Response:
         """Send one request; the whole answer, if its status is one of `answers`.
 
+        `again`: it may be sent anew without harm, so it is when the system can not be reached or asks for patience.
         Raises UpstreamFailed otherwise: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
         """
-        call = f"{method} {path}"
         content, kind = (None, {}) if body is None else (encode(body), {"Content-Type": "application/json"})
+        send = partial(
+            self._once,
+            answers,
+            method,
+            path,
+            content=content,
+            data=form,
+            files=files,
+            params=params,
+            headers={**kind, **(headers or {})},
+        )
+        began, told = time.perf_counter(), "ok"
+        seconds = left(deadline or self.deadline)
         try:
-            async with asyncio.timeout(deadline or self.deadline):
-                response = await self.client.request(
-                    method,
-                    path,
-                    content=content,
-                    data=form,
-                    files=files,
-                    params=params,
-                    headers={**kind, **(headers or {})},
-                )
+            async with self.capacity.place(seconds):
+                return await self._in_time(send, seconds, self.tries if again else 1)
+        except UpstreamFailed as failure:
+            told = failure.code
+            raise self._logged(failure, f"{method} {path}", failure.__cause__) from failure.__cause__
+        finally:
+            telemetry.upstream_called(self.name, told, time.perf_counter() - began)
+
+    async def _in_time(self, send: Send, seconds: float, tries: int) -> httpx.Response:
+        ends = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(ends):
+                try:
+                    return await send()
+                except (Unreachable, Busy) as failure:
+                    if tries == 1:
+                        raise
+                    return await sent_again(send, failure, tries=tries, seconds=left(seconds))
         except (TimeoutError, httpx.TimeoutException) as error:
-            failure: UpstreamFailed = TimedOut(self.name, f"{self.name} did not answer in time")
-            raise self._logged(failure, call, error) from error
+            raise TimedOut(self.name, f"{self.name} did not answer in time") from error
+
+    async def _once(self, answers: Collection[int], method: str, path: str, **parts: Any) -> httpx.Response:
+        try:
+            response = await self.client.request(method, path, **parts)
+        except httpx.TimeoutException:
+            raise
         except NoToken as error:
-            raise self._logged(self._without_token(error.status), call, error) from error
+            raise self._without_token(error.status) from error
         except httpx.DecodingError as error:
-            failure = Garbled(self.name, f"{self.name} sent an answer that is not its own")
-            raise self._logged(failure, call, error) from error
+            raise Garbled(self.name, f"{self.name} sent an answer that is not its own") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            failure = Unreachable(self.name, f"{self.name} can not be reached")
-            raise self._logged(failure, call, error) from error
+            raise Unreachable(self.name, f"{self.name} can not be reached") from error
         if response.status_code not in answers:
-            raise self._logged(self._failure(response), call)
+            raise self._failure(response)
         return response
 
     def decode(self, response: httpx.Response, kind: type[Answer]) -> Answer:
@@ -98,7 +137,7 @@ class Upstream:
         if status in (401, 403):
             return Denied(self.name, f"{self.name} does not accept this service's credentials", status=status)
         if status in (429, 503):
-            return Busy(self.name, f"{self.name} is too busy to answer", status=status)
+            return Busy(self.name, f"{self.name} is too busy to answer", status=status, pause=_asked_pause(response))
         if status == 502:  # a gateway's words for what is ours when there is none
             return Unreachable(self.name, f"{self.name} can not be reached", status=status)
         if status == 504:
@@ -130,11 +169,19 @@ class Upstream:
         return failure
 
 
+def _asked_pause(response: httpx.Response) -> float | None:
+    """What Retry-After says in seconds; a date is as good as nothing here."""
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isascii() and said.isdigit() else None
+
+
 def connect(
     name: str,
     base_url: str,
     *,
     deadline: float,
+    tries: int,
+    capacity: Capacity,
     connections: int,
     auth: httpx.Auth | None,
     tls: ssl.SSLContext,
@@ -151,4 +198,4 @@ def connect(
         follow_redirects=False,
         trust_env=False,
     )
-    return Upstream(name, client, deadline)
+    return Upstream(name, client, deadline=deadline, tries=tries, capacity=capacity)

@@ -201,25 +201,29 @@ class Camunda:
         """A page of the open tasks that match the engine's own query fields, in a stable order."""
         body = {**query, "sorting": [*sorting, {"sortBy": "id", "sortOrder": "asc"}]}
         params: Params = {"maxResults": limit, "firstResult": offset}
-        return self.engine.decode(await self.engine.call("POST", "/task", body=body, params=params), list[Task])
+        return self.engine.decode(
+            await self.engine.call("POST", "/task", body=body, again=True, params=params), list[Task]
+        )
 
     async def task_count(self, query: Mapping[str, object]) -> int:
         """How many open tasks match."""
-        return self.engine.decode(await self.engine.call("POST", "/task/count", body=query), _Counted).count
+        return self.engine.decode(await self.engine.call("POST", "/task/count", body=query, again=True), _Counted).count
 
     async def past_task(self, task_id: str) -> Task | None:
         """A task by the history, open or not; None when the engine never had it."""
         if not plausible([task_id]):
             return None
         params: Params = {"taskId": task_id, "maxResults": 1}
-        found = self.engine.decode(await self.engine.call("GET", "/history/task", params=params), list[_PastTask])
+        found = self.engine.decode(
+            await self.engine.call("GET", "/history/task", params=params, again=True), list[_PastTask]
+        )
         return _from_history(found[0]) if found else None
 
     async def was_offered(self, task_id: str, groups: Iterable[str]) -> bool:
         """Whether a task, open or not, was ever offered to one of these groups. The engine asks one at a time."""
         queries = [{"taskId": task_id, "taskHadCandidateGroup": group} for group in sorted(groups)]
         params: Params = {"maxResults": 1}
-        calls = (self.engine.call("POST", "/history/task", body=query, params=params) for query in queries)
+        calls = (self.engine.call("POST", "/history/task", body=query, again=True, params=params) for query in queries)
         return any(self.engine.decode(answer, list[_PastTask]) for answer in await asyncio.gather(*calls))
 
     async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
@@ -303,7 +307,7 @@ class Camunda:
 
     async def _processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
         params: Params = {"maxResults": limit, "firstResult": offset}
-        response = await self.engine.call("POST", "/history/process-instance", body=query, params=params)
+        response = await self.engine.call("POST", "/history/process-instance", body=query, again=True, params=params)
         return self.engine.decode(response, list[ProcessInstance])
 
     async def variables_by_process(
@@ -324,7 +328,9 @@ class Camunda:
         while True:
             params: Params = {"deserializeValues": "false", "maxResults": page, "firstResult": offset}
             body = {**query, "processInstanceIdIn": list(process_ids), "sorting": _BY_INSTANCE_AND_NAME}
-            response = await self.engine.call("POST", "/history/variable-instance", body=body, params=params)
+            response = await self.engine.call(
+                "POST", "/history/variable-instance", body=body, again=True, params=params
+            )
             rows = self.engine.decode(response, list[_HistoricVariable])
             for row in rows:
                 grouped[row.process_instance_id][row.name] = row.value
@@ -339,7 +345,7 @@ class Camunda:
             return {}
         grouped: dict[str, list[ExternalTask]] = {process_id: [] for process_id in asked}
         response = await self.engine.call(
-            "POST", "/external-task", body={"processInstanceIdIn": asked}, params={"maxResults": 5000}
+            "POST", "/external-task", body={"processInstanceIdIn": asked}, params={"maxResults": 5000}, again=True
         )
         for waiting in self.engine.decode(response, list[ExternalTask]):
             grouped[waiting.process_instance_id].append(waiting)
@@ -455,18 +461,18 @@ class Camunda:
 
     async def version(self) -> str:
         """The engine's version, as a sign of life."""
-        return self.engine.decode(await self.engine.call("GET", "/version"), _Version).version
+        return self.engine.decode(await self.engine.call("GET", "/version", again=True), _Version).version
 
     async def definition(self) -> _Definition | None:
         """The newest deployed version of the process model, or None."""
         params: Params = {"key": PROCESS_KEY, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
-        response = await self.engine.call("GET", "/process-definition", params=params)
+        response = await self.engine.call("GET", "/process-definition", params=params, again=True)
         found = self.engine.decode(response, list[_Definition])
         return found[0] if found else None
 
     async def model(self, definition_id: str) -> str:
         """A deployed model's XML."""
-        response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml")
+        response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml", again=True)
         return self.engine.decode(response, _DefinitionXml).bpmn20_xml
 
     async def candidate_groups_by_definition(self, definition_ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:

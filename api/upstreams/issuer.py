@@ -19,9 +19,11 @@ from api.errors import Garbled, Unreachable, UpstreamFailed
 from api.settings import Settings, is_private_enough
 from api.tls import secure_context
 from api.upstreams.calling import Transports, Upstream, connect
+from api.upstreams.capacity import Capacity
 
 NAME = "issuer"
 AWAY_PAUSE = 3.0  # seconds, at most, before an issuer that was away is asked again
+CONNECTIONS = 2
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 Keys = Sequence[Key]
@@ -134,7 +136,9 @@ async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIte
         NAME,
         url,
         deadline=settings.oidc_timeout,
-        connections=2,
+        tries=1,
+        capacity=Capacity(NAME, places=CONNECTIONS, failures=0, pause=0),
+        connections=CONNECTIONS,
         auth=None,
         tls=secure_context(settings.tls_ca_file, None, None),
         transports=transports,

@@ -6,11 +6,13 @@ so it can be repeated without harm and a lost race changes nothing. Table and co
 
 import logging
 import re
+import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, LiteralString, TypeVar
 
 import msgspec
@@ -18,16 +20,20 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row, scalar_row
 
+from api import telemetry
+from api.deadline import left
 from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
+from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connection, Connections, within
 from api.upstreams.draft_ids import as_key, is_text
+from api.upstreams.repeating import sent_again
 
 Row = TypeVar("Row")
+Send = Callable[[], Awaitable[list[Any]]]
 
 SUBMITTED = "submitted"
 STATUSES = (SUBMITTED, "approved", "rejected", "returned", "conflict", "withdrawn")  # any other text is a draft's
 JSON_TYPES = ("jsonb", "json")
-SHUTTING_DOWN = "57P"
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
@@ -82,10 +88,14 @@ class DraftFilter(msgspec.Struct, frozen=True):
 class Retool:
     """The drafts table over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
 
-    def __init__(self, connections: Connections, columns: Columns, deadline: float) -> None:
+    def __init__(
+        self, connections: Connections, columns: Columns, *, deadline: float, tries: int, capacity: Capacity
+    ) -> None:
         self.connections = connections
         self.columns = columns
         self.deadline = deadline
+        self.tries = tries
+        self.capacity = capacity
         self._types: dict[str, str] | None = None
 
     # Reading
@@ -335,35 +345,49 @@ class Retool:
             raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
 
     async def _rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
-        """Run one statement within the deadline, and translate every failure."""
+        """Run one statement within the deadline, on a new connection if the first turns out broken.
+
+        All of ours may be sent again. Raises UpstreamFailed, or Misconfigured.
+        """
+        began, told = time.perf_counter(), "ok"
+        seconds = left(self.deadline)
         try:
-            return await within(self.deadline, self._repeated(statement, values, shape))
+            async with self.capacity.place(seconds):
+                return await self._in_time(partial(self._once, statement, values, shape), seconds)
+        except UpstreamFailed as failure:
+            told = failure.code
+            raise _logged(failure) from failure.__cause__
+        finally:
+            telemetry.upstream_called("retool", told, time.perf_counter() - began)
+
+    async def _in_time(self, send: Send, seconds: float) -> list[Any]:
+        try:
+            return await within(seconds, self._tried(send, seconds))
         except (TimeoutError, psycopg.errors.QueryCanceled) as error:
-            raise _logged(TimedOut("retool", "The drafts database did not answer in time")) from error
+            raise TimedOut("retool", "The drafts database did not answer in time") from error
+
+    async def _tried(self, send: Send, seconds: float) -> list[Any]:
+        try:
+            return await send()
+        except Unreachable as failure:
+            await self.connections.close()
+            return await sent_again(send, failure, tries=self.tries, seconds=left(seconds))
+
+    async def _once(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
+        try:
+            async with self.connections.connection() as connection, connection.cursor(row_factory=shape) as cursor:
+                await cursor.execute(statement, values)
+                return await cursor.fetchall() if cursor.description else []
+        except psycopg.errors.QueryCanceled:
+            raise
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
             raise Misconfigured(
                 f"The drafts table {self.columns.table} is not as configured: run `plan-api check`."
             ) from error
         except psycopg.OperationalError as error:
-            reason = str(error).partition("\n")[0]
-            raise _logged(Unreachable("retool", "The drafts database can not be reached"), reason) from error
+            raise Unreachable("retool", "The drafts database can not be reached") from error
         except psycopg.Error as error:
-            raise _logged(UpstreamFailed("retool", "The drafts database refused a statement")) from error
-
-    async def _repeated(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
-        """It is sent once more, on a new connection, when the first turns out broken: all of ours may repeat."""
-        try:
-            return await self._once(statement, values, shape)
-        except psycopg.OperationalError as error:
-            if error.sqlstate is not None and not error.sqlstate.startswith(SHUTTING_DOWN):
-                raise
-            await self.connections.close()
-            return await self._once(statement, values, shape)
-
-    async def _once(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
-        async with self.connections.connection() as connection, connection.cursor(row_factory=shape) as cursor:
-            await cursor.execute(statement, values)
-            return await cursor.fetchall() if cursor.description else []
+            raise UpstreamFailed("retool", "The drafts database refused a statement") from error
 
 
 def table_name(columns: Columns) -> sql.Identifier:
@@ -382,9 +406,9 @@ def table_parts(columns: Columns) -> list[str]:
     return [part[1].replace('""', '"') if part[1] else part[2] for part in found]
 
 
-def _logged(failure: UpstreamFailed, reason: str = "") -> UpstreamFailed:
-    told = {"upstream": "retool", "code": failure.code, "reason": reason}
-    _log.warning("upstream call failed", extra=told)
+def _logged(failure: UpstreamFailed) -> UpstreamFailed:
+    reason = str(failure.__cause__ or "").partition("\n")[0] if isinstance(failure, Unreachable) else ""
+    _log.warning("upstream call failed", extra={"upstream": "retool", "code": failure.code, "reason": reason})
     return failure
 
 

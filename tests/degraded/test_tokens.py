@@ -107,7 +107,7 @@ def guard(systems: Systems) -> Guard:
 @pytest.fixture
 def door(settings: Settings, guard: Guard) -> Iterator[Api]:
     """The API before the guarded store."""
-    with guarded(guard) as address, serving(behind(settings, address)) as api:
+    with guarded(guard) as address, serving(behind(settings, address, breaker_failures=0)) as api:
         yield api
 
 

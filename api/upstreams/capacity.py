@@ -1,0 +1,94 @@
+"""How much of one system is asked at once, and whether asking makes sense at present. Used by calling.py and retool.py.
+
+A system that hangs keeps its own places and no others. One that failed several times running is left alone for a
+moment, and then asked once to see: whoever asks in between has the same failure at once. So does whoever asks after
+the system refused our credentials: the engine locks a user out for seconds after one wrong password, and every
+further one may prolong it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from api.errors import Busy, Denied, TimedOut, Unreachable, UpstreamFailed
+
+LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
+
+
+class Capacity:
+    """The places of one system. `failures` running close it for `pause` seconds; with 0 it never closes."""
+
+    def __init__(self, name: str, *, places: int, failures: int, pause: float) -> None:
+        self.name = name
+        self._places = asyncio.Semaphore(places)
+        self._most_waiting = 2 * places
+        self._waiting = 0
+        self._failures = failures
+        self._pause = pause
+        self._failed = 0
+        self._closed_by: UpstreamFailed | None = None
+        self._closed_until = 0.0
+        self._is_tried = False
+
+    @asynccontextmanager
+    async def place(self, seconds: float) -> AsyncIterator[None]:
+        """A place until the block ends, waited for so long at most. What the block raises is taken note of.
+
+        Raises Busy when twice as many as there are places wait already, TimedOut, and while it is closed the failure
+        that closed it.
+        """
+        self._demand_open()
+        await self._taken(seconds)
+        looks_again = False
+        try:
+            self._demand_open()
+            looks_again = self._is_tried = self._closed_by is not None
+            with self._noting():
+                yield
+        finally:
+            self._is_tried = self._is_tried and not looks_again
+            self._places.release()
+
+    def _demand_open(self) -> None:
+        closed_by = self._closed_by
+        if closed_by is not None and (self._is_tried or time.monotonic() < self._closed_until):
+            raise type(closed_by)(self.name, closed_by.message, status=closed_by.status)
+
+    async def _taken(self, seconds: float) -> None:
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        if self._waiting >= self._most_waiting:
+            raise Busy(self.name, f"{self.name} is asked as much as it may be already")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(seconds):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise TimedOut(self.name, f"{self.name} was asked too much to be asked in time") from error
+        finally:
+            self._waiting -= 1
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except (Unreachable, TimedOut) as failure:
+            self._failed += 1
+            if self._failed >= self._failures:
+                self._close(failure, self._pause)
+            raise
+        except Denied as failure:
+            if failure.status != 403:  # that one is about what was asked
+                self._close(failure, max(self._pause, LOCKED_OUT))
+            raise
+        except UpstreamFailed:
+            self._failed, self._closed_by = 0, None
+            raise
+        else:
+            self._failed, self._closed_by = 0, None
+
+    def _close(self, failure: UpstreamFailed, seconds: float) -> None:
+        if self._failures:
+            self._closed_by, self._closed_until = failure, time.monotonic() + seconds
