@@ -5,7 +5,7 @@ TESTS  ?= tests
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox check test lint schema lock clean
+.PHONY: help demo sandbox check test races lint schema lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ check: .venv/ready ## Look at your own systems (by .env or the environment) and 
 
 test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=tests/stories, ARGS="-x")
 	@exec .venv/bin/python -m pytest $(TESTS) --engine $(ENGINE) $(ARGS)
+
+races: .venv/ready ## Run the races hundreds of rounds each (ARGS="--seed 7 --rounds 1" is round 7 again)
+	@exec .venv/bin/python -m pytest tests/races -s --timeout 0 --rounds 300 --seed $$(date +%s) $(ARGS)
 
 lint: .venv/ready ## Style, types, import rules, and whether schema.graphql is up to date
 	.venv/bin/ruff format --check .

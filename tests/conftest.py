@@ -26,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--retool-dsn", help="a running drafts database, instead of starting one")
     group.addoption("--camunda-url", help="a running engine (…/engine-rest), instead of starting one")
     group.addoption("--aidbox-url", help="a running FHIR store, instead of starting one")
+    group.addoption("--rounds", type=int, default=16, help="how often each race is run")
+    group.addoption("--seed", type=int, default=1, help="the seed of the first round; the next has the next number")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    first, rounds = config.getoption("--seed"), config.getoption("--rounds")
+    return f"races: {rounds} rounds each, seeds {first} to {first + rounds - 1}"
 
 
 @dataclass(frozen=True)

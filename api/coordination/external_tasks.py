@@ -138,4 +138,4 @@ async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, proces
 
 
 def _names(task: LockedTask) -> dict[str, str]:
-    return {"topic": task.topic_name, "process": task.process_instance_id, "external_task": task.id}
+    return {"topic": task.topic_name, "process_id": task.process_instance_id, "external_task": task.id}

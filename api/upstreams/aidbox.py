@@ -18,6 +18,8 @@ from api.errors import Garbled, Stale, Unfit
 from api.upstreams.calling import Upstream
 
 CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
+NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
+STALE = (409, 412)
 PlanKey = tuple[str, str]
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
@@ -203,21 +205,24 @@ class Aidbox:
 
         Raises Stale (the store has moved on, or two writes met: read again), Unfit (with the store's words).
         """
-        headers = dict(_SENT_FHIR_JSON)
-        if base_version is not None:
-            headers["If-Match"] = f'W/"{base_version}"'
-        response = await self.store.call(
-            "PUT",
-            f"/InsurancePlan/{plan_id}",
-            body=resource,
-            headers=headers,
-            answers=(200, 201, 400, 404, 409, 412, 413, 422),
-        )
-        if response.status_code in (409, 412):
+        response = await self._put(plan_id, resource, {"If-Match": f'W/"{base_version or NO_VERSION}"'})
+        if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:
+            # deleted once, or a store that takes no condition where nothing is
+            response = await self._put(plan_id, resource, {})
+        if response.status_code in STALE:
             raise Stale("aidbox", self._words(response), status=response.status_code)
         if response.status_code >= 400:
             raise Unfit("aidbox", self._words(response), status=response.status_code)
         return self._version(msgspec.Raw(response.content))
+
+    async def _put(self, plan_id: str, resource: Mapping[str, object], condition: Mapping[str, str]) -> httpx.Response:
+        return await self.store.call(
+            "PUT",
+            f"/InsurancePlan/{plan_id}",
+            body=resource,
+            headers={**_SENT_FHIR_JSON, **condition},
+            answers=(200, 201, 400, 404, 422, 413, *STALE),
+        )
 
     async def fhir_version(self) -> str:
         """The store's FHIR version by its capability statement; slow, for `check` alone."""

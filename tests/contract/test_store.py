@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from api.coordination.documents import PROCESS_TAG, plan_id_for
+from api.upstreams.aidbox import NO_VERSION
 from tests.serving import GOLD
 
 FHIR = {"Content-Type": "application/fhir+json"}
@@ -107,6 +108,19 @@ def test_a_stale_write_is_refused(store: httpx.Client, plan_id: str) -> None:
     assert put(store, plan(plan_id, "Three"), first).status_code in STALE
     now = store.get(f"/InsurancePlan/{plan_id}").json()
     assert (now["name"], now["meta"]["versionId"]) == ("Two", second)
+
+
+def test_a_first_write_is_refused_where_a_plan_is(store: httpx.Client, plan_id: str) -> None:
+    """On a version that no plan has: HAPI takes it where nothing is; a store that does not is asked without."""
+
+    def write(number: int) -> int:
+        return put(store, plan(plan_id, f"Writer {number}"), NO_VERSION).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = sorted(pool.map(write, range(6)))
+    assert statuses[0] in (201, *STALE)
+    assert set(statuses[1:]) <= set(STALE)
+    assert store.get(f"/InsurancePlan/{plan_id}").status_code == (200 if statuses[0] == 201 else 404)
 
 
 def test_of_many_writes_on_one_version_one_wins(store: httpx.Client, plan_id: str) -> None:

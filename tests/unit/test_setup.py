@@ -1,7 +1,6 @@
-"""`set_up` on tables in every state, repeated, and by several at once."""
+"""`set_up` on tables in every state, and repeated. By several at once: tests/races."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from api.settings import Settings
-from api.setup import MODEL, set_up
+from api.setup import set_up
 from api.upstreams import open_upstreams
 from tests.commands.running import new_name
 from tests.serving import GOLD, Drafts
@@ -63,8 +62,8 @@ def indexes(drafts: Drafts, table: str) -> list[str]:
     return [name for (name,) in found]
 
 
-def versions(engine: httpx.Client, key: str = "benefit-approval") -> int:
-    count: int = engine.get("/process-definition/count", params={"key": key}).json()["count"]
+def versions(engine: httpx.Client) -> int:
+    count: int = engine.get("/process-definition/count", params={"key": "benefit-approval"}).json()["count"]
     return count
 
 
@@ -119,50 +118,3 @@ def test_a_table_that_is_ready_is_not_locked(settings: Settings, drafts: Drafts,
     with drafts.connection.transaction():
         drafts.connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         assert run(settings, table)[0] == f"{table}: table, column and index are there"
-
-
-def together(settings: Settings, tables: list[str], **given: Any) -> list[list[str]]:
-    """One set_up for each table, all at once, each in a thread with connections of its own."""
-    start, told = threading.Barrier(len(tables)), list[list[str]]()
-
-    def one(table: str) -> None:
-        start.wait()
-        told.append(run(settings, table, **given))
-
-    threads = [threading.Thread(target=one, args=[table]) for table in tables]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return told
-
-
-def test_two_at_once_on_fresh_tables(settings: Settings, drafts: Drafts, engine: httpx.Client, schema: str) -> None:
-    before = versions(engine)
-    for number in range(10):
-        table = f"{schema}.drafts_{number}"
-        told = [f"{table}: table, column and index are there", "benefit-approval.bpmn: deployed already"]
-        assert together(settings, [table, table]) == [told, told]
-        assert columns(drafts, table) == COLUMNS
-        assert indexes(drafts, table) == [f"idx_draft_process_drafts_{number}"]
-    assert versions(engine) == before
-
-
-@pytest.mark.usefixtures("sandbox")
-def test_two_at_once_deploy_a_new_model_once(settings: Settings, engine: httpx.Client, schema: str) -> None:
-    """Ten new models, each under a key of its own, deployed by two at once; taken back at the end."""
-    model = MODEL.read_bytes()
-    keys = [new_name("approval") for _ in range(10)]
-    try:
-        for key in keys:
-            own = model.replace(b'id="benefit-approval"', f'id="{key}"'.encode())
-            own = own.replace(b'bpmnElement="benefit-approval"', f'bpmnElement="{key}"'.encode())
-            table = f"{schema}.drafts"
-            told = together(settings, [table, table], name=f"{key}.bpmn", model=own)
-            assert versions(engine, key) == 1
-            deployed = sorted(lines[1].partition(" as ")[0] for lines in told)
-            assert deployed == [f"{key}.bpmn: deployed", f"{key}.bpmn: deployed already"]
-    finally:
-        for key in keys:
-            for each in engine.get("/process-definition", params={"key": key}).json():
-                engine.delete(f"/deployment/{each['deploymentId']}", params={"cascade": "true"}).raise_for_status()

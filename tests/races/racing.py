@@ -1,0 +1,123 @@
+"""Running a race: the API whose upstream calls pass a turnstile, actors that leave together, and the rounds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+
+from api.telemetry import request_id
+from api.upstreams.connections import Connection
+from tests.races.schedule import Schedule
+from tests.serving import Api, Someone
+
+Answer = TypeVar("Answer")
+Payload = dict[str, Any]
+
+
+@dataclass
+class Turnstile:
+    """What every upstream call of a served API passes: `parts` are for `serving`.
+
+    Calls count for the actor that their request's id names; those of no request, a worker's, for `worker`.
+    """
+
+    worker: str = "worker"
+    schedule: Schedule = field(default_factory=Schedule)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What `serving` takes."""
+        return {"transports": self.transport, "connection_class": self._connection_class()}
+
+    async def turn(self) -> None:
+        named = request_id.get()
+        await self.schedule.turn(self.worker if named == "-" else named)
+
+    def transport(self, _name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        """Before a request leaves. Looking for work is not counted: a worker does it again and again."""
+        return _Turning(self, inner)
+
+    def _connection_class(self) -> type[Connection]:
+        turnstile = self
+
+        class Turning(psycopg.AsyncConnection[Any]):
+            """Before a statement leaves."""
+
+            async def wait(self, *args: Any, **named: Any) -> Any:
+                await turnstile.turn()
+                return await super().wait(*args, **named)
+
+        return Turning
+
+
+class _Turning(httpx.AsyncBaseTransport):
+    def __init__(self, turnstile: Turnstile, inner: httpx.AsyncBaseTransport) -> None:
+        self.turnstile = turnstile
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/external-task/fetchAndLock"):
+            await self.turnstile.turn()
+        return await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@dataclass(frozen=True)
+class Actor(Someone):
+    """Somebody in a race; `name` tells apart what one person does twice."""
+
+    name: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**super().headers, "X-Request-Id": self.name}
+
+
+def acting(someone: Someone, name: str) -> Actor:
+    """This person as an actor."""
+    return Actor(someone.id, someone.groups, name)
+
+
+@dataclass
+class Racing:
+    """The API and its turnstile."""
+
+    api: Api
+    turnstile: Turnstile
+
+    def run(self, schedule: Schedule, actors: Mapping[str, Callable[[], Payload]]) -> dict[str, Payload]:
+        """Let the actors go by this schedule; what each was answered."""
+        self.turnstile.schedule = schedule
+        return at_once(schedule, actors)
+
+
+def at_once(schedule: Schedule, actors: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
+    """Let the actors go, each in a thread of its own; what each came to, in the order they ended."""
+    answers: dict[str, Answer] = {}
+
+    def go(name: str, act: Callable[[], Answer]) -> None:
+        try:
+            answers[name] = act()
+        finally:
+            schedule.end(name)
+
+    with ThreadPoolExecutor(len(actors)) as pool:
+        for run in [pool.submit(go, name, act) for name, act in actors.items()]:
+            run.result()
+    return answers
+
+
+@contextmanager
+def told_by(seed: int) -> Iterator[None]:
+    """A failure in the block says how to run its round again."""
+    try:
+        yield
+    except BaseException as failure:
+        failure.add_note(f"run this round again with --seed {seed} --rounds 1")
+        raise

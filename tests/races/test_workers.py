@@ -1,0 +1,98 @@
+"""Two workers on the same external tasks, whose locks end while the work is being done."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+
+from api.settings import Settings
+from api.upstreams.camunda import Scalar, typed
+from tests.races.conftest import Settle
+from tests.races.invariants import Raced, of_new_plan, of_stored_plan
+from tests.races.racing import Turnstile, told_by
+from tests.races.schedule import past_locks
+from tests.serving import serving
+from tests.stories.behind import Behind, until
+
+CALLS = 8  # what a worker asks of the three systems in a draft's life, about
+LOCK = 0.3  # seconds
+WORKERS = ("worker-1", "worker-2")
+
+
+@pytest.fixture(scope="module")
+def turnstiles(patient: Settings) -> Iterator[list[Turnstile]]:
+    """Two replicas with workers; nobody asks them anything."""
+    quick = patient.model_copy(update={"worker": True, "worker_poll_seconds": 0.05, "lock_seconds": LOCK})
+    both = [Turnstile(worker) for worker in WORKERS]
+    with ExitStack() as stack:
+        for turnstile in both:
+            stack.enter_context(serving(quick, **turnstile.parts))
+        yield both
+
+
+class Lost(logging.Handler):
+    """How many reports came too late, since another worker had the task by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += record.getMessage() == "external task was lost to another worker"
+
+
+@pytest.fixture
+def lost() -> Iterator[Lost]:
+    handler, logger = Lost(), logging.getLogger("api.coordination.external_tasks")
+    logger.addHandler(handler)
+    former, logger.level = logger.level, logging.INFO
+    yield handler
+    logger.setLevel(former)
+    logger.removeHandler(handler)
+
+
+def test_two_on_one_life(
+    turnstiles: list[Turnstile], behind: Behind, seeds: range, seen: Counter[str], settle: Settle, lost: Lost
+) -> None:
+    """Registered, published or recorded by the workers alone, each held somewhere for longer than its lock lasts."""
+    seen.update({"approved": 0, "conflict": 0, "rejected": 0, "reported too late": 0})
+    for seed in seeds:
+        with told_by(seed):
+            raced = (of_stored_plan if seed % 2 else of_new_plan)(behind)
+            schedule = past_locks(seed, WORKERS, calls=CALLS, lock_seconds=LOCK)
+            for turnstile in turnstiles:
+                turnstile.schedule = schedule
+            process_id = behind.start(raced.draft_id, business_key=raced.draft_id)
+            until(lambda raced=raced: len(behind.tasks(raced.draft_id)) == 1)  # type: ignore[misc]  # bound at once
+            _decide(raced, approved=seed % 4 != 1)
+            if seed % 8 in (2, 3):
+                raced.store_version("Outside")
+            until(partial(_over, behind, raced.draft_id))
+
+            after = settle(raced)
+            assert list(after.ends) == [process_id]
+            assert after.status in (("approved", "conflict") if seed % 4 != 1 else ("rejected",))
+            seen[after.status] += 1
+    seen["reported too late"] = lost.count
+
+
+def _over(behind: Behind, draft_id: str) -> bool:
+    return behind.active(draft_id) == []
+
+
+def _decide(raced: Raced, *, approved: bool) -> None:
+    """Complete the review as the API does, and leave what follows to the workers."""
+    (task,) = raced.behind.tasks(raced.draft_id)
+    verdict = "APPROVED" if approved else "REJECTED"
+    decision = {"verdict": verdict, "asked": verdict, "by": "reviewer", "at": "2026-01-01T00:00:00Z", "step": "review"}
+    variables: dict[str, Scalar] = {
+        "approved": approved,
+        "approvedBy" if approved else "rejectedBy": "reviewer",
+        f"decision_{task['id']}": json.dumps(decision),
+    }
+    answer = raced.behind.engine.post(f"/task/{task['id']}/complete", json={"variables": typed(variables)})
+    assert answer.status_code == 204, answer.text
