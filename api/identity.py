@@ -11,12 +11,16 @@ LONGEST_ID = 255
 
 @dataclass(frozen=True)
 class Viewer:
-    """The person a request acts for. `acts_for_others`: may name somebody else in an input's `userId`."""
+    """The person a request acts for. `acts_for_others`: may name somebody else in an input's `userId`.
+
+    Groups count by their names; the administrators' and the auditors' are known here already.
+    """
 
     id: str
     groups: frozenset[str] = frozenset()
     name: str | None = None
     is_admin: bool = False
+    is_auditor: bool = False
     acts_for_others: bool = False
 
 

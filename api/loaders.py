@@ -14,6 +14,7 @@ from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.aidbox import PlanKey, PlanVersion
 from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.involvement import Submitted, concerning, involved
 from api.upstreams.retool import Draft
 
 Key = TypeVar("Key")
@@ -48,6 +49,8 @@ class Loaders:
     waiting: DataLoader[str, list[ExternalTask] | None]
     candidate_groups: DataLoader[str, dict[str, list[str]] | None]
     decidable: DataLoader[str, bool | None]
+    involved: DataLoader[Submitted, bool | None]
+    concerning: DataLoader[str, list[str] | None]
     plans: DataLoader[str, PlanVersion | None]
     plan_versions: DataLoader[PlanKey, PlanVersion | None]
     plan_histories: DataLoader[tuple[str, int], list[PlanVersion] | None]
@@ -59,6 +62,12 @@ def make_loaders(upstreams: Upstreams, viewer: Viewer) -> Loaders:
     async def decidable(task_ids: Sequence[str]) -> dict[str, bool]:
         concerned = await upstreams.camunda.claimable(task_ids, viewer.id, viewer.groups)
         return {task_id: task_id in concerned for task_id in task_ids}
+
+    async def involvement(drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
+        return await involved(upstreams.camunda, drafts, viewer.id, viewer.groups)
+
+    async def concern(_own: Sequence[str]) -> dict[str, list[str]]:
+        return {viewer.id: await concerning(upstreams.camunda, viewer.id, viewer.groups)}
 
     return Loaders(
         drafts=by_key(upstreams.retool.drafts_by_id),
@@ -72,6 +81,8 @@ def make_loaders(upstreams: Upstreams, viewer: Viewer) -> Loaders:
         waiting=by_key(upstreams.camunda.external_tasks_by_process),
         candidate_groups=by_key(upstreams.camunda.candidate_groups_by_definition),
         decidable=by_key(decidable),
+        involved=by_key(involvement),
+        concerning=by_key(concern),
         plans=by_key(upstreams.aidbox.plans_by_id),
         plan_versions=by_key(upstreams.aidbox.versions_by_key),
         plan_histories=by_key(upstreams.aidbox.histories_by_key),

@@ -198,6 +198,7 @@ class Settings(BaseSettings):
     oidc_refetch_seconds: Seconds = Field(30, description="Pause between two fetches for an unknown key.")
     oidc_timeout: Seconds = Field(5, description="Deadline of one request to the issuer, in seconds.")
     admin_group: str = Field("benefit-admins", min_length=1, description="The group that may do what owners may.")
+    auditor_group: str = Field("benefit-auditors", min_length=1, description="The group that may read everything.")
     allow_own_approval: bool = Field(default=False, description="Whether submitters may decide their own plans.")
     graphiql: bool = Field(default=True, description="Whether browsers get the GraphiQL page at /graphql.")
 

@@ -41,6 +41,7 @@ AUTHOR = Someone("author")
 REVIEWER = Someone("reviewer", ("benefit-reviewers",))
 SECOND_REVIEWER = Someone("second-reviewer", ("benefit-reviewers",))
 ADMIN = Someone("admin", ("benefit-admins",))
+AUDITOR = Someone("auditor", ("benefit-auditors",))
 STRANGER = Someone("stranger", ("another-group",))
 
 

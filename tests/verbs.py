@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.serving import REVIEWER, Api, Someone
+from tests.serving import AUDITOR, REVIEWER, Api, Someone
 
 SUBMIT = """mutation Submit($input: SubmitForApprovalInput!) { submitForApproval(input: $input) {
   processId status draft { id status } userErrors { code message field } } }"""
@@ -45,7 +45,7 @@ def submitted(api: Api, draft_id: str, author: Someone) -> str:
     return str(payload["processId"])
 
 
-def status(api: Api, draft_id: str, someone: Someone = REVIEWER) -> dict[str, Any]:
+def status(api: Api, draft_id: str, someone: Someone = AUDITOR) -> dict[str, Any]:
     """The approval status of a draft that must exist."""
     answer = api.ask(STATUS, someone, draftId=draft_id)["approvalStatus"]
     assert isinstance(answer, dict)

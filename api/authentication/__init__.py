@@ -7,7 +7,7 @@ users), or `headers` alone (believes anybody; development).
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.datastructures import Headers
 
@@ -59,8 +59,8 @@ class Authentication:
             user_id, groups = self.settings.auth_default_user, self.settings.auth_default_groups
         if not user_id:
             raise Unauthenticated("This request does not say who asks: set the header X-User-Id.")
-        is_admin = self.settings.admin_group in groups
-        return Viewer(user_id, groups, is_admin=is_admin, acts_for_others=is_admin)
+        viewer = self._member(user_id, groups)
+        return replace(viewer, acts_for_others=viewer.is_admin)
 
     def _by_key(self, offered: Credentials, headers: Headers) -> Viewer:
         key = known_key(offered.bearer or offered.api_key or "", self.settings.gateway_keys)
@@ -71,8 +71,7 @@ class Authentication:
             told = "This request does not say for whom it is made: set the header X-User-Id."
             raise Unauthenticated(told, reason=f"no X-User-Id from {key.name}")
         _log.debug("key accepted", extra={"key": f"{key.name}:{key.digest[:8]}"})
-        is_admin = self.settings.admin_group in groups
-        return Viewer(user_id, groups, is_admin=is_admin, acts_for_others=key.trusted)
+        return replace(self._member(user_id, groups), acts_for_others=key.trusted)
 
     async def _by_token(self, issuer: Issuer, token: str) -> Viewer:
         settings = self.settings
@@ -81,13 +80,16 @@ class Authentication:
             read.user_id(claims, settings.oidc_user_claim),
             read.groups(claims, settings.oidc_groups_claim),
         )
-        return Viewer(
-            user_id,
-            groups,
+        return replace(
+            self._member(user_id, groups),
             name=read.name(claims, settings.oidc_name_claim),
-            is_admin=settings.admin_group in groups,
             acts_for_others=settings.oidc_acts_for_others_group in groups,
         )
+
+    def _member(self, user_id: str, groups: frozenset[str]) -> Viewer:
+        settings = self.settings
+        is_admin, is_auditor = (group in groups for group in (settings.admin_group, settings.auditor_group))
+        return Viewer(user_id, groups, is_admin=is_admin, is_auditor=is_auditor)
 
 
 def _expected(settings: Settings) -> Expected:

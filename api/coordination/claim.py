@@ -4,10 +4,9 @@ The engine lets anybody do any of these, except claim what another has claimed; 
 claiming can be made safe against a race. The others change who holds a task, never what is decided.
 """
 
-import asyncio
-
-from api.coordination.decide import closed, no_such_task
-from api.coordination.permissions import demand_four_eyes
+from api.coordination.decide import closed
+from api.coordination.permissions import demand_claimer, demand_four_eyes, demand_holder
+from api.coordination.seeing import SeenTask, no_such_task, seen_task
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
@@ -17,12 +16,12 @@ from api.upstreams.camunda import Task
 
 async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str) -> None:
     """Take a group's task. Repeating it changes nothing. Raises Refused, or UpstreamFailed."""
-    task, submitted_by = await _visible_task(upstreams, viewer, task_id)
-    demand_four_eyes(viewer.id, submitted_by, allow_own=settings.allow_own_approval)
-    if same_person(task.assignee, viewer.id):
-        return
+    seen = await _visible_task(upstreams, viewer, task_id)
+    task = seen.task
+    demand_four_eyes(viewer.id, seen.submitted_by, allow_own=settings.allow_own_approval)
+    demand_claimer(viewer, task.assignee, is_offered=seen.is_offered)
     if task.assignee is not None:
-        raise _claimed_by(task.assignee)
+        return
     try:
         await upstreams.camunda.claim(task.id, viewer.id)
     except Gone as lost:
@@ -31,10 +30,10 @@ async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_i
 
 async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
     """Give a task back to its groups: one's own, or anybody's for administrators. Raises Refused, UpstreamFailed."""
-    task, _ = await _visible_task(upstreams, viewer, task_id)
+    task = (await _visible_task(upstreams, viewer, task_id)).task
     if task.assignee is None:
         return
-    _demand_holder(viewer, task)
+    demand_holder(viewer, task.assignee)
     try:
         await upstreams.camunda.assign(task.id, None)
     except Gone as lost:
@@ -45,36 +44,26 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
     """Hand a task to somebody else: one's own, or anybody's for an administrator. Raises Refused, or UpstreamFailed."""
     if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
         raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
-    task, submitted_by = await _visible_task(upstreams, viewer, task_id)
-    _demand_holder(viewer, task)
-    demand_four_eyes(user_id, submitted_by, allow_own=settings.allow_own_approval, field="userId")
+    seen = await _visible_task(upstreams, viewer, task_id)
+    task = seen.task
+    demand_holder(viewer, task.assignee)
+    demand_four_eyes(user_id, seen.submitted_by, allow_own=settings.allow_own_approval, field="userId")
     try:
         await upstreams.camunda.assign(task.id, user_id.strip())
     except Gone as lost:
         await _accept_or_refuse(upstreams, viewer, task, user_id.strip(), lost)
 
 
-async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> tuple[Task, str | None]:
-    """An open task the viewer may see, and who submitted its draft. Raises Refused (NOT_FOUND, ALREADY_DECIDED)."""
-    task, offered = await asyncio.gather(
-        upstreams.camunda.task(task_id), upstreams.camunda.claimable([task_id], viewer.id, viewer.groups)
-    )
+async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> SeenTask:
+    """An open task the viewer may see. Raises Refused (NOT_FOUND, ALREADY_DECIDED)."""
+    task = await upstreams.camunda.task(task_id)
     if task is None:
         raise await closed(upstreams, viewer, task_id)
-    found = await upstreams.camunda.variables_by_process([task.process_instance_id], ["submittedBy"])
-    submitted_by = found.get(task.process_instance_id, {}).get("submittedBy")
-    submitter = None if submitted_by is None else str(submitted_by)
-    sees = task.id in offered or viewer.is_admin
-    if not sees and not any(same_person(viewer.id, who) for who in (task.assignee, submitter)):
+    seen = await seen_task(upstreams, viewer, task)
+    if seen is None:
         is_open = await upstreams.camunda.task(task_id) is not None
         raise no_such_task() if is_open else await closed(upstreams, viewer, task_id)
-    return task, submitter
-
-
-def _demand_holder(viewer: Viewer, task: Task) -> None:
-    if viewer.is_admin or same_person(task.assignee, viewer.id):
-        return
-    raise Refused(UserErrorCode.FORBIDDEN, "Only who has claimed this task, or an administrator, may do this.")
+    return seen
 
 
 async def _accept_or_refuse(upstreams: Upstreams, viewer: Viewer, task: Task, wanted: str | None, lost: Gone) -> None:

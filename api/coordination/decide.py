@@ -9,8 +9,9 @@ import msgspec
 
 from api.coordination.approval import Approval, approval_of
 from api.coordination.external_tasks import settle
-from api.coordination.permissions import demand_four_eyes
+from api.coordination.permissions import demand_decider, demand_four_eyes
 from api.coordination.publish import conflict
+from api.coordination.seeing import no_such_task, seen_task
 from api.coordination.texts import checked_comment
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
 from api.identity import Viewer, same_person
@@ -83,22 +84,12 @@ async def decide(
 
 async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: Viewer, task: Task) -> dict[str, Scalar]:
     """The process's variables, if the viewer may decide the task. Raises Refused."""
-    concerned, by_process = await asyncio.gather(
-        upstreams.camunda.claimable([task.id], viewer.id, viewer.groups),
-        upstreams.camunda.variables_by_process([task.process_instance_id]),
-    )
-    if task.id not in concerned and not same_person(task.assignee, viewer.id):
+    seen = await seen_task(upstreams, viewer, task)
+    if seen is None:
         raise no_such_task()
-    variables = by_process.get(task.process_instance_id, {})
-    demand_four_eyes(viewer.id, _text(variables.get("submittedBy")), allow_own=settings.allow_own_approval)
-    if task.assignee is not None and not same_person(task.assignee, viewer.id):
-        raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{task.assignee} has claimed this task.", field="taskId")
-    return variables
-
-
-def no_such_task() -> Refused:
-    """The one answer for what is not there and for what is not the viewer's to know."""
-    return Refused(UserErrorCode.NOT_FOUND, "There is no such task for you.", field="taskId")
+    demand_four_eyes(viewer.id, seen.submitted_by, allow_own=settings.allow_own_approval)
+    demand_decider(viewer, task.assignee, is_offered=seen.is_offered)
+    return seen.variables
 
 
 async def _unless_moved(upstreams: Upstreams, variables: dict[str, Scalar], decision: Decision) -> Decision:
@@ -189,12 +180,12 @@ async def _decided_before(
         raise no_such_task()
     process_id = past.process_instance_id
     (_, made), variables = await asyncio.gather(
-        _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id])
+        _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id], ["draftId"])
     )
-    values = variables.get(process_id, {})
     if made is not None and same_person(made.by, viewer.id) and made.asked is asked:
-        return await _outcome(upstreams, settings, past, str(values.get("draftId")), made)
-    raise await _closed(upstreams, viewer, past, made, _text(values.get("submittedBy")))
+        draft_id = str(variables.get(process_id, {}).get("draftId"))
+        return await _outcome(upstreams, settings, past, draft_id, made)
+    raise await _closed(upstreams, viewer, past, made)
 
 
 async def closed(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
@@ -202,20 +193,12 @@ async def closed(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
     past = await upstreams.camunda.past_task(task_id)
     if past is None:
         return no_such_task()
-    process_id = past.process_instance_id
-    (_, made), variables = await asyncio.gather(
-        _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
-    )
-    return await _closed(upstreams, viewer, past, made, _text(variables.get(process_id, {}).get("submittedBy")))
+    _, made = await _history(upstreams, task_id, past.process_instance_id)
+    return await _closed(upstreams, viewer, past, made)
 
 
-async def _closed(
-    upstreams: Upstreams, viewer: Viewer, past: Task, made: Decision | None, submitted_by: str | None
-) -> Refused:
-    involved = viewer.is_admin or any(same_person(who, viewer.id) for who in (past.assignee, submitted_by))
-    if involved or await upstreams.camunda.was_offered(past.id, viewer.groups):
-        return _already_decided(past, made)
-    return no_such_task()
+async def _closed(upstreams: Upstreams, viewer: Viewer, past: Task, made: Decision | None) -> Refused:
+    return _already_decided(past, made) if await seen_task(upstreams, viewer, past) else no_such_task()
 
 
 def _already_decided(past: Task, made: Decision | None) -> Refused:
@@ -233,7 +216,3 @@ async def _outcome(upstreams: Upstreams, settings: Settings, task: Task, draft_i
     await settle(upstreams, settings, draft_id, task.process_instance_id)
     approval = await approval_of(upstreams, draft_id, task.process_instance_id)
     return Decided(task.id, approval, decision.reason or approval.reason)
-
-
-def _text(value: Scalar) -> str | None:
-    return None if value is None else str(value)

@@ -3,7 +3,7 @@
 import uuid
 
 from api.coordination import documents
-from api.coordination.permissions import demand_owner
+from api.coordination.permissions import owns
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
@@ -28,7 +28,7 @@ async def create_draft_from_plan(
     2. Insert the draft. Crash after: it is there; a repeat with the same `draft_id` answers with it, one without
        makes another draft.
 
-    Raises Refused (NOT_FOUND, INVALID, FORBIDDEN), or UpstreamFailed.
+    Raises Refused (NOT_FOUND, INVALID), or UpstreamFailed.
     """
     asked_id = _checked_id(draft_id)
     version = await _version(upstreams, plan_id, version_id)
@@ -56,9 +56,8 @@ async def _existing(upstreams: Upstreams, viewer: Viewer, draft_id: str, plan_id
     draft = await upstreams.retool.draft(draft_id)
     if draft is None:
         raise Refused(UserErrorCode.INVALID, "The drafts table takes no such id; leave it out.", field="id")
-    demand_owner(viewer, draft)
-    if draft.aidbox_id != plan_id:
-        raise Refused(UserErrorCode.INVALID, "This id is that of a draft of another plan.", field="id")
+    if not owns(viewer, draft) or draft.aidbox_id != plan_id:
+        raise Refused(UserErrorCode.INVALID, "This id is taken; make another.", field="id")
     return draft.id
 
 

@@ -1,11 +1,50 @@
-"""Who may do what: the one place that decides it. Pure; asked by every verb before it writes.
+"""Who may read and do what: the one place that decides it. Pure; asked by every verb before it writes, and by reads.
 
-The engine checks none of this (it lets anybody complete anything), so nothing may be written unasked.
+The engine checks none of this (it lets anybody complete anything), so nothing may be written unasked. What the rules
+need to know of the engine is found out in seeing.py, and for lists in upstreams/involvement.py.
 """
+
+from dataclasses import replace
 
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.upstreams.retool import Draft
+
+# Reading
+
+
+def reads_all(viewer: Viewer) -> bool:
+    """Auditors and administrators read every draft and every task."""
+    return viewer.is_admin or viewer.is_auditor
+
+
+def has_on_record(viewer: Viewer, draft: Draft) -> bool:
+    """Whether the draft is the viewer's to read by its row alone: they read all, wrote it, or nobody is on record.
+
+    What nobody wrote is everybody's until it is submitted; then it is its submitter's.
+    """
+    if draft.created_by is None:
+        return reads_all(viewer) or draft.camunda_process_id is None
+    return reads_all(viewer) or same_person(draft.created_by, viewer.id)
+
+
+def may_read_draft(viewer: Viewer, draft: Draft, *, is_involved: bool) -> bool:
+    """`is_involved`: submitted it once, or held or was offered one of its tasks."""
+    return is_involved or has_on_record(viewer, draft)
+
+
+def may_see_task(
+    viewer: Viewer, *, assignee: str | None, submitted_by: str | None, author: str | None, is_offered: bool
+) -> bool:
+    """A task is known to who holds it, who it is or was offered to, who submitted or wrote the draft, and who reads
+    all.
+    """
+    return (
+        is_offered or reads_all(viewer) or any(same_person(who, viewer.id) for who in (assignee, submitted_by, author))
+    )
+
+
+# Acting
 
 
 def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
@@ -16,7 +55,7 @@ def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
         raise Refused(UserErrorCode.FORBIDDEN, "You can act for yourself only; leave userId out.", field="userId")
     if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
         raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
-    return Viewer(user_id.strip(), viewer.groups, is_admin=viewer.is_admin)
+    return replace(viewer, id=user_id.strip(), name=None, acts_for_others=False)
 
 
 def owns(viewer: Viewer, draft: Draft) -> bool:
@@ -40,6 +79,32 @@ def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> 
     if draft.created_by is None and submitted_by is not None:
         demand_admin(viewer)
     demand_owner(viewer, draft)
+
+
+def demand_decider(viewer: Viewer, assignee: str | None, *, is_offered: bool) -> None:
+    """Deciding is for who holds the task or is offered it, and not for administrators as such. Raises Refused."""
+    if not is_offered and not same_person(assignee, viewer.id):
+        raise Refused(UserErrorCode.FORBIDDEN, "This task is not offered to you.", field="taskId")
+    demand_free(viewer, assignee)
+
+
+def demand_claimer(viewer: Viewer, assignee: str | None, *, is_offered: bool) -> None:
+    """Claiming is for who is offered the task, or an administrator, while nobody else has it. Raises Refused."""
+    if not viewer.is_admin:
+        demand_decider(viewer, assignee, is_offered=is_offered)
+    demand_free(viewer, assignee)
+
+
+def demand_free(viewer: Viewer, assignee: str | None) -> None:
+    """Nobody takes what another has claimed. Raises Refused (ALREADY_CLAIMED)."""
+    if assignee is not None and not same_person(assignee, viewer.id):
+        raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{assignee} has claimed this task.", field="taskId")
+
+
+def demand_holder(viewer: Viewer, assignee: str | None) -> None:
+    """Giving back and handing over are for who holds the task, or an administrator. Raises Refused (FORBIDDEN)."""
+    if not viewer.is_admin and not same_person(assignee, viewer.id):
+        raise Refused(UserErrorCode.FORBIDDEN, "Only who has claimed this task, or an administrator, may do this.")
 
 
 def demand_admin(viewer: Viewer) -> None:

@@ -12,6 +12,7 @@ from api.coordination.documents import PROCESS_TAG, Plan
 from api.coordination.matching import canonical
 from api.coordination.merging import Conflict, Merged, Side, merge
 from api.coordination.permissions import demand_owner
+from api.coordination.seeing import readable_draft
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -114,9 +115,7 @@ def _meta(plan: Plan) -> Plan:
 
 
 async def _changeable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str, revision: str) -> Draft:
-    draft = await upstreams.retool.draft(draft_id)
-    if draft is None:
-        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+    draft = await readable_draft(upstreams, viewer, draft_id)
     demand_owner(viewer, draft)
     if draft.is_submitted:
         raise _in_approval(draft)

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_admin
+from api.coordination.seeing import readable_draft
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -20,9 +21,7 @@ async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Vi
     them. Raises Refused, or UpstreamFailed.
     """
     demand_admin(viewer)
-    draft = await upstreams.retool.draft(draft_id)
-    if draft is None:
-        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+    draft = await readable_draft(upstreams, viewer, draft_id)
     if draft.status == "approved":
         return
     process_id = draft.camunda_process_id or ""

@@ -6,6 +6,7 @@ from api.coordination import documents
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_owner
 from api.coordination.release import released
+from api.coordination.seeing import readable_draft
 from api.coordination.texts import checked_comment
 from api.errors import Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
@@ -46,7 +47,7 @@ async def submit(
     ends itself. Raises Refused, or UpstreamFailed.
     """
     comment = checked_comment(comment)
-    draft = await _readable_draft(upstreams, viewer, draft_id)
+    draft = await _own_draft(upstreams, viewer, draft_id)
     if revision is not None and revision != draft.revision:
         raise Refused(
             UserErrorCode.STALE_REVISION, "The draft has changed since you read it; look at it again.", field="revision"
@@ -59,7 +60,7 @@ async def submit(
         documents.check(documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes))
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
         await settle(upstreams, settings, draft.id, process_id)
-        now = await _readable_draft(upstreams, viewer, draft_id)
+        now = await _own_draft(upstreams, viewer, draft_id)
         if now.is_submitted and now.camunda_process_id == process_id:
             return Submission(draft.id, process_id)
         if now.revision != draft.revision:
@@ -68,10 +69,8 @@ async def submit(
     raise Unreachable("retool", "The submission is started, and is noted on the draft as soon as that can be done")
 
 
-async def _readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
-    draft = await upstreams.retool.draft(draft_id)
-    if draft is None:
-        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+async def _own_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
+    draft = await readable_draft(upstreams, viewer, draft_id)
     demand_owner(viewer, draft)
     return draft
 

@@ -3,6 +3,7 @@
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_submitter
 from api.coordination.release import released
+from api.coordination.seeing import readable_draft
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -20,9 +21,7 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
 
     Deleting the instance instead would race with completion, and both could succeed. Raises Refused, or UpstreamFailed.
     """
-    draft = await upstreams.retool.draft(draft_id)
-    if draft is None:
-        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+    draft = await readable_draft(upstreams, viewer, draft_id)
     process_id = draft.camunda_process_id or ""
     found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
     submitted_by = found.get(process_id, {}).get("submittedBy")

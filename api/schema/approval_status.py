@@ -12,8 +12,9 @@ from api.loaders import Variables
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.info import Info
 from api.schema.person import Person, person
+from api.schema.reading import visible
 from api.schema.task import Task, task
-from api.upstreams import retool
+from api.upstreams import camunda, retool
 from api.upstreams.camunda import DECISION_PREFIX
 
 
@@ -65,17 +66,25 @@ class ApprovalStatus:
     """Of the process the draft was last submitted to."""
 
     process_id: strawberry.Private[str]
+    author: strawberry.Private[str | None]
+    waiting: strawberry.Private[list[camunda.Task]]
     draft_status: DraftStatus = strawberry.field(description="What the draft itself says.")
     state: ApprovalState = strawberry.field(description="Where the approval stands.")
     workflow_active: bool = strawberry.field(description="Whether its process still runs.")
     current_activity: str | None = strawberry.field(
         description="Keys of the process steps now open, by commas; null when none is."
     )
-    open_tasks: list[Task] = strawberry.field(description="The tasks that wait for a decision.")
     problem: str | None = strawberry.field(description="Why publication stopped, when state is PUBLISH_FAILED.")
     submitted_at: datetime | None = strawberry.field(description="When the process was started.")
     submitted_by: Person | None = strawberry.field(description="Who submitted the draft.")
     submitted_revision: str | None = strawberry.field(description="The revision that was submitted.")
+
+    @strawberry.field(description="The tasks that wait for a decision, as far as the viewer may see them.")
+    async def open_tasks(self, info: Info) -> list[Task]:
+        """Asks the engine whom they are offered to, unless the viewer sees all of this draft's."""
+        submitted_by = self.submitted_by.id if self.submitted_by else None
+        shown = await visible(info, self.waiting, submitted_by=submitted_by, author=self.author)
+        return [task(record) for record in shown]
 
     @strawberry.field(description="The decisions made so far, oldest first.")
     async def decisions(self, info: Info) -> list[TaskDecision]:
@@ -98,11 +107,12 @@ async def approval_status_of(info: Info, record: retool.Draft) -> ApprovalStatus
     revision = values.get("draftRevision")
     return ApprovalStatus(
         process_id=process_id,
+        author=record.created_by,
+        waiting=open_tasks,
         draft_status=draft_status(record.status),
         state=ApprovalState[where.state.name],
         workflow_active=where.is_active,
         current_activity=", ".join(steps) or None,
-        open_tasks=[task(open_task) for open_task in open_tasks],
         problem=where.problem,
         submitted_at=process.start_time if process else None,
         submitted_by=person(values.get("submittedBy")),

@@ -11,6 +11,7 @@ from api.schema.changes import FieldChange, FieldConflict, changes_of, conflicts
 from api.schema.guards import checked_limit
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, base_plan_of, current_plan_of
+from api.schema.reading import readable
 from api.schema.scalars import Json
 from api.upstreams import retool
 
@@ -108,7 +109,7 @@ class Draft:
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> "Draft | None":  # noqa: A002  # the key's name
         """For a federation gateway: the draft of a key."""
-        return draft(await info.context.loaders.drafts.load(id))
+        return draft(await readable(info, await info.context.loaders.drafts.load(id)))
 
 
 def draft(record: retool.Draft | None) -> Draft | None:

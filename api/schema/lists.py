@@ -1,14 +1,17 @@
 """Pages of tasks and drafts, and what they can be narrowed to and sorted by. Used by query.py."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 
+import msgspec
 import strawberry
 
 from api.schema.draft import Draft, DraftStatus, draft
 from api.schema.guards import checked_text
 from api.schema.info import Info
+from api.schema.reading import readable, reader
 from api.schema.task import Task, task
 from api.upstreams.camunda import instant
 from api.upstreams.retool import DraftFilter as Narrowed
@@ -133,15 +136,16 @@ class DraftPage:
     offset: strawberry.Private[int]
 
     @strawberry.field(
-        description="The drafts of this page; for given ids in their order, null where there is none. "
+        description="The drafts of this page; for given ids in their order, null where there is none for the viewer. "
         "Null as a whole when the drafts database could not be asked."
     )
     async def items(self, info: Info) -> list[Draft | None] | None:
         """One statement."""
         if self.ids is not None:
-            return [draft(record) for record in await info.context.loaders.drafts.load_many(self._page_of_ids())]
-        database = info.context.upstreams.retool
-        records = await database.page(self.narrowed, self.sorting, limit=self.limit, offset=self.offset)
+            found = await info.context.loaders.drafts.load_many(self._page_of_ids())
+            return [draft(record) for record in await asyncio.gather(*(readable(info, record) for record in found))]
+        database, narrowed = info.context.upstreams.retool, await self._readable(info)
+        records = await database.page(narrowed, self.sorting, limit=self.limit, offset=self.offset)
         return [draft(record) for record in records]
 
     @strawberry.field(
@@ -150,7 +154,14 @@ class DraftPage:
     )
     async def total_count(self, info: Info) -> int | None:
         """One statement, or none for given ids."""
-        return len(self.ids) if self.ids is not None else await info.context.upstreams.retool.count(self.narrowed)
+        if self.ids is not None:
+            return len(self.ids)
+        return await info.context.upstreams.retool.count(await self._readable(info))
+
+    async def _readable(self, info: Info) -> Narrowed:
+        """Narrowed to what the viewer may read, so that pages and counts are of that."""
+        allowed = await reader(info, written_by=self.narrowed.created_by)
+        return msgspec.structs.replace(self.narrowed, reader=allowed)
 
     def _page_of_ids(self) -> list[strawberry.ID]:
         return (self.ids or [])[self.offset : self.offset + self.limit]

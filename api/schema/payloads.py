@@ -10,7 +10,7 @@ from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plan_of
-from api.schema.task import Task, task_by_id
+from api.schema.task import Task, task_acted_on
 from api.schema.user_error import UserError
 
 ERRORS = "What the user can mend; empty when it was done."
@@ -54,7 +54,7 @@ class CompleteApprovalPayload:
     @strawberry.field(description="The task as it now is; null when it was refused.")
     async def task(self, info: Info) -> Task | None:
         """Read afresh."""
-        return await task_by_id(info, self.task_id) if self.task_id else None
+        return await task_acted_on(info, self.task_id)
 
     @strawberry.field(description="The draft as it now is; null when it was refused.")
     async def draft(self, info: Info) -> Draft | None:
@@ -77,7 +77,7 @@ class TaskPayload:
     @strawberry.field(description="The task as it now is; null when it was refused.")
     async def task(self, info: Info) -> Task | None:
         """Read afresh."""
-        return await task_by_id(info, self.task_id) if self.task_id else None
+        return await task_acted_on(info, self.task_id)
 
 
 @strawberry.type(description="The answer of mutations on a draft.")

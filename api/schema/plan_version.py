@@ -7,6 +7,7 @@ import strawberry
 
 from api.schema.guards import checked_limit
 from api.schema.info import Info
+from api.schema.reading import readable
 from api.schema.scalars import Json
 from api.upstreams import aidbox
 
@@ -37,12 +38,15 @@ class PlanVersion:
         versions = await info.context.loaders.plan_histories.load((self.id, checked_limit(limit, at_most=100)))
         return [plan_version(version) for version in versions or []]
 
-    @strawberry.field(description="The draft that edits this plan or became it, the last touched one of several.")
+    @strawberry.field(
+        description="The draft that edits this plan or became it, the last touched one of several; null when the "
+        "viewer may not read that."
+    )
     async def draft(self, info: Info) -> Annotated["Draft", strawberry.lazy("api.schema.draft")] | None:
         """By the reference in the drafts table."""
         from api.schema.draft import draft  # noqa: PLC0415  # the two types name each other
 
-        return draft(await info.context.loaders.drafts_by_plan.load(self.id))
+        return draft(await readable(info, await info.context.loaders.drafts_by_plan.load(self.id)))
 
     @classmethod
     async def resolve_reference(

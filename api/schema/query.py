@@ -23,6 +23,7 @@ from api.schema.lists import (
 )
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plan_of, plan_version
+from api.schema.reading import readable
 from api.schema.task import Task, task_by_id
 from api.upstreams.camunda import PROCESS_KEY, concerns
 
@@ -74,7 +75,9 @@ class Query:
             offset=checked_offset(offset),
         )
 
-    @strawberry.field(description="One task, open or already completed.")
+    @strawberry.field(
+        description="One task, open or already completed. Null when there is none that the viewer may see."
+    )
     async def task(
         self,
         info: Info,
@@ -83,12 +86,16 @@ class Query:
         """The open task, else the history's."""
         return await task_by_id(info, id)
 
-    @strawberry.field(description="One draft.")
+    @strawberry.field(description="One draft. Null when there is none that the viewer may read.")
     async def draft(self, info: Info, id: DraftId) -> Draft | None:  # noqa: A002  # the schema's word
         """Through the loader, so that several aliases are one statement."""
-        return draft(await info.context.loaders.drafts.load(id))
+        return draft(await readable(info, await info.context.loaders.drafts.load(id)))
 
-    @strawberry.field(description="Drafts: these ids in this order (null where there is none), or a filtered page.")
+    @strawberry.field(
+        description="Drafts that the viewer may read: these ids in this order (null where there is none), or a "
+        "filtered page. The page has those the viewer wrote or submitted and those whose tasks wait for them or were "
+        "once theirs; for auditors and administrators it has all."
+    )
     async def drafts(
         self,
         info: Info,  # noqa: ARG002  # strawberry's signature
@@ -127,8 +134,11 @@ class Query:
         found = await info.context.loaders.plan_versions.load((id, version_id))
         return plan_version(found) if found else None
 
-    @strawberry.field(description="Where the approval of a draft stands, asked live of the engine.")
+    @strawberry.field(
+        description="Where the approval of a draft stands, asked live of the engine. Null when there is no such draft "
+        "that the viewer may read."
+    )
     async def approval_status(self, info: Info, draft_id: DraftId) -> ApprovalStatus | None:
-        """Null when there is no such draft."""
-        record = await info.context.loaders.drafts.load(draft_id)
+        """Null when there is no such draft that the viewer may read."""
+        record = await readable(info, await info.context.loaders.drafts.load(draft_id))
         return await approval_status_of(info, record) if record else None

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 
+from api.coordination.seeing import seen_task
 from api.identity import same_person
 from api.schema.draft import Draft, draft
 from api.schema.info import Info
@@ -117,10 +118,21 @@ def _not(code: UserErrorCode, message: str) -> Decidability:
 
 
 async def task_by_id(info: Info, task_id: str) -> Task | None:
-    """A task, open or already completed."""
-    engine = info.context.upstreams.camunda
-    record = await engine.task(task_id) or await engine.past_task(task_id)
+    """A task, open or already completed, that the viewer may see."""
+    record = await _found(info, task_id)
+    seen = await seen_task(info.context.upstreams, info.context.viewer, record) if record else None
+    return task(seen.task) if seen else None
+
+
+async def task_acted_on(info: Info, task_id: str | None) -> Task | None:
+    """A task that the viewer did something with, and so knows, as it now is."""
+    record = await _found(info, task_id) if task_id else None
     return task(record) if record else None
+
+
+async def _found(info: Info, task_id: str) -> camunda.Task | None:
+    engine = info.context.upstreams.camunda
+    return await engine.task(task_id) or await engine.past_task(task_id)
 
 
 def task(record: camunda.Task) -> Task:

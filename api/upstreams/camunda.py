@@ -143,6 +143,10 @@ class _HistoricVariable(msgspec.Struct, frozen=True, rename="camel"):
     task_id: str | None = None
 
 
+class _Offer(msgspec.Struct, frozen=True, rename="camel"):
+    group_id: str | None = None
+
+
 class _Identified(msgspec.Struct, frozen=True):
     id: str
 
@@ -220,11 +224,11 @@ class Camunda:
         return _from_history(found[0]) if found else None
 
     async def was_offered(self, task_id: str, groups: Iterable[str]) -> bool:
-        """Whether a task, open or not, was ever offered to one of these groups. The engine asks one at a time."""
-        queries = [{"taskId": task_id, "taskHadCandidateGroup": group} for group in sorted(groups)]
-        params: Params = {"maxResults": 1}
-        calls = (self.engine.call("POST", "/history/task", body=query, again=True, params=params) for query in queries)
-        return any(self.engine.decode(answer, list[_PastTask]) for answer in await asyncio.gather(*calls))
+        """Whether a task, open or not, was ever offered to one of these groups."""
+        params: Params = {"taskId": task_id, "type": "candidate", "operationType": "add", "maxResults": 1000}
+        answer = await self.engine.call("GET", "/history/identity-link-log", params=params)
+        offers = self.engine.decode(answer, list[_Offer])
+        return not frozenset(groups).isdisjoint(offer.group_id for offer in offers)
 
     async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
         """The open tasks of each process, oldest first."""

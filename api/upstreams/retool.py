@@ -76,6 +76,13 @@ class Columns:
     updated_at: str
 
 
+class Reader(msgspec.Struct, frozen=True):
+    """Whose drafts a page shows: those the person wrote, those of these processes, and what nobody wrote or sent in."""
+
+    user_id: str
+    process_ids: tuple[str, ...]
+
+
 class DraftFilter(msgspec.Struct, frozen=True):
     """What a page of drafts is narrowed to; None leaves a condition out."""
 
@@ -83,6 +90,7 @@ class DraftFilter(msgspec.Struct, frozen=True):
     created_by: str | None = None
     name_contains: str | None = None
     aidbox_id: str | None = None
+    reader: Reader | None = None
 
 
 class Retool:
@@ -169,7 +177,16 @@ class Retool:
             if value is not None:
                 parts.append(sql.SQL(template).format(self._name(column)))
                 values.append(value.replace("\x00", ""))
+        if narrowed.reader is not None:
+            parts.append(self._read_by())
+            values += [narrowed.reader.user_id, list(narrowed.reader.process_ids)]
         return sql.SQL(" AND ").join(parts), values
+
+    def _read_by(self) -> sql.Composable:
+        return sql.SQL(
+            "(lower(btrim({author}::text)) = %s OR {process}::text = ANY(%s)"
+            " OR ({author} IS NULL AND {process} IS NULL))"
+        ).format(author=self._name("created_by"), process=self._name("camunda_process_id"))
 
     # Writing
 

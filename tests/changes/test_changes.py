@@ -19,7 +19,7 @@ def test_an_edit_is_told_field_by_field(api: Api, drafts: Drafts, plans: Store) 
     draft_id = drafts.new(plan=text({**mine, "meta": {"versionId": "9"}}), aidbox_id=plan_id)
     cost = "Plan SUM-GOLD-PPO-1500-2027-IN › general cost"
 
-    found = api.ask(CHANGES, REVIEWER, id=draft_id)["draft"]["changes"]
+    found = api.ask(CHANGES, AUTHOR, id=draft_id)["draft"]["changes"]
 
     assert sorted(found, key=lambda each: str(each["path"])) == [
         {"path": "alias", "kind": "REMOVED", "label": "Alias", "before": ["Gold 1500"], "after": None},
@@ -46,12 +46,12 @@ def test_an_edit_is_told_field_by_field(api: Api, drafts: Drafts, plans: Store) 
         },
         {"path": "status", "kind": "CHANGED", "label": "Status", "before": "active", "after": "draft"},
     ]
-    body = api.post(CHANGES, REVIEWER, id=draft_id).text
+    body = api.post(CHANGES, AUTHOR, id=draft_id).text
     assert '"before":1500.00,"after":1500.0}' in body
 
 
 def test_of_a_new_plan_everything_is_added(api: Api, drafts: Drafts) -> None:
-    found = api.ask(CHANGES, REVIEWER, id=drafts.new())["draft"]["changes"]
+    found = api.ask(CHANGES, AUTHOR, id=drafts.new())["draft"]["changes"]
     assert {each["kind"] for each in found} == {"ADDED"}
     assert {each["before"] is None for each in found} == {True}
     assert [each["path"] for each in found if each["path"].startswith("plan[") and "generalCost" in each["path"]] == [
@@ -69,7 +69,7 @@ def test_a_published_draft_changes_nothing_any_more(api: Api, drafts: Drafts) ->
     draft_id = drafts.new()
     submitted(api, draft_id, AUTHOR)
     assert perform(api, COMPLETE, REVIEWER, taskId=open_task(api, draft_id), approved=True)["status"] == "APPROVED"
-    assert api.ask(CHANGES, REVIEWER, id=draft_id)["draft"]["changes"] == []
+    assert api.ask(CHANGES, AUTHOR, id=draft_id)["draft"]["changes"] == []
 
 
 def test_a_task_shows_the_changes_of_its_draft(api: Api, drafts: Drafts, plans: Store) -> None:
@@ -85,7 +85,7 @@ def test_long_lists_of_changes_end_with_a_count(api: Api, drafts: Drafts, plans:
     plan_id, _ = plans.new(gold())
     odd = {f"field{number}": number for number in range(501)}
     draft_id = drafts.new(plan=text(gold(**odd)), aidbox_id=plan_id)
-    found = api.ask(CHANGES, REVIEWER, id=draft_id)["draft"]["changes"]
+    found = api.ask(CHANGES, AUTHOR, id=draft_id)["draft"]["changes"]
     assert len(found) == 501
     assert found[500] == {"path": "…", "kind": "CHANGED", "label": "And 1 more", "before": None, "after": None}
 
@@ -95,7 +95,7 @@ def test_what_is_no_plan_has_no_changes_and_says_so(api: Api, drafts: Drafts, pl
     plan_id, _ = plans.new(gold())
     draft_id = drafts.new(plan='{"resourceType": "Patient"}', aidbox_id=plan_id)
     drafts.connection.execute("UPDATE benefit_plan_drafts SET camunda_process_id = 'gone' WHERE id = %s", [draft_id])
-    answer = api.answer(f"query Odd($id: ID!) {{ draft(id: $id) {{ name {field} }} }}", REVIEWER, id=draft_id)
+    answer = api.answer(f"query Odd($id: ID!) {{ draft(id: $id) {{ name {field} }} }}", AUTHOR, id=draft_id)
     assert answer["data"] == {"draft": {"name": "Summit Gold PPO 1500", field.split(maxsplit=1)[0]: None}}
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["INVALID_PLAN"]
 
@@ -104,7 +104,7 @@ def test_null_means_the_store_could_not_be_asked(drafts: Drafts, settings: Setti
     draft_id = drafts.new(aidbox_id="some-plan")
     away = settings.model_copy(update={"aidbox_url": "http://127.0.0.1:9/fhir"})
     with serving(away) as api:
-        answer = api.answer(CHANGES, REVIEWER, id=draft_id)
+        answer = api.answer(CHANGES, AUTHOR, id=draft_id)
     assert answer["data"] == {"draft": {"changes": None}}
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["UPSTREAM_UNREACHABLE"]
 
@@ -121,11 +121,11 @@ def test_all_of_it_costs_what_the_plans_cost(
     asked = []
     for plain in ("", "basePlan { versionId } currentPlan { versionId }"):
         calls.clear()
-        items = watched.ask(query % plain, REVIEWER, ids=ids)["drafts"]["items"]
+        items = watched.ask(query % plain, AUTHOR, ids=ids)["drafts"]["items"]
         assert [(item["changes"], item["conflicts"]) for item in items] == [([{"path": DEDUCTIBLE}], [])] * 3
         asked.append(sorted((request.method, request.url.path.split("/", 2)[2]) for request in calls))
     assert asked[0] == asked[1]
     assert asked[0] == [("POST", ""), ("POST", "InsurancePlan/_search"), ("POST", "history/variable-instance")]
     calls.clear()
-    watched.ask("query Few($ids: [ID!]) { drafts(ids: $ids) { items { changes { path } } } }", REVIEWER, ids=ids)
+    watched.ask("query Few($ids: [ID!]) { drafts(ids: $ids) { items { changes { path } } } }", AUTHOR, ids=ids)
     assert [request.url.path.split("/", 2)[2] for request in calls] == ["InsurancePlan/_search"]

@@ -123,7 +123,7 @@ def test_an_id_that_is_taken_is_refused(api: Api, drafts: Drafts, plans: Store) 
     own = str(uuid.uuid4())
     create(api, planId=plan_id, id=own)
     before = drafts.row(own)
-    assert codes(create(api, STRANGER, planId=plan_id, id=own)) == ["FORBIDDEN"]
+    assert codes(create(api, STRANGER, planId=plan_id, id=own)) == ["INVALID"]
     assert codes(create(api, planId=other_id, id=own)) == ["INVALID"]
     assert drafts.row(own) == before
     assert (count(drafts, plan_id), count(drafts, other_id)) == (1, 0)

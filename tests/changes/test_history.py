@@ -14,7 +14,7 @@ EMPTY = {"by": None, "step": None, "comment": None, "reason": None, "planVersion
 
 def history(api: Api, draft_id: str) -> list[dict[str, Any]]:
     """The events of a draft, without `at`, which must not grow down the list of a submission."""
-    (item,) = api.ask(HISTORY, REVIEWER, ids=[draft_id])["drafts"]["items"]
+    (item,) = api.ask(HISTORY, AUTHOR, ids=[draft_id])["drafts"]["items"]
     events: list[dict[str, Any]] = item["history"]
     instants = [datetime.fromisoformat(event.pop("at")) for event in events]
     assert all(instant.utcoffset() is not None for instant in instants)
@@ -62,9 +62,9 @@ def test_the_whole_way_of_a_draft(api: Api, drafts: Drafts, plans: Store) -> Non
     ]
     last = "query Last($id: ID!, $limit: Int!) { draft(id: $id) { history(limit: $limit) { kind } } }"
     for limit, kinds in ((0, []), (1, ["PUBLISHED"]), (4, ["PUBLISHED", "APPROVED", "SUBMITTED", "REJECTED"])):
-        shown = api.ask(last, REVIEWER, id=draft_id, limit=limit)["draft"]["history"]
+        shown = api.ask(last, AUTHOR, id=draft_id, limit=limit)["draft"]["history"]
         assert [each["kind"] for each in shown] == kinds
-    refused = api.answer(last, REVIEWER, id=draft_id, limit=1001)
+    refused = api.answer(last, AUTHOR, id=draft_id, limit=1001)
     assert refused["data"] == {"draft": {"history": None}}
     assert [error["extensions"]["code"] for error in refused["errors"]] == ["INVALID"]
     assert revisions[0] == revisions[1] == revisions[2] != revisions[3]
@@ -128,7 +128,7 @@ def test_many_drafts_are_three_requests(drafts: Drafts, calls: list[httpx.Reques
     perform(watched, WITHDRAW, AUTHOR, draftId=ids[1])
     submitted(watched, ids[1], AUTHOR)
     calls.clear()
-    items = watched.ask(HISTORY, REVIEWER, ids=ids)["drafts"]["items"]
+    items = watched.ask(HISTORY, AUTHOR, ids=ids)["drafts"]["items"]
     assert [(item["id"], [event["kind"] for event in item["history"]]) for item in items] == [
         (ids[0], []),
         (ids[1], ["SUBMITTED", "WITHDRAWN", "SUBMITTED"]),

@@ -147,7 +147,7 @@ def test_an_administrator_may_do_it_for_the_author(api: Api, drafts: Drafts, con
 @pytest.mark.parametrize(
     ("someone", "fields", "code", "field"),
     [
-        (STRANGER, {"otherwise": "MINE"}, "FORBIDDEN", None),
+        (STRANGER, {"otherwise": "MINE"}, "NOT_FOUND", "draftId"),
         (REVIEWER, {"otherwise": "MINE"}, "FORBIDDEN", None),
         (REVIEWER, {"otherwise": "MINE", "userId": "author"}, "FORBIDDEN", "userId"),
         (AUTHOR, {"otherwise": "MINE", "revision": "0" * 64}, "STALE_REVISION", "revision"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER, STRANGER, Api, Someone
+from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, SECOND_REVIEWER, STRANGER, Api, Someone
 from tests.stories.behind import Behind, edited, exactly, read
 from tests.verbs import (
     CLAIM,
@@ -60,7 +60,7 @@ def pending(api: Api, viewer: Someone, **variables: object) -> tuple[int, list[s
 
 def listed(api: Api, **variables: object) -> tuple[int, list[str | None]]:
     """How many drafts there are in all, and the ids of this page's."""
-    page = api.ask(DRAFTS, AUTHOR, **variables)["drafts"]
+    page = api.ask(DRAFTS, AUDITOR, **variables)["drafts"]
     return page["totalCount"], [item and item["id"] for item in page["items"]]
 
 
@@ -249,8 +249,9 @@ def test_a_plan_and_its_versions(api: Api, behind: Behind) -> None:
         "name": "Third",
         "status": "active",
         "history": [{"versionId": third, "name": "Third"}, {"versionId": second, "name": "Second"}],
-        "draft": {"id": draft_id},
+        "draft": None,
     }
+    assert api.ask(PLAN, AUTHOR, id=plan_id)["plan"]["draft"] == {"id": draft_id}
     older = api.ask(PLAN, STRANGER, id=plan_id, versionId=first)["plan"]
     assert (older["versionId"], exactly(older["resource"])) == (first, exactly(behind.versions(plan_id)[-1]))
     assert api.ask(PLAN, STRANGER, id=plan_id, versionId=None)["plan"]["versionId"] == third

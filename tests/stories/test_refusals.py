@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER, STRANGER, Api, Someone
+from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, SECOND_REVIEWER, STRANGER, Api, Someone
 from tests.stories.behind import Behind, edited
 from tests.verbs import (
     CLAIM,
@@ -186,14 +186,27 @@ def test_null_where_a_value_is_needed_is_no_request(api: Api, behind: Behind, dr
 
 @pytest.mark.parametrize("verb", ON_DRAFTS)
 def test_a_stranger_to_the_draft(api: Api, behind: Behind, draft_id: str, in_review: str, verb: str) -> None:
+    """The answer is that for a draft that is not there, to the letter."""
     with unchanged(behind, draft_id):
-        assert refusal(api, ON_DRAFTS[verb], STRANGER, draftId=draft_id)[0] == "FORBIDDEN"
+        told = refusal(api, ON_DRAFTS[verb], STRANGER, draftId=draft_id)
+    assert told == refusal(api, ON_DRAFTS[verb], STRANGER, draftId=str(uuid.uuid4()))
+    assert told[0] == ("FORBIDDEN" if verb == "retry" else "NOT_FOUND")
+    assert behind.active(draft_id) == [in_review]
+
+
+@pytest.mark.parametrize("who", [REVIEWER, AUDITOR], ids=lambda who: who.id)
+@pytest.mark.parametrize("verb", ON_DRAFTS)
+def test_reading_a_draft_is_not_acting_on_it(
+    api: Api, behind: Behind, draft_id: str, in_review: str, verb: str, who: Someone
+) -> None:
+    with unchanged(behind, draft_id):
+        assert refusal(api, ON_DRAFTS[verb], who, draftId=draft_id)[0] == "FORBIDDEN"
     assert behind.active(draft_id) == [in_review]
 
 
 def test_a_stranger_can_not_submit(api: Api, behind: Behind, draft_id: str) -> None:
     with unchanged(behind, draft_id):
-        assert refusal(api, SUBMIT, STRANGER, draftId=draft_id)[0] == "FORBIDDEN"
+        assert refusal(api, SUBMIT, STRANGER, draftId=draft_id) == ("NOT_FOUND", "There is no such draft.", "draftId")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -201,7 +214,8 @@ def test_a_stranger_can_not_submit(api: Api, behind: Behind, draft_id: str) -> N
 def test_a_stranger_to_the_task(api: Api, behind: Behind, draft_id: str, verb: str) -> None:
     task_id, (operation, fields) = open_task(api, draft_id), ON_TASKS[verb]
     with unchanged(behind, draft_id):
-        assert refusal(api, operation, STRANGER, taskId=task_id, **fields)[0] == "NOT_FOUND"
+        told = refusal(api, operation, STRANGER, taskId=task_id, **fields)
+    assert told == ("NOT_FOUND", "There is no such task for you.", "taskId")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -210,7 +224,8 @@ def test_a_stranger_to_a_closed_task(api: Api, behind: Behind, draft_id: str, ve
     task_id, (operation, fields) = open_task(api, draft_id), ON_TASKS[verb]
     rejected(api, draft_id)
     with unchanged(behind, draft_id):
-        assert refusal(api, operation, STRANGER, taskId=task_id, **fields)[0] == "NOT_FOUND"
+        told = refusal(api, operation, STRANGER, taskId=task_id, **fields)
+    assert told == ("NOT_FOUND", "There is no such task for you.", "taskId")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -416,7 +431,8 @@ def test_a_draft_without_an_author(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new(author=None)
     submitted(api, draft_id, STRANGER)
     with unchanged(behind, draft_id):
-        assert refusal(api, WITHDRAW, AUTHOR, draftId=draft_id)[0] == "FORBIDDEN"
+        assert refusal(api, WITHDRAW, AUTHOR, draftId=draft_id)[0] == "NOT_FOUND"
+        assert refusal(api, WITHDRAW, REVIEWER, draftId=draft_id)[0] == "FORBIDDEN"
     assert perform(api, WITHDRAW, STRANGER, draftId=draft_id)["userErrors"] == []
 
 

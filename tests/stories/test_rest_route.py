@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from tests.serving import ADMIN, AUTHOR, REVIEWER, STRANGER, Api, Someone, serving
+from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, serving
 from tests.stories.behind import Behind, edited
 from tests.verbs import approved, status, submitted
 
@@ -125,7 +125,8 @@ def test_odd_ids_in_the_path(api: Api, draft_id: str) -> None:
 def test_not_ones_own_draft(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     before = behind.picture(draft_id)
-    assert problem(post(api, draft_id, STRANGER))[:2] == (403, "FORBIDDEN")
+    assert problem(post(api, draft_id, STRANGER))[:2] == (404, "NOT_FOUND")
+    assert problem(post(api, draft_id, AUDITOR))[:2] == (403, "FORBIDDEN")
     assert problem(post(api, draft_id, AUTHOR, userId="reviewer"))[:2] == (403, "FORBIDDEN")
     assert behind.picture(draft_id) == before
 

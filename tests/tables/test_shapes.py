@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from tests.serving import AUTHOR, GOLD, REVIEWER, Api, Drafts, serving
+from tests.serving import AUDITOR, AUTHOR, GOLD, REVIEWER, Api, Drafts, serving
 from tests.tables.shapes import Shape, Table, drop, make
 from tests.verbs import COMPLETE, SUBMIT, codes, open_task, perform, submitted
 
@@ -70,7 +70,7 @@ def test_a_draft_is_listed_approved_and_published(table: Table, own_api: Api, st
          "camundaProcessId": None}
         for id_, name, author in ((draft_id, "Gold", "author"), (other_id, "Silver", "somebody"))
     ]  # fmt: skip
-    assert own_api.ask(LIST, AUTHOR, sort=[{"by": "NAME"}]) == {"drafts": {"totalCount": 2, "items": listed}}
+    assert own_api.ask(LIST, AUDITOR, sort=[{"by": "NAME"}]) == {"drafts": {"totalCount": 2, "items": listed}}
     narrowed = {"status": ["DRAFT"], "nameContains": "OLD", "createdBy": "author"}
     assert own_api.ask(LIST, AUTHOR, filter=narrowed) == {"drafts": {"totalCount": 1, "items": listed[:1]}}
     assert own_api.ask(ONE, AUTHOR, id=draft_id)["draft"]["name"] == "Gold"

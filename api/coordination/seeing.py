@@ -1,0 +1,88 @@
+"""What a viewer may know of, asked fresh: one draft, one task. Called by every verb, and by the schema for one task.
+
+What is not there and what is not the viewer's have the same answer. The rules are those of permissions.py.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from api.coordination.permissions import has_on_record, may_read_draft, may_see_task
+from api.errors import Refused, UserErrorCode
+from api.identity import Viewer
+from api.upstreams import Upstreams
+from api.upstreams.camunda import Scalar, Task
+from api.upstreams.involvement import Submitted, involved
+from api.upstreams.retool import Draft
+
+
+@dataclass(frozen=True)
+class SeenTask:
+    """A task the viewer may see, with its process's variables. `is_offered`: to them by name or by a group, or was."""
+
+    task: Task
+    variables: dict[str, Scalar]
+    is_offered: bool
+
+    @property
+    def submitted_by(self) -> str | None:
+        """Who submitted the draft."""
+        return _text(self.variables.get("submittedBy"))
+
+
+async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
+    """The draft as it is now. Raises Refused (NOT_FOUND) when there is none that the viewer may read."""
+    draft = await upstreams.retool.draft(draft_id)
+    if draft is None or not await _may_read(upstreams, viewer, draft):
+        raise no_such_draft()
+    return draft
+
+
+async def _may_read(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
+    if has_on_record(viewer, draft):
+        return True
+    asked = Submitted(draft.id, draft.camunda_process_id)
+    found = await involved(upstreams.camunda, [asked], viewer.id, viewer.groups)
+    return may_read_draft(viewer, draft, is_involved=found[asked])
+
+
+async def seen_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> SeenTask | None:
+    """The task, open or closed, if the viewer may see it. Who wrote the draft is asked last, as it seldom matters."""
+    process_id = task.process_instance_id
+    is_offered, by_process = await asyncio.gather(
+        _was_offered(upstreams, viewer, task), upstreams.camunda.variables_by_process([process_id])
+    )
+    seen = SeenTask(task, by_process.get(process_id, {}), is_offered)
+    if _may_see(viewer, seen, author=None):
+        return seen
+    draft = (await upstreams.retool.drafts_by_process([process_id])).get(process_id)
+    return seen if draft and _may_see(viewer, seen, author=draft.created_by) else None
+
+
+def _may_see(viewer: Viewer, seen: SeenTask, *, author: str | None) -> bool:
+    return may_see_task(
+        viewer,
+        assignee=seen.task.assignee,
+        submitted_by=seen.submitted_by,
+        author=author,
+        is_offered=seen.is_offered,
+    )
+
+
+async def _was_offered(upstreams: Upstreams, viewer: Viewer, task: Task) -> bool:
+    if task.ended is not None:
+        return await upstreams.camunda.was_offered(task.id, viewer.groups)
+    return task.id in await upstreams.camunda.claimable([task.id], viewer.id, viewer.groups)
+
+
+def no_such_draft() -> Refused:
+    """The one answer for what is not there and for what is not the viewer's to know."""
+    return Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
+
+
+def no_such_task() -> Refused:
+    """As above."""
+    return Refused(UserErrorCode.NOT_FOUND, "There is no such task for you.", field="taskId")
+
+
+def _text(value: Scalar) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,52 @@
+"""What of the drafts and tasks that were found the viewer may read; the rest is as if it were not there.
+
+The rules are those of coordination/permissions.py. Asked by every field that finds a draft by something else than a
+task the viewer sees, and by `openTasks`; what concerns many drafts or tasks of an answer is asked at once.
+"""
+
+import asyncio
+
+from api.coordination.permissions import has_on_record, may_read_draft, may_see_task, reads_all
+from api.identity import canonical, same_person
+from api.schema.info import Info
+from api.upstreams import camunda, retool
+from api.upstreams.involvement import Submitted
+from api.upstreams.retool import Reader
+
+
+async def readable(info: Info, draft: retool.Draft | None) -> retool.Draft | None:
+    """The draft, if the viewer may read it. The engine is asked only about what the row itself does not tell."""
+    viewer = info.context.viewer
+    if draft is None or has_on_record(viewer, draft):
+        return draft
+    is_involved = await info.context.loaders.involved.load(Submitted(draft.id, draft.camunda_process_id))
+    return draft if may_read_draft(viewer, draft, is_involved=bool(is_involved)) else None
+
+
+async def reader(info: Info, *, written_by: str | None) -> Reader | None:
+    """Whose drafts a page is to show; None for all of them.
+
+    `written_by`: the author it is narrowed to. Of one's own the engine need not be asked.
+    """
+    viewer = info.context.viewer
+    if reads_all(viewer) or same_person(written_by, viewer.id):
+        return None
+    process_ids = await info.context.loaders.concerning.load(viewer.id)
+    return Reader(canonical(viewer.id), tuple(process_ids or ()))
+
+
+async def visible(
+    info: Info, tasks: list[camunda.Task], *, submitted_by: str | None, author: str | None
+) -> list[camunda.Task]:
+    """Those of a process's open tasks that the viewer may see."""
+    viewer = info.context.viewer
+    if may_see_task(viewer, assignee=None, submitted_by=submitted_by, author=author, is_offered=False):
+        return tasks
+    offered = await asyncio.gather(*(info.context.loaders.decidable.load(task.id) for task in tasks))
+    return [
+        task
+        for task, is_offered in zip(tasks, offered, strict=True)
+        if may_see_task(
+            viewer, assignee=task.assignee, submitted_by=submitted_by, author=author, is_offered=bool(is_offered)
+        )
+    ]
