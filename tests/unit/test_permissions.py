@@ -2,15 +2,22 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from api.coordination.permissions import (
     acting_viewer,
     demand_admin,
+    demand_claimer,
+    demand_decider,
     demand_four_eyes,
+    demand_holder,
     demand_owner,
     demand_submitter,
+    has_on_record,
+    may_read_draft,
+    may_see_task,
     owns,
 )
 from api.errors import Refused
@@ -20,11 +27,12 @@ from api.upstreams.retool import Draft
 ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
 ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)
 ADMIN_FOR_SELF = Viewer("root", frozenset({"benefit-admins"}), is_admin=True)
+AUDITOR = Viewer("eve", frozenset({"benefit-auditors"}), is_auditor=True)
 GATEWAY = Viewer("retool", frozenset({"benefit-reviewers"}), acts_for_others=True)
 
 
-def draft_of(author: str | None) -> Draft:
-    return Draft("d", "A plan", "draft", "{}", "revision", None, None, author, datetime(2027, 1, 1, tzinfo=UTC))
+def draft_of(author: str | None, process_id: str | None = None) -> Draft:
+    return Draft("d", "A plan", "draft", "{}", "revision", None, process_id, author, datetime(2027, 1, 1, tzinfo=UTC))
 
 
 def refused(act: Callable[[], object]) -> tuple[str, str | None] | None:
@@ -46,6 +54,7 @@ def test_oneself_is_who_one_is(user_id: str | None) -> None:
     [
         (ADMIN, "bob", Viewer("bob", ADMIN.groups, is_admin=True)),
         (ADMIN, " bob ", Viewer("bob", ADMIN.groups, is_admin=True)),
+        (Viewer("eve", is_auditor=True, acts_for_others=True), "bob", Viewer("bob", is_auditor=True)),
         (ADMIN, "b" * 255, Viewer("b" * 255, ADMIN.groups, is_admin=True)),
         (GATEWAY, "bob", Viewer("bob", GATEWAY.groups)),
     ],
@@ -108,6 +117,74 @@ def test_owners(viewer: Viewer, author: str | None, is_owner: bool) -> None:  # 
 def test_who_may_withdraw(viewer: Viewer, author: str | None, submitted_by: str | None, may: bool) -> None:  # noqa: FBT001  # a column of the table
     told = refused(lambda: demand_submitter(viewer, draft_of(author), submitted_by))
     assert told == (None if may else ("FORBIDDEN", None))
+
+
+@pytest.mark.parametrize(
+    ("viewer", "author", "process_id", "may"),
+    [
+        (ANN, "ANN", None, True),
+        (ANN, "bob", None, False),
+        (ANN, "bob", "p", False),
+        (ANN, "", None, False),
+        (ANN, None, None, True),
+        (ANN, None, "p", False),
+        (AUDITOR, "bob", None, True),
+        (AUDITOR, None, "p", True),
+        (ADMIN, "bob", "p", True),
+    ],
+)
+def test_who_may_read_a_draft(viewer: Viewer, author: str | None, process_id: str | None, may: bool) -> None:  # noqa: FBT001  # a column of the table
+    draft = draft_of(author, process_id)
+    assert has_on_record(viewer, draft) is may
+    assert may_read_draft(viewer, draft, is_involved=False) is may
+    assert may_read_draft(viewer, draft, is_involved=True)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "parts", "may"),
+    [
+        (ANN, {}, False),
+        (ANN, {"assignee": "Ann"}, True),
+        (ANN, {"submitted_by": " ann"}, True),
+        (ANN, {"author": "ann"}, True),
+        (ANN, {"is_offered": True}, True),
+        (ANN, {"assignee": "bob", "submitted_by": "bob", "author": "bob"}, False),
+        (AUDITOR, {}, True),
+        (ADMIN, {}, True),
+    ],
+)
+def test_who_may_see_a_task(viewer: Viewer, parts: dict[str, Any], may: bool) -> None:  # noqa: FBT001  # a column of the table
+    nobody = {"assignee": None, "submitted_by": None, "author": None, "is_offered": False}
+    assert may_see_task(viewer, **nobody | parts) is may
+
+
+FORBIDDEN, CLAIMED = ("FORBIDDEN", "taskId"), ("ALREADY_CLAIMED", "taskId")
+
+
+@pytest.mark.parametrize(
+    ("viewer", "assignee", "is_offered", "decide", "claim", "hand_over"),
+    [
+        (ANN, None, True, None, None, ("FORBIDDEN", None)),
+        (ANN, None, False, FORBIDDEN, FORBIDDEN, ("FORBIDDEN", None)),
+        (ANN, "ANN", False, None, None, None),
+        (ANN, "bob", True, CLAIMED, CLAIMED, ("FORBIDDEN", None)),
+        (ANN, "bob", False, FORBIDDEN, FORBIDDEN, ("FORBIDDEN", None)),
+        (AUDITOR, None, False, FORBIDDEN, FORBIDDEN, ("FORBIDDEN", None)),
+        (ADMIN, None, False, FORBIDDEN, None, None),
+        (ADMIN, "bob", False, FORBIDDEN, CLAIMED, None),
+    ],
+)
+def test_who_may_take_a_task(
+    viewer: Viewer,
+    assignee: str | None,
+    is_offered: bool,  # noqa: FBT001  # a column of the table
+    decide: tuple[str, str | None] | None,
+    claim: tuple[str, str | None] | None,
+    hand_over: tuple[str, str | None] | None,
+) -> None:
+    assert refused(lambda: demand_decider(viewer, assignee, is_offered=is_offered)) == decide
+    assert refused(lambda: demand_claimer(viewer, assignee, is_offered=is_offered)) == claim
+    assert refused(lambda: demand_holder(viewer, assignee)) == hand_over
 
 
 def test_administrators() -> None:
