@@ -12,9 +12,9 @@ from aiodataloader import DataLoader
 
 from api.identity import Viewer
 from api.upstreams import Upstreams
-from api.upstreams.aidbox import PlanKey, PlanVersion
 from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
 from api.upstreams.involvement import Submitted, concerning, involved
+from api.upstreams.plan_version import PlanKey, PlanVersion
 from api.upstreams.retool import Draft
 
 Key = TypeVar("Key")

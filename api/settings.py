@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     )
     aidbox_timeout: Seconds = Field(10, description="Deadline of one request, in seconds.")
     aidbox_connections: int = Field(50, ge=1, le=1000, description="Connections to the store, at most.")
+    kept_versions_bytes: int = Field(
+        20_000_000, ge=0, description="Room for versions of plans, which never change once they are read; 0: none."
+    )
     aidbox_tls_certificate: FilePath | None = Field(None, description="A client certificate for it (PEM file).")
     aidbox_tls_key: FilePath | None = Field(None, description="And its private key (PEM file, not encrypted).")
 

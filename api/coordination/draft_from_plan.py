@@ -7,8 +7,8 @@ from api.coordination.permissions import owns
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
-from api.upstreams.aidbox import PlanVersion
 from api.upstreams.calling import encode
+from api.upstreams.plan_version import PlanVersion
 
 LONGEST_NAME = 255
 

@@ -8,8 +8,8 @@ from api.coordination.reports import Done, GaveUp, Left, Report
 from api.errors import Busy, Refused, Stale, Unfit
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.aidbox import PlanVersion
 from api.upstreams.camunda import LockedTask, Scalar
+from api.upstreams.plan_version import PlanVersion
 from api.upstreams.retool import Draft
 
 VERSION_CHANGED = "Version changed during approval"

@@ -15,8 +15,8 @@ from api.coordination.documents import Plan
 from api.loaders import Variables
 from api.schema.info import Info
 from api.schema.scalars import Json
-from api.upstreams.aidbox import PlanVersion
 from api.upstreams.calling import encode
+from api.upstreams.plan_version import PlanVersion
 from api.upstreams.retool import Draft
 
 PATH = (

@@ -9,7 +9,7 @@ from api.schema.guards import checked_limit
 from api.schema.info import Info
 from api.schema.reading import readable
 from api.schema.scalars import Json
-from api.upstreams import aidbox
+from api.upstreams import plan_version as records
 
 if TYPE_CHECKING:
     from api.schema.draft import Draft
@@ -60,7 +60,7 @@ class PlanVersion:
         return plan_version(found) if found else None
 
 
-def plan_version(record: aidbox.PlanVersion) -> PlanVersion:
+def plan_version(record: records.PlanVersion) -> PlanVersion:
     """The type of a version the store sent."""
     return PlanVersion(
         id=strawberry.ID(record.id),
@@ -68,7 +68,7 @@ def plan_version(record: aidbox.PlanVersion) -> PlanVersion:
         name=record.name,
         status=record.status,
         published_at=record.published_at,
-        resource=Json(record.resource),
+        resource=Json(record.document),
     )
 
 

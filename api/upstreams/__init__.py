@@ -18,6 +18,7 @@ from api.upstreams.camunda import Camunda
 from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connections
 from api.upstreams.credentials import Bearer, ClientCredentials
+from api.upstreams.kept_versions import KeptVersions
 from api.upstreams.retool import Columns, Retool
 
 
@@ -82,7 +83,7 @@ async def open_upstreams(
                 tries=settings.read_tries,
                 capacity=_capacity("retool", settings.retool_pool_size, settings),
             )
-            yield Upstreams(drafts, Camunda(engine), Aidbox(store))
+            yield Upstreams(drafts, Camunda(engine), Aidbox(store, KeptVersions(settings.kept_versions_bytes)))
         finally:
             await connections.close()
 

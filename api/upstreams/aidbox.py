@@ -1,7 +1,8 @@
 """The FHIR store: plan versions and the routes to them. Aidbox, HAPI or any other FHIR R4 server.
 
 Resources pass through as the bytes the store sent, exact to the digit; they are parsed only by who reads inside.
-Version ids are opaque. What differs between stores stays in here (409 and 412 are both `Stale`).
+Version ids are opaque. What differs between stores stays in here (409 and 412 are both `Stale`). Lists can be read
+without resources (`whole=False`): the store is asked for the elements of a header alone.
 """
 
 import asyncio
@@ -16,11 +17,14 @@ import msgspec
 
 from api.errors import Garbled, Stale, Unfit
 from api.upstreams.calling import Upstream
+from api.upstreams.kept_versions import KeptVersions
+from api.upstreams.plan_version import PlanKey, PlanVersion
 
 CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
 NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
 STALE = (409, 412)
-PlanKey = tuple[str, str]
+SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
+HEADER = "id,meta,name,status"  # for `_elements`
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
@@ -45,18 +49,6 @@ class _Header(msgspec.Struct, frozen=True):
     meta: _Meta
     name: str | None = None
     status: str | None = None
-
-
-class PlanVersion(msgspec.Struct, frozen=True):
-    """One version of a plan. `resource` is the InsurancePlan as JSON bytes, untouched."""
-
-    id: str
-    version_id: str
-    published_at: datetime
-    name: str | None
-    status: str | None
-    tags: tuple[tuple[str | None, str | None], ...]
-    resource: msgspec.Raw
 
 
 _NOTHING = msgspec.Raw(b"")
@@ -113,8 +105,10 @@ class _Statement(msgspec.Struct, frozen=True, rename="camel"):
 class Aidbox:
     """The store's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
 
-    def __init__(self, store: Upstream) -> None:
+    def __init__(self, store: Upstream, kept: KeptVersions) -> None:
         self.store = store
+        self.kept = kept
+        self._longest_page = SMALLEST_PAGE
 
     async def plan(self, plan_id: str) -> PlanVersion | None:
         """The plan as it is now; None when it is deleted or never was."""
@@ -130,22 +124,38 @@ class Aidbox:
             self.store.decode(response, _NotFound)
         return None
 
-    async def plans_by_id(self, plan_ids: Sequence[str]) -> dict[str, PlanVersion]:
+    async def plans_by_id(self, plan_ids: Sequence[str], *, whole: bool = True) -> dict[str, PlanVersion]:
         """Plans as they are now, by id; one search a hundred ids, side by side."""
         wanted = [plan_id for plan_id in plan_ids if _ID.fullmatch(plan_id)]
-        found = await asyncio.gather(*(self._search(chunk) for chunk in chunks(wanted)))
+        found = await asyncio.gather(*(self._search(chunk, whole=whole) for chunk in chunks(wanted)))
         return {plan.id: plan for page in found for plan in page}
 
-    async def _search(self, plan_ids: Sequence[str]) -> list[PlanVersion]:
-        form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))}
-        headers = {**_FHIR_JSON, "Cache-Control": "no-cache"}
-        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
-        return await self._all_pages(self.store.decode(response, _Bundle))
+    async def _search(self, plan_ids: Sequence[str], *, whole: bool) -> list[PlanVersion]:
+        """Plans by id.
 
-    async def _all_pages(self, bundle: _Bundle) -> list[PlanVersion]:
+        HAPI answers from a search of the last minute unless told otherwise, and with `no-cache` it makes one that
+        it stores and pages through, in ten times the time. `no-store` does neither, but cuts the list silently where
+        a page is full; so what is missing from a page that may have been full is asked for again.
+        """
+        found = await self._searched(plan_ids, "no-store", whole=whole)
+        missing = list({*plan_ids} - {plan.id for plan in found})
+        if missing and len(found) >= self._longest_page:
+            found += await self._searched(missing, "no-cache", whole=whole)
+        self._longest_page = max(self._longest_page, len(found))
+        for plan in found:
+            self.kept.keep(plan)
+        return found
+
+    async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:
+        form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | ({} if whole else {"_elements": HEADER})
+        headers = {**_FHIR_JSON, "Cache-Control": caching}
+        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers)
+        return await self._all_pages(self.store.decode(response, _Bundle), whole=whole)
+
+    async def _all_pages(self, bundle: _Bundle, *, whole: bool) -> list[PlanVersion]:
         found: list[PlanVersion] = []
         while True:
-            found += [self._version(entry.plan) for entry in bundle.entry if entry.plan is not None]
+            found += [self._version(entry.plan, whole=whole) for entry in bundle.entry if entry.plan is not None]
             following = next((link.url for link in bundle.link if link.relation == "next"), None)
             if following is None:
                 return found
@@ -160,29 +170,32 @@ class Aidbox:
         )
         return self.store.decode(response, _Bundle)
 
-    async def versions_by_key(self, keys: Sequence[PlanKey]) -> dict[PlanKey, PlanVersion]:
-        """Given versions, by (id, version id); one batch a hundred, side by side."""
+    async def versions_by_key(self, keys: Sequence[PlanKey], *, whole: bool = True) -> dict[PlanKey, PlanVersion]:
+        """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others."""
         wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
-        urls = [f"InsurancePlan/{plan_id}/_history/{version_id}" for plan_id, version_id in wanted]
-        found: dict[PlanKey, PlanVersion] = {}
+        found = self.kept.find(wanted, whole=whole)
+        urls = [_version_url(*key, whole=whole) for key in wanted if key not in found]
         for entry in await self._batch(urls):
             if entry.plan is not None:
-                version = self._version(entry.plan)
+                version = self._version(entry.plan, whole=whole)
                 found[version.id, version.version_id] = version
+                self.kept.keep(version)
         return found
 
-    async def histories_by_key(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[PlanVersion]]:
+    async def histories_by_key(
+        self, keys: Sequence[tuple[str, int]], *, whole: bool = True
+    ) -> dict[tuple[str, int], list[PlanVersion]]:
         """By (id, how many at most): the plan's versions, newest first; deletions are left out."""
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        entries = await self._batch([_history_url(plan_id, limit) for plan_id, limit in wanted])
-        return {key: self._history(entry)[: key[1]] for key, entry in zip(wanted, entries, strict=True)}
+        entries = await self._batch([_history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
+        return {key: self._history(entry, whole=whole)[: key[1]] for key, entry in zip(wanted, entries, strict=True)}
 
-    def _history(self, answer: _Entry) -> list[PlanVersion]:
+    def _history(self, answer: _Entry, *, whole: bool) -> list[PlanVersion]:
         if answer.plan is None:
             return []
         bundle = self._decoded(answer.plan, _Bundle)
         held = (entry.plan for entry in bundle.entry if entry.plan is not None)
-        return [self._version(resource) for resource in held if self._is_plan(resource)]
+        return [self._version(resource, whole=whole) for resource in held if self._is_plan(resource)]
 
     def _is_plan(self, resource: msgspec.Raw) -> bool:
         return self._decoded(resource, _Kind).resource_type == "InsurancePlan"
@@ -233,7 +246,7 @@ class Aidbox:
         """A sign of life: a cheap read of a plan that is not there."""
         await self.plan("plan-api-is-there-anybody")
 
-    def _version(self, resource: msgspec.Raw) -> PlanVersion:
+    def _version(self, resource: msgspec.Raw, *, whole: bool = True) -> PlanVersion:
         header = self._decoded(resource, _Header)
         return PlanVersion(
             id=header.id,
@@ -242,7 +255,7 @@ class Aidbox:
             name=header.name,
             status=header.status,
             tags=tuple((tag.system, tag.code) for tag in header.meta.tag),
-            resource=resource,
+            document=resource if whole else None,
         )
 
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
@@ -258,9 +271,14 @@ class Aidbox:
         return "; ".join(text for text in said if text) or f"aidbox answered with status {response.status_code}"
 
 
-def _history_url(plan_id: str, limit: int) -> str:
+def _version_url(plan_id: str, version_id: str, *, whole: bool) -> str:
+    return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if whole else f"?_elements={HEADER}")
+
+
+def _history_url(plan_id: str, limit: int, *, whole: bool) -> str:
     """Without `_since`, HAPI counts versions once a minute and leaves out those that came since then."""
-    return f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
+    everything = f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
+    return everything if whole else f"{everything}&_elements={HEADER}"
 
 
 def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:

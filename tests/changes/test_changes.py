@@ -124,8 +124,8 @@ def test_all_of_it_costs_what_the_plans_cost(
         items = watched.ask(query % plain, AUTHOR, ids=ids)["drafts"]["items"]
         assert [(item["changes"], item["conflicts"]) for item in items] == [([{"path": DEDUCTIBLE}], [])] * 3
         asked.append(sorted((request.method, request.url.path.split("/", 2)[2]) for request in calls))
-    assert asked[0] == asked[1]
     assert asked[0] == [("POST", ""), ("POST", "InsurancePlan/_search"), ("POST", "history/variable-instance")]
+    assert asked[1] == asked[0][1:]  # the base versions are known by then
     calls.clear()
     watched.ask("query Few($ids: [ID!]) { drafts(ids: $ids) { items { changes { path } } } }", AUTHOR, ids=ids)
     assert [request.url.path.split("/", 2)[2] for request in calls] == ["InsurancePlan/_search"]

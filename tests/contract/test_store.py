@@ -46,9 +46,9 @@ def batch(store: httpx.Client, *urls: str) -> list[dict[str, Any]]:
     return list(answer.json()["entry"])
 
 
-def search(store: httpx.Client, ids: list[str]) -> dict[str, Any]:
-    form = {"_id": ",".join(ids), "_count": str(len(ids))}
-    answer = store.post("/InsurancePlan/_search", data=form, headers={"Cache-Control": "no-cache"})
+def search(store: httpx.Client, ids: list[str], caching: str, **more: str) -> dict[str, Any]:
+    form = {"_id": ",".join(ids), "_count": str(len(ids)), **more}
+    answer = store.post("/InsurancePlan/_search", data=form, headers={"Cache-Control": caching})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -210,30 +210,56 @@ def test_a_batch_keeps_its_order_and_its_failures_apart(store: httpx.Client) -> 
     assert [entry["resource"]["id"] for entry in entries[1:]] == ids[3::-1]
 
 
-def test_a_search_finds_a_hundred_ids_on_one_page(store: httpx.Client) -> None:
+@pytest.mark.parametrize("caching", ["no-store", "no-cache"])
+def test_a_search_finds_a_hundred_ids_on_one_page(store: httpx.Client, caching: str) -> None:
     ids = [str(uuid.uuid4()) for _ in range(100)]
     entries = [
         {"resource": plan(plan_id), "request": {"method": "PUT", "url": f"InsurancePlan/{plan_id}"}} for plan_id in ids
     ]
     bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
     assert store.post("", content=json.dumps(bundle), headers=FHIR).status_code == 200
-    found = search(store, ids)
+    found = search(store, ids, caching)
     assert sorted(ids_in(found)) == sorted(ids)
     assert "next" not in [link["relation"] for link in found.get("link", [])]
 
 
-def test_a_search_leaves_out_what_is_not_there(store: httpx.Client, plan_id: str) -> None:
+@pytest.mark.parametrize("caching", ["no-store", "no-cache"])
+def test_a_search_leaves_out_what_is_not_there(store: httpx.Client, plan_id: str, caching: str) -> None:
     written(store, plan(plan_id))
-    assert ids_in(search(store, [plan_id, str(uuid.uuid4())])) == [plan_id]
+    assert ids_in(search(store, [plan_id, str(uuid.uuid4())], caching)) == [plan_id]
 
 
-def test_a_search_sees_what_was_just_written(store: httpx.Client, plan_id: str) -> None:
-    """With no-cache: HAPI gives the same set again for a minute otherwise."""
+@pytest.mark.parametrize("caching", ["no-store", "no-cache"])
+def test_a_search_sees_what_was_just_written(store: httpx.Client, plan_id: str, caching: str) -> None:
+    """With either: HAPI gives the same set again for a minute otherwise."""
     other = str(uuid.uuid4())
     written(store, plan(plan_id))
-    assert ids_in(search(store, [plan_id, other])) == [plan_id]
+    assert ids_in(search(store, [plan_id, other], caching)) == [plan_id]
     written(store, plan(other))
-    assert sorted(ids_in(search(store, [plan_id, other]))) == sorted([plan_id, other])
+    assert sorted(ids_in(search(store, [plan_id, other], caching))) == sorted([plan_id, other])
+
+
+def test_a_search_for_elements_tells_the_header_alone(store: httpx.Client, plan_id: str) -> None:
+    version = written(store, {**plan(plan_id, "One"), "alias": ["Left out"]})
+    (entry,) = search(store, [plan_id], "no-store", _elements="id,meta,name,status")["entry"]
+    found = entry["resource"]
+    assert found["meta"]["versionId"] == version
+    assert found["meta"]["lastUpdated"]
+    assert {key: value for key, value in found.items() if key != "meta"} == {
+        "resourceType": "InsurancePlan",
+        "id": plan_id,
+        "name": "One",
+        "status": "active",
+    }
+
+
+def test_reads_of_a_batch_may_name_elements(store: httpx.Client, plan_id: str) -> None:
+    """HAPI leaves nothing out there, all the same."""
+    version = written(store, plan(plan_id, "One"))
+    urls = [f"InsurancePlan/{plan_id}/_history/{version}", f"InsurancePlan/{plan_id}/_history"]
+    one, history = batch(store, *(f"{url}?_elements=id,meta,name,status" for url in urls))
+    assert (one["resource"]["name"], one["resource"]["meta"]["versionId"]) == ("One", version)
+    assert [entry["resource"]["name"] for entry in history["resource"]["entry"]] == ["One"]
 
 
 def test_the_store_speaks_r4(store: httpx.Client) -> None:

@@ -65,7 +65,8 @@ def wired(settings: Settings, systems: Systems) -> Iterator[Wired]:
         for (setting, url), system in zip(urls.items(), SYSTEMS, strict=True):
             wires[system] = proxy = stack.enter_context(wire(*_address(url)))
             urls[setting] = _at_port(url, proxy.port)
-        through = read_again(settings, **urls, breaker_failures=0)
+        # without kept versions, which are told all the same when the store is away
+        through = read_again(settings, **urls, breaker_failures=0, kept_versions_bytes=0)
         api = stack.enter_context(serving(through))
         hasty = {
             system: stack.enter_context(serving(read_again(through, **{f"{system}_timeout": SHORT})))

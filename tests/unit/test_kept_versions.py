@@ -1,0 +1,71 @@
+"""What is kept of plans' versions: what was read, as much of it as was read, as long as there is room."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from api.upstreams.kept_versions import HEADER_BYTES, KeptVersions
+from api.upstreams.plan_version import PlanVersion
+
+THEN = datetime(2027, 1, 1, tzinfo=UTC)
+BODY = msgspec.Raw(b'{"name":"A plan"}')
+KEY = ("plan", "1")
+
+
+def version(number: int = 1, document: msgspec.Raw | None = BODY) -> PlanVersion:
+    return PlanVersion("plan", str(number), THEN, "A plan", "active", (), document)
+
+
+def counts(kept: KeptVersions) -> tuple[int, int]:
+    return kept.hits, kept.misses
+
+
+def test_a_whole_version_serves_both_ways_of_asking() -> None:
+    kept = KeptVersions(100_000)
+    kept.keep(version())
+    assert kept.find([KEY], whole=True) == {KEY: version()}
+    assert kept.find([KEY, ("plan", "2")], whole=False) == {KEY: version()}
+    assert counts(kept) == (2, 1)
+
+
+def test_a_header_is_not_taken_for_the_whole() -> None:
+    kept = KeptVersions(100_000)
+    kept.keep(version(document=None))
+    assert kept.find([KEY], whole=False) == {KEY: version(document=None)}
+    assert kept.find([KEY], whole=True) == {}
+    kept.keep(version())
+    kept.keep(version(document=None))
+    assert kept.find([KEY], whole=True) == {KEY: version()}
+    assert counts(kept) == (2, 1)
+
+
+def test_of_an_answer_the_version_alone_stays() -> None:
+    answer = msgspec.json.decode(b'[{"name":"A plan"}, 1]', type=list[msgspec.Raw])
+    kept = KeptVersions(100_000)
+    kept.keep(version(document=answer[0]))
+    (found,) = kept.find([KEY], whole=True).values()
+    assert (found.resource, found.resource is answer[0]) == (BODY, False)
+
+
+def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
+    one = HEADER_BYTES + len(BODY)
+    kept = KeptVersions(10 * one)
+    for number in range(10):
+        kept.keep(version(number))
+    assert kept.find([("plan", "0")], whole=True)
+    kept.keep(version(10))
+    found = kept.find([("plan", str(number)) for number in range(11)], whole=True)
+    assert sorted(int(number) for _, number in found) == [0, *range(2, 11)]
+
+
+def test_without_room_nothing_is_kept() -> None:
+    kept = KeptVersions(0)
+    kept.keep(version(document=None))
+    assert (kept.find([KEY], whole=False), counts(kept)) == ({}, (0, 1))
+
+
+def test_what_is_asked_twice_at_once_counts_once() -> None:
+    kept = KeptVersions(100_000)
+    kept.keep(version())
+    kept.find([KEY, KEY], whole=True)
+    assert counts(kept) == (1, 0)
