@@ -18,6 +18,9 @@ UPSTREAM_CALLS = Counter(
     "plan_api_upstream_calls", "Calls to a system, by what became of them: ok, or an error code.", ["upstream", "told"]
 )
 UPSTREAM_SECONDS = Histogram("plan_api_upstream_seconds", "How long they took, all tries included.", ["upstream"])
+KEPT_VERSIONS = Counter(
+    "plan_api_kept_versions", "Versions of plans that were asked for: kept from an earlier request, or not.", ["told"]
+)
 EXTERNAL_TASKS = Counter(
     "plan_api_external_tasks",
     "External tasks carried out, by what was reported: done, left, gave_up, postponed, or lost to another worker.",
@@ -46,6 +49,12 @@ def upstream_called(upstream: str, told: str, seconds: float) -> None:
     """Count a call to a system, with all its tries."""
     UPSTREAM_CALLS.labels(upstream, told).inc()
     UPSTREAM_SECONDS.labels(upstream).observe(seconds)
+
+
+def versions_looked_up(kept: int, missing: int) -> None:
+    """Count a look for versions of plans among those that are kept."""
+    KEPT_VERSIONS.labels("hit").inc(kept)
+    KEPT_VERSIONS.labels("miss").inc(missing)
 
 
 def start_logging(level: str) -> None:

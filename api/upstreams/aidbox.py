@@ -149,7 +149,7 @@ class Aidbox:
     async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:
         form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | ({} if whole else {"_elements": HEADER})
         headers = {**_FHIR_JSON, "Cache-Control": caching}
-        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers)
+        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
         return await self._all_pages(self.store.decode(response, _Bundle), whole=whole)
 
     async def _all_pages(self, bundle: _Bundle, *, whole: bool) -> list[PlanVersion]:

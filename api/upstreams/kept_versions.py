@@ -9,26 +9,24 @@ from collections.abc import Iterable
 import msgspec
 
 from api.bounded import BoundedCache
+from api.telemetry import versions_looked_up
 from api.upstreams.plan_version import PlanKey, PlanVersion
 
 HEADER_BYTES = 1000  # what a version takes in memory beside its resource, about
 
 
 class KeptVersions:
-    """As many as fit into `room` bytes; 0 keeps none. `hits` and `misses` count versions that were asked for."""
+    """As many as fit into `room` bytes; 0 keeps none."""
 
     def __init__(self, room: int) -> None:
         self._kept: BoundedCache[PlanKey, PlanVersion] = BoundedCache(room)
-        self.hits = 0
-        self.misses = 0
 
     def find(self, keys: Iterable[PlanKey], *, whole: bool) -> dict[PlanKey, PlanVersion]:
         """Those of the versions that are kept; `whole`: with their resource."""
         asked = set(keys)
         kept = ((key, self._kept.get(key)) for key in asked)
         found = {key: version for key, version in kept if version and (version.document is not None or not whole)}
-        self.hits += len(found)
-        self.misses += len(asked) - len(found)
+        versions_looked_up(len(found), len(asked) - len(found))
         return found
 
     def keep(self, version: PlanVersion) -> None:

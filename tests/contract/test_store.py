@@ -249,7 +249,7 @@ def test_a_search_for_elements_tells_the_header_alone(store: httpx.Client, plan_
         "resourceType": "InsurancePlan",
         "id": plan_id,
         "name": "One",
-        "status": "active",
+        "status": "draft",
     }
 
 

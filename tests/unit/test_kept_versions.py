@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
+from prometheus_client import REGISTRY
 
 from api.upstreams.kept_versions import HEADER_BYTES, KeptVersions
 from api.upstreams.plan_version import PlanVersion
@@ -16,27 +17,38 @@ def version(number: int = 1, document: msgspec.Raw | None = BODY) -> PlanVersion
     return PlanVersion("plan", str(number), THEN, "A plan", "active", (), document)
 
 
-def counts(kept: KeptVersions) -> tuple[int, int]:
-    return kept.hits, kept.misses
+class Counts:
+    """How many were found and missed since this was made, by the metric."""
+
+    def __init__(self) -> None:
+        self.before = self._now()
+
+    def __call__(self) -> tuple[int, int]:
+        return int(self._now()[0] - self.before[0]), int(self._now()[1] - self.before[1])
+
+    def _now(self) -> tuple[float, float]:
+        name = "plan_api_kept_versions_total"
+        hits, misses = (REGISTRY.get_sample_value(name, {"told": told}) or 0 for told in ("hit", "miss"))
+        return hits, misses
 
 
 def test_a_whole_version_serves_both_ways_of_asking() -> None:
-    kept = KeptVersions(100_000)
+    kept, counts = KeptVersions(100_000), Counts()
     kept.keep(version())
     assert kept.find([KEY], whole=True) == {KEY: version()}
     assert kept.find([KEY, ("plan", "2")], whole=False) == {KEY: version()}
-    assert counts(kept) == (2, 1)
+    assert counts() == (2, 1)
 
 
 def test_a_header_is_not_taken_for_the_whole() -> None:
-    kept = KeptVersions(100_000)
+    kept, counts = KeptVersions(100_000), Counts()
     kept.keep(version(document=None))
     assert kept.find([KEY], whole=False) == {KEY: version(document=None)}
     assert kept.find([KEY], whole=True) == {}
     kept.keep(version())
     kept.keep(version(document=None))
     assert kept.find([KEY], whole=True) == {KEY: version()}
-    assert counts(kept) == (2, 1)
+    assert counts() == (2, 1)
 
 
 def test_of_an_answer_the_version_alone_stays() -> None:
@@ -59,13 +71,13 @@ def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
 
 
 def test_without_room_nothing_is_kept() -> None:
-    kept = KeptVersions(0)
+    kept, counts = KeptVersions(0), Counts()
     kept.keep(version(document=None))
-    assert (kept.find([KEY], whole=False), counts(kept)) == ({}, (0, 1))
+    assert (kept.find([KEY], whole=False), counts()) == ({}, (0, 1))
 
 
 def test_what_is_asked_twice_at_once_counts_once() -> None:
-    kept = KeptVersions(100_000)
+    kept, counts = KeptVersions(100_000), Counts()
     kept.keep(version())
     kept.find([KEY, KEY], whole=True)
-    assert counts(kept) == (1, 0)
+    assert counts() == (1, 0)
