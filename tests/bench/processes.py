@@ -1,0 +1,82 @@
+"""Processes under measurement: started with a port, and what they have cost so far. Used by running.py."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+LONGEST_START = 30.0  # seconds
+LONGEST_END = 10.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A process that serves on a port."""
+
+    name: str
+    pid: int
+    port: int
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, user and system, all threads (clock_getcpuclockid(3) of another process)."""
+        return time.clock_gettime((~self.pid << 3) | 2)
+
+    def memory(self) -> float:
+        """Resident now, in MB."""
+        return self._status("VmRSS")
+
+    def largest_memory(self) -> float:
+        """The most ever resident, in MB."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> float:
+        found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text("ascii"))
+        assert found is not None
+        return int(found[1]) / 1024
+
+
+@contextmanager
+def serving(name: str, command: list[str], environment: Mapping[str, str]) -> Iterator[Measured]:
+    """The command with PORT set to a free port, from when it listens there until the block ends."""
+    port = free_port()
+    with subprocess.Popen(  # noqa: S603  # a command of ours
+        command, cwd=ROOT, env={**os.environ, **environment, "PORT": str(port)}
+    ) as process:
+        try:
+            _wait_until_listening(process, port)
+            yield Measured(name, process.pid, port)
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LONGEST_END)
+            process.kill()
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + LONGEST_START
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise AssertionError(f"{process.args!r} does not listen")

@@ -1,0 +1,33 @@
+"""The query all servers answer, the settings they read, and how they listen. Used by running.py and by the servers."""
+
+import os
+
+INBOX = """
+query Inbox($limit: Int!) {
+  pendingTasks(limit: $limit) {
+    totalCount
+    items {
+      id
+      name
+      createdAt
+      assignee { id }
+      draft { id name status }
+      basePlan { versionId }
+      currentPlan { versionId name publishedAt }
+      hasConflict
+    }
+  }
+}
+"""
+HEADERS = {"X-User-Id": "reviewer", "X-User-Groups": "benefit-reviewers"}
+VARIABLES = ("draftId", "aidboxPlanId", "baseVersion")
+TASKS = {
+    "processDefinitionKey": "benefit-approval",
+    "orQueries": [{"assignee": "reviewer", "candidateGroups": ["benefit-reviewers"], "includeAssignedTasks": True}],
+}
+SORTED = {"sorting": [{"sortBy": "created", "sortOrder": "asc"}, {"sortBy": "id", "sortOrder": "asc"}]}
+
+
+def environment(name: str) -> str:
+    """A setting of the service's own names, which the other servers read too."""
+    return os.environ[name]

@@ -1,0 +1,183 @@
+"""The limit: the inbox query and nothing else, by hand. Streams, orjson, one prepared statement, no framework.
+
+It makes the fewest requests there can be, in three round trips, and keeps versions that never change, as the service
+does. `KEEP=0` makes it ask for them each time.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import psycopg
+import uvloop
+
+from tests.bench.query import SORTED, TASKS, VARIABLES, environment
+
+CHUNK = 100
+DRAFTS = (
+    "SELECT camunda_process_id, id, name, upper(status) FROM benefit_plan_drafts WHERE camunda_process_id = ANY(%s)"
+)
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+JSON = b"Content-Type: application/json\r\n"
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+KEEP = os.environ.get("KEEP") != "0"
+LIMIT = 2**24
+
+
+class System:
+    """One HTTP system: kept connections, and requests with a body."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host, self.port, self.path = parts.hostname, parts.port, parts.path.encode()
+        self.idle: list[Streams] = []
+
+    async def ask(self, target: bytes, kind: bytes, body: bytes) -> Any:
+        reader, writer = self.idle.pop() if self.idle else await self._connect()
+        writer.write(
+            b"POST %b%b HTTP/1.1\r\nHost: upstream\r\n%bContent-Length: %d\r\n\r\n%b"
+            % (self.path, target, kind, len(body), body)
+        )
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        if head[9:12] != b"200":
+            raise RuntimeError(head)
+        start = head.index(b"content-length:") + 15
+        answer = await reader.readexactly(int(head[start : head.index(b"\r", start)]))
+        self.idle.append((reader, writer))
+        return orjson.loads(answer)
+
+    async def _connect(self) -> Streams:
+        return await asyncio.open_connection(self.host, self.port, limit=LIMIT)
+
+
+class Database:
+    """Kept connections to the drafts."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.idle: list[psycopg.AsyncConnection[Any]] = []
+
+    async def drafts(self, processes: list[str]) -> dict[str, dict[str, str]]:
+        connection = (
+            self.idle.pop() if self.idle else await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+        )
+        cursor = await connection.execute(DRAFTS, [processes], prepare=True)
+        rows = await cursor.fetchall()
+        self.idle.append(connection)
+        return {process: {"id": row_id, "name": name, "status": status} for process, row_id, name, status in rows}
+
+
+class Inbox:
+    """The query."""
+
+    def __init__(self) -> None:
+        self.engine = System(environment("CAMUNDA_URL"))
+        self.store = System(environment("AIDBOX_URL"))
+        self.database = Database(environment("RETOOL_DATABASE_URL"))
+        self.versions: dict[tuple[str, str], dict[str, str]] = {}
+
+    async def answer(self, request: Any) -> bytes:
+        limit = request["variables"]["limit"]
+        tasks, count = await asyncio.gather(
+            self.engine.ask(b"/task?maxResults=%d&firstResult=0" % limit, JSON, orjson.dumps({**TASKS, **SORTED})),
+            self.engine.ask(b"/task/count", JSON, orjson.dumps(TASKS)),
+        )
+        processes = [task["processInstanceId"] for task in tasks]
+        query = orjson.dumps({"processInstanceIdIn": processes, "variableNameIn": VARIABLES})
+        target = b"/history/variable-instance?deserializeValues=false&maxResults=5000&firstResult=0"
+        rows, drafts = await asyncio.gather(self.engine.ask(target, JSON, query), self.database.drafts(processes))
+        held: dict[str, dict[str, str | None]] = {process: {} for process in processes}
+        for row in rows:
+            held[row["processInstanceId"]][row["name"]] = row["value"]
+        current = await self._plans(held)
+        items = [self._item(task, held[task["processInstanceId"]], drafts, current) for task in tasks]
+        return orjson.dumps({"data": {"pendingTasks": {"totalCount": count["count"], "items": items}}})
+
+    async def _plans(self, held: dict[str, dict[str, str | None]]) -> dict[str, dict[str, str]]:
+        """The current versions; those the processes began with are noted on the way."""
+        pinned = {
+            (variables["aidboxPlanId"], variables["baseVersion"])
+            for variables in held.values()
+            if variables["aidboxPlanId"]
+        }
+        plans = list({plan: None for plan, _ in pinned})
+        wanted = [key for key in pinned if key not in self.versions]
+        searches = [self._search(plans[at : at + CHUNK]) for at in range(0, len(plans), CHUNK)]
+        batches = [self._batch(wanted[at : at + CHUNK]) for at in range(0, len(wanted), CHUNK)]
+        found = await asyncio.gather(*searches, *batches)
+        versions = {key: version for page in found[len(searches) :] for key, version in page.items()}
+        self.known = {**self.versions, **versions}
+        if KEEP:
+            self.versions = self.known
+        return {plan: version for page in found[: len(searches)] for (plan, _), version in page.items()}
+
+    async def _search(self, plans: list[str]) -> Any:
+        body = b"_id=%b&_count=%d&_elements=id,meta,name" % (",".join(plans).encode(), len(plans))
+        return _versions(await self.store.ask(b"/InsurancePlan/_search", FORM, body))
+
+    async def _batch(self, keys: list[tuple[str, str]]) -> Any:
+        urls = [f"InsurancePlan/{plan}/_history/{version}" for plan, version in keys]
+        entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        return _versions(await self.store.ask(b"", JSON, orjson.dumps(bundle)))
+
+    def _item(self, task: Any, variables: Any, drafts: Any, current: Any) -> dict[str, Any]:
+        plan, version = variables["aidboxPlanId"], variables["baseVersion"]
+        base = self.known.get((plan, version))
+        now = current.get(plan)
+        return {
+            "id": task["id"],
+            "name": task["name"],
+            "createdAt": _instant(task["created"]),
+            "assignee": {"id": task["assignee"]} if task["assignee"] else None,
+            "draft": drafts.get(task["processInstanceId"]),
+            "basePlan": {"versionId": base["versionId"]} if base else None,
+            "currentPlan": now,
+            "hasConflict": now["versionId"] != version if now else False,
+        }
+
+
+def _versions(bundle: Any) -> dict[tuple[str, str], dict[str, str]]:
+    found = {}
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        meta = resource["meta"]
+        found[resource["id"], meta["versionId"]] = {
+            "versionId": meta["versionId"],
+            "name": resource["name"],
+            "publishedAt": _instant(meta["lastUpdated"]),
+        }
+    return found
+
+
+def _instant(text: str) -> str:
+    """All of them are in UTC, to the millisecond."""
+    return f"{text[:23]}000Z"
+
+
+def serving(answer: Callable[[Any], Awaitable[bytes]]) -> Callable[..., Awaitable[None]]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                start = head.index(b"content-length:") + 15
+                body = await reader.readexactly(int(head[start : head.index(b"\r", start)]))
+                whole = await answer(orjson.loads(body))
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(whole))
+                writer.write(whole)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    return serve
+
+
+async def main() -> None:
+    server = await asyncio.start_server(serving(Inbox().answer), "127.0.0.1", int(environment("PORT")))
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
