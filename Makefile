@@ -5,7 +5,7 @@ TESTS  ?= tests
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox check test races lint schema lock clean
+.PHONY: help demo sandbox check test races bench lint schema lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=te
 
 races: .venv/ready ## Run the races hundreds of rounds each (ARGS="--seed 7 --rounds 1" is round 7 again)
 	@exec .venv/bin/python -m pytest tests/races -s --timeout 0 --rounds 300 --seed $$(date +%s) $(ARGS)
+
+bench: .venv/ready ## Compare with other servers, in ratios of one run (ARGS="--tasks 50 --rounds 3"; ARGS=--help)
+	@exec .venv/bin/python -m tests.bench $(ARGS)
 
 lint: .venv/ready ## Style, types, import rules, and whether schema.graphql is up to date
 	.venv/bin/ruff format --check .

@@ -45,7 +45,7 @@ def main() -> None:
         if given.cold:
             print_lines(cold(names, systems, sizes, times=given.cold))
         measured = servers(names, systems, stack)
-        print(HEAD)
+        print_lines([HEAD])
         for delay, tasks, clients in itertools.product(delays, sizes, _numbers(given.clients)):
             case = Case(int(tasks), int(clients), delay)
             results = uvloop.run(run_rounds(measured, systems, case, rounds=given.rounds, seconds=given.seconds))
@@ -84,7 +84,7 @@ def _times(result: Result, limit: Result | None, measure: str) -> str:
 
 def print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line, flush=True)
+        print(line, flush=True)  # noqa: T201  # what this program is for
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
-
 LONGEST = 120.0  # seconds of one request
 
 

@@ -38,7 +38,7 @@ class Replay:
         route: dict[tuple[str, str], Callable[[], bytes]] = {
             ("engine-rest", "task"): lambda: self._tasks(given),
             ("task", "count"): lambda: encoded({"count": len(self.held.tasks)}),
-            ("history", "variable-instance"): lambda: self._variables(json.loads(body)),
+            ("history", "variable-instance"): lambda: self._variables(given, json.loads(body)),
             ("InsurancePlan", "_search"): lambda: self._found(parse_qs(body.decode())),
             ("", "fhir"): lambda: self._versions(json.loads(body)),
         }
@@ -60,10 +60,12 @@ class Replay:
         first, most = int(given.get("firstResult", "0")), int(given["maxResults"])
         return b"[" + b",".join(self.held.tasks[first : first + most]) + b"]"
 
-    def _variables(self, query: dict[str, list[str]]) -> bytes:
-        held, names = self.held.variables, query["variableNameIn"]
-        rows = (held[process][name] for process in query["processInstanceIdIn"] for name in names if name in held[process])
-        return b"[" + b",".join(rows) + b"]"
+    def _variables(self, given: dict[str, str], query: dict[str, list[str]]) -> bytes:
+        names = query["variableNameIn"]
+        held = [self.held.variables[process] for process in query["processInstanceIdIn"]]
+        rows = [variables[name] for variables in held for name in names if name in variables]
+        first, most = int(given.get("firstResult", "0")), int(given.get("maxResults", len(rows)))
+        return b"[" + b",".join(rows[first : first + most]) + b"]"
 
     def _found(self, form: dict[str, list[str]]) -> bytes:
         held = self.held.found_narrowed if "_elements" in form else self.held.found

@@ -3,7 +3,6 @@
 Called by __main__.py and test_bench.py.
 """
 
-import asyncio
 import statistics
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -24,9 +23,11 @@ from api.upstreams.drafts_table import ready_statements
 from api.upstreams.retool import Columns
 from tests.bench.contents import fill_drafts
 from tests.bench.load import Client, ask_all, connected, http_request
-from tests.bench.processes import ROOT, Measured, python, serving
+from tests.bench.processes import ROOT, Measured, free_port, python, serving
 from tests.bench.query import HEADERS, INBOX
 
+# the slower ones have to be waited for
+PATIENCE = dict.fromkeys(("RETOOL_TIMEOUT", "CAMUNDA_TIMEOUT", "AIDBOX_TIMEOUT"), "100")
 MOST_NAIVE = 3200  # tasks under way at once
 NAME: LiteralString = "plan_api_bench"
 DEFAULT_COLUMNS = Columns(
@@ -95,7 +96,8 @@ class Result:
     rounds: list[Round] = field(default_factory=list)
 
     def median(self, measure: str) -> float:
-        return statistics.median(getattr(each, measure) for each in self.rounds)
+        values: list[float] = [getattr(each, measure) for each in self.rounds]
+        return statistics.median(values)
 
     def ratio(self, other: "Result", measure: str) -> tuple[float, float, float]:
         """Median, least and most of what this one has against the other, round by round."""
@@ -152,7 +154,7 @@ def bench_database(server_url: str) -> str:
 
 def servers(names: Sequence[str], systems: Systems, stack: ExitStack) -> list[Measured]:
     """Each of COMMANDS named, started until the stack ends."""
-    ours = {"AUTH": "headers", "WORKER": "false", "LOG_LEVEL": "warning", "MAX_COST": "10000000"}
+    ours = {"AUTH": "headers", "WORKER": "false", "LOG_LEVEL": "error", **PATIENCE}
     return [
         stack.enter_context(serving(name, COMMANDS[name.split()[0]], {**ours, **systems.environment, **_extra(name)}))
         for name in names
@@ -205,9 +207,7 @@ async def _compare(taking_part: Sequence[Measured], request: bytes) -> None:
     assert all(answer == answers[0] for answer in answers), f"they answer differently: {answers}"
 
 
-async def _round(
-    server: Measured, systems: Systems, clients: Sequence[Client], request: bytes, times: int
-) -> Round:
+async def _round(server: Measured, systems: Systems, clients: Sequence[Client], request: bytes, times: int) -> Round:
     systems.asked()
     before = server.cpu()
     load = await ask_all(clients, request, times)

@@ -61,9 +61,7 @@ class Database:
         self.idle: list[psycopg.AsyncConnection[Any]] = []
 
     async def drafts(self, processes: list[str]) -> dict[str, dict[str, str]]:
-        connection = (
-            self.idle.pop() if self.idle else await psycopg.AsyncConnection.connect(self.url, autocommit=True)
-        )
+        connection = self.idle.pop() if self.idle else await psycopg.AsyncConnection.connect(self.url, autocommit=True)
         cursor = await connection.execute(DRAFTS, [processes], prepare=True)
         rows = await cursor.fetchall()
         self.idle.append(connection)
@@ -98,11 +96,8 @@ class Inbox:
 
     async def _plans(self, held: dict[str, dict[str, str | None]]) -> dict[str, dict[str, str]]:
         """The current versions; those the processes began with are noted on the way."""
-        pinned = {
-            (variables["aidboxPlanId"], variables["baseVersion"])
-            for variables in held.values()
-            if variables["aidboxPlanId"]
-        }
+        named = ((variables["aidboxPlanId"], variables["baseVersion"]) for variables in held.values())
+        pinned = {(plan, str(version)) for plan, version in named if plan}
         plans = list({plan: None for plan, _ in pinned})
         wanted = [key for key in pinned if key not in self.versions]
         searches = [self._search(plans[at : at + CHUNK]) for at in range(0, len(plans), CHUNK)]
@@ -166,7 +161,9 @@ def serving(answer: Callable[[Any], Awaitable[bytes]]) -> Callable[..., Awaitabl
                 start = head.index(b"content-length:") + 15
                 body = await reader.readexactly(int(head[start : head.index(b"\r", start)]))
                 whole = await answer(orjson.loads(body))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(whole))
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(whole)
+                )
                 writer.write(whole)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

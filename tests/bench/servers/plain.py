@@ -108,8 +108,8 @@ class Task:
         resource = await info.context["plans"].load(variables["aidboxPlanId"])
         return bool(resource["meta"]["versionId"] != variables["baseVersion"])
 
-    async def _variables(self, info: strawberry.Info) -> dict[str, str]:
-        found: dict[str, str] = await info.context["variables"].load(self.task["processInstanceId"])
+    async def _variables(self, info: strawberry.Info) -> dict[str, str | None]:
+        found: dict[str, str | None] = await info.context["variables"].load(self.task["processInstanceId"])
         return found
 
 
@@ -169,7 +169,7 @@ def loaders(post: Callable[..., Awaitable[Any]], database: Connections) -> dict[
         found = await asyncio.gather(*(post(STORE, json=bundle) for bundle in bundles))
         return [entry["resource"] for page in found for entry in page["entry"]]
 
-    batches = {"variables": variables, "drafts": drafts, "plans": plans, "versions": versions}
+    batches: dict[str, Any] = {"variables": variables, "drafts": drafts, "plans": plans, "versions": versions}
     return {"post": post, **{name: DataLoader(batch) for name, batch in batches.items()}}
 
 

@@ -1,0 +1,25 @@
+"""The benchmark still runs: every server answers the inbox, all alike, and the limit with the fewest requests."""
+
+from contextlib import ExitStack
+
+import uvloop
+
+from tests.bench.running import Case, bench_database, replayed, run_rounds, servers
+from tests.conftest import Systems
+
+TASKS = 10  # two of them about new plans
+
+
+def test_every_server_answers_the_same(systems: Systems) -> None:
+    case = Case(TASKS, clients=2, delay=0.001)
+    with ExitStack() as stack:
+        behind = stack.enter_context(replayed(bench_database(systems.retool_database_url), TASKS))
+        measured = servers(["plan-api", "limit", "plain", "naive"], behind, stack)
+        results = uvloop.run(run_rounds(measured, behind, case, rounds=1, seconds=0))
+    assert {name: (each.median("http"), each.median("sql")) for name, each in results.items()} == {
+        "plan-api": (5, 1),  # tasks, count, variables, a search, a batch
+        "limit": (4, 1),
+        "plain": (5, 1),
+        "naive": (2 + TASKS + 2 * 8, TASKS),
+    }
+    assert all(each.median("rate") > 0 for each in results.values())
