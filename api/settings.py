@@ -236,9 +236,13 @@ class Settings(BaseSettings):
     max_plan_bytes: int = Field(1_000_000, ge=1_000, description="The largest plan that can be submitted.")
     publish_retries: int = Field(60, ge=0, description="Tries to reach a store that is away, before an incident.")
     worker: bool = Field(default=True, description="Whether `serve` also runs the worker.")
-    worker_concurrency: int = Field(4, ge=1, le=100, description="External tasks carried out side by side.")
+    worker_concurrency: int = Field(
+        4, ge=1, le=100, description="External tasks of one topic that it carries out side by side."
+    )
     worker_poll_seconds: Seconds = Field(2, description="Pause between two looks for work left behind.")
-    lock_seconds: Seconds = Field(60, description="How long an external task stays ours.")
+    lock_seconds: Seconds = Field(
+        20, description="How long an external task stays ours: what a crash left in hand is taken up after that."
+    )
     settle_seconds: Seconds = Field(10, description="How long a mutation waits for what it caused.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

@@ -8,9 +8,13 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
 
+from api import telemetry
 from api.coordination.publish import publish
 from api.coordination.reports import Done, GaveUp, Left, Report
+from api.deadline import left, within
 from api.errors import ApprovalApiError, Gone
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -19,6 +23,7 @@ from api.upstreams.retool import Draft
 
 LONGEST_PAUSE = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds
+SHARE_OF_WORK = 0.8  # of a lock's time; the rest is for the report
 
 _log = logging.getLogger(__name__)
 
@@ -71,23 +76,36 @@ WORK: Mapping[str, Work] = {
 
 
 async def carry_out(upstreams: Upstreams, settings: Settings, task: LockedTask) -> None:
-    """Do one locked task and report to the engine; never raises for what the engine can keep for later.
+    """Do one locked task and report to the engine, both within its lock.
 
     Crash before the report: the task is tried again after its lock. Lost lock: somebody else reports it, and what
-    was done here was conditional or is recognised.
+    was done here was conditional or is recognised. Raises UpstreamFailed when it could not be reported.
     """
-    report: Report | _Postponed
+    told = "unreported"
     try:
-        report = await WORK[task.topic_name](upstreams, settings, task)
+        with within(settings.lock_seconds * SHARE_OF_WORK):
+            report = await _done(upstreams, settings, task)
+        with within(settings.lock_seconds * (1 - SHARE_OF_WORK)):
+            await _tell(upstreams, task, report)
+        told = report.told
+    except Gone:
+        told = "lost"
+        _log.info("external task was lost to another worker", extra=_names(task))
+    finally:
+        telemetry.EXTERNAL_TASKS.labels(task.topic_name, told).inc()
+        if task.create_time is not None:
+            age = (datetime.now(UTC) - task.create_time).total_seconds()
+            telemetry.EXTERNAL_TASK_AGE.labels(task.topic_name).observe(max(age, 0))
+
+
+async def _done(upstreams: Upstreams, settings: Settings, task: LockedTask) -> "Report | _Postponed":
+    try:
+        return await WORK[task.topic_name](upstreams, settings, task)
     except ApprovalApiError as failure:
-        report = _postponed(settings, task, str(failure))
+        return _postponed(settings, task, str(failure))
     except Exception:  # noqa: BLE001  # a fault of ours becomes an incident that people see, not a task tried for ever
         _log.exception("external task failed", extra=_names(task))
-        report = GaveUp("An error in plan-api; its log has the details")
-    try:
-        await _tell(upstreams, task, report)
-    except Gone:
-        _log.info("external task was lost to another worker", extra=_names(task))
+        return GaveUp("An error in plan-api; its log has the details")
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,7 @@ class _Postponed:
     message: str
     retries: int
     pause_seconds: float
+    told: ClassVar[str] = "postponed"
 
 
 def _postponed(settings: Settings, task: LockedTask, message: str) -> _Postponed:
@@ -123,7 +142,7 @@ async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, proces
     """
     worker_id = f"request-{uuid.uuid4().hex}"
     now = asyncio.get_running_loop().time
-    until = now() + settings.settle_seconds
+    until = now() + left(settings.settle_seconds)
     while now() < until:
         locked = await upstreams.camunda.fetch_and_lock(
             worker_id, limit=len(WORK), lock_seconds=settings.lock_seconds, business_key=draft_id

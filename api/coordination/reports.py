@@ -4,6 +4,7 @@ external_tasks.py, told to the engine by `external_tasks.carry_out`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from api.upstreams.camunda import Scalar
 
@@ -12,6 +13,7 @@ from api.upstreams.camunda import Scalar
 class Done:
     """It is done; the process goes on with these variables."""
 
+    told: ClassVar[str] = "done"
     variables: Mapping[str, Scalar] = field(default_factory=dict)
 
 
@@ -19,6 +21,7 @@ class Done:
 class Left:
     """The process leaves by the boundary event of an error code."""
 
+    told: ClassVar[str] = "left"
     code: str
     message: str
     variables: Mapping[str, Scalar] = field(default_factory=dict)
@@ -28,6 +31,7 @@ class Left:
 class GaveUp:
     """Trying again can not help: an incident, until somebody mends the cause."""
 
+    told: ClassVar[str] = "gave_up"
     message: str
 
 

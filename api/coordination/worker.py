@@ -1,52 +1,84 @@
 """The worker: carries out what requests left behind. Runs inside `serve`, or alone by `plan-api worker`.
 
 It looks for work every few seconds rather than by long polling, so that a request, which answers with the result,
-usually carries out its own.
+usually carries out its own. Each topic has places of its own: publications that wait for a slow store keep no draft
+waiting for its registration.
 """
 
 import asyncio
 import logging
 import socket
 import uuid
+from collections import Counter
+from contextlib import suppress
 
-from api.coordination.external_tasks import carry_out
+from api import telemetry
+from api.coordination.external_tasks import WORK, carry_out
 from api.errors import ApprovalApiError
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda import LockedTask
 
 LONGEST_PAUSE = 30.0  # seconds, while the engine is away
+GIVING_BACK = 3.0  # seconds
 
 _log = logging.getLogger(__name__)
 
+InHand = dict[asyncio.Task[None], LockedTask]
+
 
 async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) -> None:
-    """Look for work until `stop` is set; what is under way then is finished first."""
+    """Look for work until `stop` is set; what is in hand then is finished first.
+
+    Cancelled, it gives back the locks of what it has in hand, so that another replica need not wait for their end.
+    """
     worker_id = f"worker-{socket.gethostname()}-{uuid.uuid4().hex}"
-    pause = settings.worker_poll_seconds
+    in_hand: InHand = {}
+    try:
+        await _look_again_and_again(upstreams, settings, stop, worker_id, in_hand)
+        await _any_done(in_hand, return_when=asyncio.ALL_COMPLETED)
+    finally:
+        await _give_back(upstreams, in_hand)
+
+
+async def _look_again_and_again(
+    upstreams: Upstreams, settings: Settings, stop: asyncio.Event, worker_id: str, in_hand: InHand
+) -> None:
+    failures = 0
     while not stop.is_set():
         try:
-            found = await look(upstreams, settings, worker_id)
-        except ApprovalApiError as failure:
-            _log.warning("worker could not look for work", extra={"reason": str(failure)})
-            pause = min(max(pause, settings.worker_poll_seconds) * 2, LONGEST_PAUSE)
-        except Exception:  # noqa: BLE001  # a fault of ours must not end the worker: nobody would start it again
-            _log.exception("worker failed")
-            pause = min(max(pause, settings.worker_poll_seconds) * 2, LONGEST_PAUSE)
+            found = await _look(upstreams, settings, worker_id, in_hand)
+        except Exception as failure:  # noqa: BLE001  # a fault of ours must not end the worker: nobody would start it again
+            _tell_failed_look(failure)
+            failures, found = failures + 1, 0
         else:
-            pause = 0 if found else settings.worker_poll_seconds
-        await _pause(stop, pause)
+            failures = 0
+        pause = 0.0 if found else min(settings.worker_poll_seconds * 2.0**failures, LONGEST_PAUSE)
+        await _pause(stop, in_hand, pause, is_full=not _room(in_hand, settings.worker_concurrency))
 
 
-async def look(upstreams: Upstreams, settings: Settings, worker_id: str) -> int:
-    """Lock what waits, carry it out side by side, and tell how much it was."""
+async def _look(upstreams: Upstreams, settings: Settings, worker_id: str, in_hand: InHand) -> int:
+    """Lock what waits on topics that have room, begin it, and tell how much it was."""
+    room = _room(in_hand, settings.worker_concurrency)
+    if not room:
+        return 0
     locked = await upstreams.camunda.fetch_and_lock(
-        worker_id, limit=settings.worker_concurrency, lock_seconds=settings.lock_seconds
+        worker_id, topics=list(room), limit=min(room.values()), lock_seconds=settings.lock_seconds
     )
-    async with asyncio.TaskGroup() as group:
-        for task in locked:
-            group.create_task(_one(upstreams, settings, task))
+    for task in locked:
+        begun = asyncio.create_task(_one(upstreams, settings, task))
+        in_hand[begun] = task
+        begun.add_done_callback(in_hand.pop)
+        telemetry.WORKER_BUSY.inc()
+        begun.add_done_callback(lambda _: telemetry.WORKER_BUSY.dec())
+    telemetry.WORKER_LOOKS.labels("found" if locked else "nothing").inc()
     return len(locked)
+
+
+def _room(in_hand: InHand, most: int) -> dict[str, int]:
+    """Topics that can take further tasks, and how many."""
+    taken = Counter(task.topic_name for task in in_hand.values())
+    return {topic: most - taken[topic] for topic in WORK if taken[topic] < most}
 
 
 async def _one(upstreams: Upstreams, settings: Settings, task: LockedTask) -> None:
@@ -55,11 +87,39 @@ async def _one(upstreams: Upstreams, settings: Settings, task: LockedTask) -> No
         await carry_out(upstreams, settings, task)
     except ApprovalApiError as failure:
         _log.warning("external task is left for later", extra={"external_task": task.id, "reason": str(failure)})
+    except Exception:  # noqa: BLE001  # told here, as nobody awaits it
+        _log.exception("worker failed", extra={"external_task": task.id})
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
+def _tell_failed_look(failure: Exception) -> None:
+    telemetry.WORKER_LOOKS.labels("failed").inc()
+    if isinstance(failure, ApprovalApiError):
+        _log.warning("worker could not look for work", extra={"reason": str(failure)})
+    else:
+        _log.error("worker failed", exc_info=failure)
+
+
+async def _pause(stop: asyncio.Event, in_hand: InHand, seconds: float, *, is_full: bool) -> None:
+    """Until the time is over, the worker is stopped, or, with every place taken, one of them is free."""
+    if is_full:
+        await _any_done(in_hand, return_when=asyncio.FIRST_COMPLETED)
+        return
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
-    except TimeoutError:
-        pass
+
+
+async def _any_done(in_hand: InHand, *, return_when: str) -> None:
+    if in_hand:
+        await asyncio.wait(in_hand, return_when=return_when)
+
+
+async def _give_back(upstreams: Upstreams, in_hand: InHand) -> None:
+    left_over = dict(in_hand)
+    for begun in left_over:
+        begun.cancel()
+    if left_over:
+        calls = (upstreams.camunda.unlock(task) for task in left_over.values())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVING_BACK):
+                await asyncio.gather(*calls, return_exceptions=True)

@@ -128,6 +128,7 @@ class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
     worker_id: str
     retries: int | None = None
     business_key: str | None = None
+    create_time: datetime | None = None
     values: dict[str, _Value] = msgspec.field(default_factory=dict, name="variables")
 
     @property
@@ -376,7 +377,7 @@ class Camunda:
 
     async def claim(self, task_id: str, user_id: str) -> None:
         """Take a task. Raises Gone when it is completed or already another's; the same user may claim again."""
-        await self._write(f"/task/{task_id}/claim", {"userId": user_id})
+        await self._write(f"/task/{task_id}/claim", {"userId": user_id}, again=True)
 
     async def assign(self, task_id: str, user_id: str | None) -> None:
         """Hand a task over, or back to its groups with None, whoever has it. Raises Gone when it is completed."""
@@ -392,9 +393,15 @@ class Camunda:
     # Writing: external tasks
 
     async def fetch_and_lock(
-        self, worker_id: str, *, limit: int, lock_seconds: float, business_key: str | None = None
+        self,
+        worker_id: str,
+        *,
+        topics: Iterable[str] = TOPICS,
+        limit: int,
+        lock_seconds: float,
+        business_key: str | None = None,
     ) -> list[LockedTask]:
-        """Lock what waits on our topics (of one draft, if named) and has tries left; the variables come with it."""
+        """Lock what waits on these topics (of one draft, if named) and has tries left; the variables come with it."""
         topic: dict[str, object] = {
             "lockDuration": int(lock_seconds * 1000),
             "processDefinitionKey": PROCESS_KEY,
@@ -405,7 +412,7 @@ class Camunda:
         body = {
             "workerId": worker_id,
             "maxTasks": limit,
-            "topics": [{**topic, "topicName": name} for name in TOPICS],
+            "topics": [{**topic, "topicName": name} for name in topics],
         }
         response = await self.engine.call("POST", "/external-task/fetchAndLock", body=body)
         return self.engine.decode(response, list[LockedTask])
@@ -413,7 +420,9 @@ class Camunda:
     async def complete_external(self, task: LockedTask, variables: Variables) -> None:
         """Report it done. Raises Gone when the lock or the task is lost."""
         await self._write(
-            f"/external-task/{task.id}/complete", {"workerId": task.worker_id, "variables": typed(variables)}
+            f"/external-task/{task.id}/complete",
+            {"workerId": task.worker_id, "variables": typed(variables)},
+            again=True,
         )
 
     async def raise_bpmn_error(self, task: LockedTask, code: str, message: str, variables: Variables) -> None:
@@ -424,7 +433,7 @@ class Camunda:
             "errorMessage": message,
             "variables": typed(variables),
         }
-        await self._write(f"/external-task/{task.id}/bpmnError", body)
+        await self._write(f"/external-task/{task.id}/bpmnError", body, again=True)
 
     async def fail(self, task: LockedTask, message: str, *, retries: int, pause_seconds: float) -> None:
         """Report a failure; with 0 retries left it becomes an incident. Raises Gone when the lock is lost."""
@@ -435,7 +444,7 @@ class Camunda:
             "retries": retries,
             "retryTimeout": int(pause_seconds * 1000),
         }
-        await self._write(f"/external-task/{task.id}/failure", body)
+        await self._write(f"/external-task/{task.id}/failure", body, again=True)
 
     async def unlock(self, task: LockedTask) -> None:
         """Give the lock back, so that another worker need not wait for its end."""
@@ -449,8 +458,9 @@ class Camunda:
         await self._write(f"/external-task/{external_task_id}/retries", {"retries": retries}, method="PUT")
         await self._write(f"/external-task/{external_task_id}/unlock", None)
 
-    async def _write(self, path: str, body: object, *, method: str = "POST") -> None:
-        response = await self.engine.call(method, path, answers=(200, 204, 400, 404, 500), body=body)
+    async def _write(self, path: str, body: object, *, method: str = "POST", again: bool = False) -> None:
+        """`again`: a repeat of it changes nothing, or is refused as what has happened."""
+        response = await self.engine.call(method, path, answers=(200, 204, 400, 404, 500), body=body, again=again)
         if response.status_code >= 400:
             raise Gone("camunda", self._words(response), status=response.status_code)
 

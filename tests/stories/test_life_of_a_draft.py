@@ -103,6 +103,15 @@ def _version_ids(behind: Behind, plan_id: str) -> list[str]:
     return [version["meta"]["versionId"] for version in behind.versions(plan_id)]
 
 
+def test_a_new_plan_whose_id_was_used_and_deleted_is_published(api: Api, behind: Behind) -> None:
+    draft_id = behind.drafts.new()
+    behind.put(draft_id, name="Deleted")
+    behind.store.delete(f"/InsurancePlan/{draft_id}").raise_for_status()
+    submitted(api, draft_id, AUTHOR)
+    assert approved(api, draft_id)["status"] == "APPROVED"
+    assert [version["name"] for version in behind.versions(draft_id)] == [read(GOLD)["name"], "Deleted"]
+
+
 def test_numbers_keep_every_digit(api: Api, behind: Behind) -> None:
     numbers = ["0.10", "1500.00", "1500.0", "1500", "12345678901234567890.123456789", "0.000000001", "-7.50"]
     costs = [{"type": {"text": number}, "cost": {"value": "?"}} for number in numbers]
