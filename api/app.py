@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.authentication import open_authentication
-from api.coordination.worker import work
+from api.coordination.worker import GIVING_BACK, work
 from api.deadline import within
 from api.settings import Settings
 from api.telemetry import begin_request
@@ -103,6 +103,7 @@ async def _goodbye(worker: asyncio.Task[None]) -> None:
     if not done:
         _log.warning("the worker was stopped in the middle of its work")
         worker.cancel()
+        await asyncio.wait([worker], timeout=2 * GIVING_BACK)
 
 
 def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:

@@ -243,6 +243,9 @@ class Settings(BaseSettings):
     lock_seconds: Seconds = Field(
         20, description="How long an external task stays ours: what a crash left in hand is taken up after that."
     )
+    reconcile_seconds: Seconds = Field(
+        30, description="Pause between two looks for drafts whose process ended without them."
+    )
     settle_seconds: Seconds = Field(10, description="How long a mutation waits for what it caused.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

@@ -34,6 +34,10 @@ EXTERNAL_TASK_AGE = Histogram(
 )
 WORKER_LOOKS = Counter("plan_api_worker_looks", "Looks for work left behind: found, nothing or failed.", ["told"])
 WORKER_BUSY = Gauge("plan_api_worker_busy", "External tasks that this replica's worker has in hand.")
+RECONCILED = Counter("plan_api_reconciled", "Drafts whose process ended without them, by what they became.", ["told"])
+SWEEPS = Counter("plan_api_sweeps", "Looks for such drafts: done, elsewhere (by another replica) or failed.", ["told"])
+DRAFTS_WAITING = Gauge("plan_api_drafts_waiting", "Drafts in approval that the last sweep saw.")
+DRAFTS_UNKNOWN = Gauge("plan_api_drafts_unknown", "Those of them whose process the engine does not know.")
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -11,6 +11,7 @@ from api.coordination.approval import Approval, approval_of
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_decider, demand_four_eyes
 from api.coordination.publish import conflict
+from api.coordination.reconcile import released
 from api.coordination.seeing import no_such_task, seen_task
 from api.coordination.texts import checked_comment
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
@@ -18,6 +19,8 @@ from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda import DECISION_PREFIX, Scalar, Task
+from api.upstreams.plan_version import PlanVersion
+from api.upstreams.retool import Draft
 
 TRIES = 3
 
@@ -62,7 +65,7 @@ async def decide(
     3. Claim the task. Crash after: it stays claimed; the same viewer may decide it again.
     4. Complete it with the decision. Crash after: what follows waits in the engine, the worker does it; a repeat of
        this call reads the same decision and goes on.
-    5. Carry out the external task that follows.
+    5. Carry out the external task that follows; of a process that has none and is over, what it left undone.
 
     An error on step 4 tells nothing, so the history is asked who won. Raises Refused, or UpstreamFailed.
     """
@@ -77,8 +80,8 @@ async def decide(
             raise
         return await _decided_before(upstreams, settings, viewer, task_id, asked)
     decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
-    decision = await _unless_moved(upstreams, variables, decision)
-    await _complete(upstreams, viewer, task, decision)
+    decision, noted = await _unless_moved(upstreams, variables, decision)
+    await _complete(upstreams, viewer, task, {**_as_variables(task.id, decision), **noted}, decision)
     return await _outcome(upstreams, settings, task, str(variables.get("draftId")), decision)
 
 
@@ -92,16 +95,30 @@ async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: View
     return seen.variables
 
 
-async def _unless_moved(upstreams: Upstreams, variables: dict[str, Scalar], decision: Decision) -> Decision:
-    """The decision as it will stand: an approval of something that has moved is a conflict."""
+async def _unless_moved(
+    upstreams: Upstreams, variables: dict[str, Scalar], decision: Decision
+) -> tuple[Decision, dict[str, Scalar]]:
+    """The decision as it will stand, since an approval of something that has moved is a conflict; and what to note.
+
+    A process that was started without our registration did not note what it is about: that is what is approved now.
+    """
     if decision.asked is not Verdict.APPROVED:
-        return decision
-    draft, plan = await asyncio.gather(
-        upstreams.retool.draft(str(variables.get("draftId"))),
-        upstreams.aidbox.plan(str(variables.get("aidboxPlanId") or "")),
-    )
-    moved = conflict(draft, plan, variables)
-    return msgspec.structs.replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision
+        return decision, {}
+    noted: dict[str, Scalar] = {}
+    draft, plan = await _draft_and_plan(upstreams, variables.get("draftId"), variables.get("aidboxPlanId"))
+    if draft is not None and variables.get("draftRevision") is None:
+        plan_id = variables.get("aidboxPlanId") or draft.aidbox_id
+        _, plan = await _draft_and_plan(upstreams, draft.id, plan_id)
+        base = variables.get("baseVersion") or (plan.version_id if plan else None)
+        noted = {"draftRevision": draft.revision, "aidboxPlanId": plan_id, "baseVersion": base}
+    moved = conflict(draft, plan, {**variables, **noted})
+    return (msgspec.structs.replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision), noted
+
+
+async def _draft_and_plan(
+    upstreams: Upstreams, draft_id: Scalar, plan_id: Scalar
+) -> tuple[Draft | None, PlanVersion | None]:
+    return await asyncio.gather(upstreams.retool.draft(str(draft_id)), upstreams.aidbox.plan(str(plan_id or "")))
 
 
 def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
@@ -119,7 +136,9 @@ def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
     return variables
 
 
-async def _complete(upstreams: Upstreams, viewer: Viewer, task: Task, decision: Decision) -> None:
+async def _complete(
+    upstreams: Upstreams, viewer: Viewer, task: Task, variables: dict[str, Scalar], decision: Decision
+) -> None:
     """Claim and complete. Two requests of one person may meet here: who loses goes on, or tries again.
 
     Raises Refused, or UpstreamFailed.
@@ -129,7 +148,7 @@ async def _complete(upstreams: Upstreams, viewer: Viewer, task: Task, decision: 
         try:
             if not same_person(holder, viewer.id):
                 await upstreams.camunda.claim(task.id, viewer.id)
-            await upstreams.camunda.complete(task.id, _as_variables(task.id, decision))
+            await upstreams.camunda.complete(task.id, variables)
         except (Gone, TimedOut, Unreachable) as failure:
             past = await _unless_won(upstreams, viewer, task, decision)
             if past is None:
@@ -215,4 +234,7 @@ def _already_decided(past: Task, made: Decision | None) -> Refused:
 async def _outcome(upstreams: Upstreams, settings: Settings, task: Task, draft_id: str, decision: Decision) -> Decided:
     await settle(upstreams, settings, draft_id, task.process_instance_id)
     approval = await approval_of(upstreams, draft_id, task.process_instance_id)
+    if approval.draft and approval.draft.is_submitted and not approval.standing.is_active:
+        await released(upstreams, settings, approval.draft)
+        approval = await approval_of(upstreams, draft_id, task.process_instance_id)
     return Decided(task.id, approval, decision.reason or approval.reason)

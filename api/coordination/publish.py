@@ -1,4 +1,5 @@
-"""Topic publish-plan: the approved draft becomes the next version of its plan. Called by external_tasks.py alone."""
+"""Topic publish-plan: the approved draft becomes the next version of its plan. Called by external_tasks.py, and by
+reconcile.py for processes that are over."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,27 +20,29 @@ HISTORY_SEARCHED = 100
 
 
 async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) -> Report:
+    """The external task: publish what this process has approved."""
+    return await publish_reviewed(upstreams, settings, task.process_instance_id, task.variables)
+
+
+async def publish_reviewed(
+    upstreams: Upstreams, settings: Settings, process_id: str, values: Mapping[str, Scalar]
+) -> Report:
     """Write the reviewed draft to the store and the plan's id on the draft. Steps, each of which may be repeated:
 
     1. Read the draft and the plan. Moved: our own earlier write is known by its tag → step 3; else a conflict.
     2. Write the plan as successor of the base version. Refused: an incident. Crash after: step 1 knows it again.
     3. Mark the draft. Crash after: the repeat finds the tag, and the mark made.
-
-    A new plan is written as one that must not be there. Not every store understands that; one that refuses although
-    the plan is not there is asked plainly.
     """
-    process_id, values = task.process_instance_id, task.variables
     draft_id = str(values.get("draftId"))
     plan_id = str(values.get("aidboxPlanId") or documents.plan_id_for(draft_id))
-    for attempt in range(WRITES_THAT_MAY_MEET):
+    for _ in range(WRITES_THAT_MAY_MEET):
         draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
         try:
             published = await _own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
             if published is None:
                 if moved := conflict(draft, current, values):
                     return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
-                successor_of = current.version_id if current else None if attempt else NEVER_WRITTEN
-                published = await _write(upstreams, settings, draft, current, plan_id, process_id, successor_of)
+                published = await _write(upstreams, settings, draft, current, plan_id, process_id)
         except Stale:
             continue
         except (Unfit, Refused) as refusal:
@@ -79,11 +82,10 @@ async def _write(
     current: PlanVersion | None,
     plan_id: str,
     process_id: str,
-    successor_of: str | None,
 ) -> PlanVersion:
     """Write what was reviewed, unless the plan says so already. Raises Stale, Unfit, Refused (INVALID_PLAN)."""
     plan = documents.parse(draft.plan_data if draft else "", max_bytes=settings.max_plan_bytes)
     resource = documents.tagged_resource(plan, plan_id, process_id)
     if current is not None and documents.is_held(resource, documents.read(current.resource)):
         return current
-    return await upstreams.aidbox.put(plan_id, resource, base_version=successor_of)
+    return await upstreams.aidbox.put(plan_id, resource, base_version=current.version_id if current else None)

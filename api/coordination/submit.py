@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from api.coordination import documents
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_owner
-from api.coordination.release import released
+from api.coordination.reconcile import released
 from api.coordination.seeing import readable_draft
 from api.coordination.texts import checked_comment
 from api.errors import Refused, Unreachable, UserErrorCode
@@ -52,7 +52,10 @@ async def submit(
         raise Refused(
             UserErrorCode.STALE_REVISION, "The draft has changed since you read it; look at it again.", field="revision"
         )
-    draft = await released(upstreams, draft) if draft.is_submitted else draft
+    if draft.is_submitted:
+        draft = await released(upstreams, settings, draft)
+        if draft.status == "approved":
+            raise _approved_already(draft)
     for attempt in range(TRIES):
         if draft.is_submitted:
             return await _already_submitted(upstreams, settings, draft)
@@ -90,8 +93,12 @@ async def _demand_news(upstreams: Upstreams, draft: Draft) -> None:
     if draft.status != "approved" or draft.camunda_process_id is None:
         return
     if await _submitted_revision(upstreams, draft.camunda_process_id) == draft.revision:
-        message = "This draft is approved and published as it is; change it before submitting it again."
-        raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId", process_id=draft.camunda_process_id)
+        raise _approved_already(draft)
+
+
+def _approved_already(draft: Draft) -> Refused:
+    message = "This draft is approved and published as it is; change it before submitting it again."
+    return Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId", process_id=draft.camunda_process_id)
 
 
 async def _submitted_revision(upstreams: Upstreams, process_id: str) -> Scalar:

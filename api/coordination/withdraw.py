@@ -2,7 +2,7 @@
 
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_submitter
-from api.coordination.release import released
+from api.coordination.reconcile import released
 from api.coordination.seeing import readable_draft
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
@@ -27,7 +27,7 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     submitted_by = found.get(process_id, {}).get("submittedBy")
     demand_submitter(viewer, draft, None if submitted_by is None else str(submitted_by))
     if draft.is_submitted:
-        draft = await released(upstreams, draft)
+        draft = await released(upstreams, settings, draft)
     if draft.status == "withdrawn":
         return
     if not draft.is_submitted:

@@ -7,6 +7,7 @@ waiting for its registration.
 
 import asyncio
 import logging
+import random
 import socket
 import uuid
 from collections import Counter
@@ -14,6 +15,8 @@ from contextlib import suppress
 
 from api import telemetry
 from api.coordination.external_tasks import WORK, carry_out
+from api.coordination.reconcile import sweep
+from api.deadline import within
 from api.errors import ApprovalApiError
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -21,6 +24,7 @@ from api.upstreams.camunda import LockedTask
 
 LONGEST_PAUSE = 30.0  # seconds, while the engine is away
 GIVING_BACK = 3.0  # seconds
+LONGEST_SWEEP = 120.0  # seconds
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +38,13 @@ async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) ->
     """
     worker_id = f"worker-{socket.gethostname()}-{uuid.uuid4().hex}"
     in_hand: InHand = {}
+    sweeping = asyncio.create_task(_sweep_now_and_then(upstreams, settings, stop))
     try:
         await _look_again_and_again(upstreams, settings, stop, worker_id, in_hand)
         await _any_done(in_hand, return_when=asyncio.ALL_COMPLETED)
+        await sweeping
     finally:
+        sweeping.cancel()
         await _give_back(upstreams, in_hand)
 
 
@@ -49,7 +56,8 @@ async def _look_again_and_again(
         try:
             found = await _look(upstreams, settings, worker_id, in_hand)
         except Exception as failure:  # noqa: BLE001  # a fault of ours must not end the worker: nobody would start it again
-            _tell_failed_look(failure)
+            telemetry.WORKER_LOOKS.labels("failed").inc()
+            _tell(failure, "worker could not look for work")
             failures, found = failures + 1, 0
         else:
             failures = 0
@@ -91,10 +99,30 @@ async def _one(upstreams: Upstreams, settings: Settings, task: LockedTask) -> No
         _log.exception("worker failed", extra={"external_task": task.id})
 
 
-def _tell_failed_look(failure: Exception) -> None:
-    telemetry.WORKER_LOOKS.labels("failed").inc()
+async def _sweep_now_and_then(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) -> None:
+    """At random times within the interval, so that replicas started together do not sweep together."""
+    after_id: str | None = None
+    while True:
+        await _until(stop, settings.reconcile_seconds * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
+        if stop.is_set():
+            return
+        try:
+            with within(LONGEST_SWEEP):
+                swept = await sweep(upstreams, settings, after_id)
+        except Exception as failure:  # noqa: BLE001  # as above
+            telemetry.SWEEPS.labels("failed").inc()
+            _tell(failure, "worker could not look for drafts left behind")
+            continue
+        telemetry.SWEEPS.labels("done" if swept else "elsewhere").inc()
+        if swept is not None:
+            after_id = swept.last_id
+            telemetry.DRAFTS_WAITING.set(swept.waiting)
+            telemetry.DRAFTS_UNKNOWN.set(swept.unknown)
+
+
+def _tell(failure: Exception, words: str) -> None:
     if isinstance(failure, ApprovalApiError):
-        _log.warning("worker could not look for work", extra={"reason": str(failure)})
+        _log.warning(words, extra={"reason": str(failure)})
     else:
         _log.error("worker failed", exc_info=failure)
 
@@ -104,6 +132,10 @@ async def _pause(stop: asyncio.Event, in_hand: InHand, seconds: float, *, is_ful
     if is_full:
         await _any_done(in_hand, return_when=asyncio.FIRST_COMPLETED)
         return
+    await _until(stop, seconds)
+
+
+async def _until(stop: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()

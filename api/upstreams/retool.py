@@ -35,6 +35,7 @@ SUBMITTED = "submitted"
 STATUSES = (SUBMITTED, "approved", "rejected", "returned", "conflict", "withdrawn")  # any other text is a draft's
 JSON_TYPES = ("jsonb", "json")
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
+SWEEP_LOCK = 7_265_013_318_221_846_002  # as above, for all who sweep
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
@@ -59,6 +60,13 @@ class Draft(msgspec.Struct, frozen=True):
     def is_submitted(self) -> bool:
         """Whether it waits for a process."""
         return self.status == SUBMITTED
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A draft in approval, and the process it waits for."""
+
+    id: str
+    process_id: str | None
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,20 @@ class Retool:
         found: list[int] = await self._rows(statement, values, scalar_row)
         return found[0]
 
+    async def submitted(self, after_id: str | None, *, limit: int) -> list[Waiting]:
+        """Drafts in approval by their id, from after this one on."""
+        statement = sql.SQL(
+            "SELECT {id}::text AS id, {process}::text AS process_id FROM {table}"
+            " WHERE lower({status}::text) = 'submitted' AND {id}::text > %s ORDER BY {id}::text LIMIT %s"
+        ).format(
+            id=self._name("id"),
+            process=self._name("camunda_process_id"),
+            status=self._name("status"),
+            table=self._table(),
+        )
+        found: list[Waiting] = await self._rows(statement, [after_id or "", limit], class_row(Waiting))
+        return found
+
     def _condition(self, narrowed: DraftFilter) -> tuple[sql.Composable, list[object]]:
         parts: list[sql.Composable] = [sql.SQL("true")]
         values: list[object] = []
@@ -205,11 +227,11 @@ class Retool:
         written = {"status": "submitted", "camunda_process_id": process_id}
         return await self._update(draft_id, written, condition, [previous_process_id, revision])
 
-    async def record_outcome(self, draft_id: str, process_id: str, outcome: str) -> bool:
+    async def record_outcome(self, draft_id: str, process_id: str | None, outcome: str) -> bool:
         """Write how the process ended on its draft; False when the draft does not wait for it (any longer)."""
         return await self._conclude(draft_id, process_id, {"status": outcome})
 
-    async def mark_published(self, draft_id: str, process_id: str, plan_id: str) -> bool:
+    async def mark_published(self, draft_id: str, process_id: str | None, plan_id: str) -> bool:
         """Write the published plan's id on its draft; False when the draft does not wait for it (any longer)."""
         return await self._conclude(draft_id, process_id, {"status": "approved", "aidbox_id": plan_id})
 
@@ -248,8 +270,8 @@ class Retool:
         made: list[str] = await self._rows(statement, list(written.values()), scalar_row)
         return made[0] if made else (None if draft_id else key)
 
-    async def _conclude(self, draft_id: str, process_id: str, written: Mapping[str, str]) -> bool:
-        condition = sql.SQL("lower({status}::text) = 'submitted' AND {process}::text = %s").format(
+    async def _conclude(self, draft_id: str, process_id: str | None, written: Mapping[str, str]) -> bool:
+        condition = sql.SQL("lower({status}::text) = 'submitted' AND {process}::text IS NOT DISTINCT FROM %s").format(
             status=self._name("status"), process=self._name("camunda_process_id")
         )
         return await self._update(draft_id, written, condition, [process_id])
@@ -348,6 +370,16 @@ class Retool:
     async def ping(self) -> None:
         """A sign of life."""
         await self._rows(sql.SQL("SELECT 1"), [], scalar_row)
+
+    @asynccontextmanager
+    async def sweeping_alone(self) -> AsyncIterator[bool]:
+        """Whether nobody else sweeps until the block ends. Raises UpstreamFailed."""
+        try:
+            async with self.connections.connection() as connection, connection.transaction():
+                cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+                yield bool((await cursor.fetchone() or [False])[0])
+        except psycopg.Error as error:
+            raise Unreachable("retool", "The drafts database can not be reached") from error
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[Connection]:

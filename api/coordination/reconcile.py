@@ -1,0 +1,166 @@
+"""Drafts whose process ended without writing its end on them, brought to that end. Used by the worker's sweep, and by
+submit.py, withdraw.py and decide.py for the one draft they are about.
+
+Our own process never leaves one behind. A process model without our external tasks does, as may an operator who
+deletes an instance, or a database that was set back to an earlier day.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from api import telemetry
+from api.coordination import documents
+from api.coordination.publish import publish_reviewed
+from api.coordination.reports import Done, Left
+from api.coordination.standing import decided
+from api.errors import ApprovalApiError, Refused
+from api.settings import Settings
+from api.upstreams import Upstreams
+from api.upstreams.camunda import ProcessInstance, Scalar
+from api.upstreams.retool import Draft, Waiting
+
+DRAFTS_LOOKED_AT = 1000
+DRAFTS_ENDED = 50
+SIDE_BY_SIDE = 4
+OUTCOMES = ("rejected", "returned", "conflict", "withdrawn")
+
+_log = logging.getLogger(__name__)
+
+Variables = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep saw: how many drafts wait, of how many the process has ended, how many the engine does not know.
+
+    `last_id`: where the next one goes on; None from the beginning.
+    """
+
+    waiting: int
+    ended: int
+    unknown: int
+    last_id: str | None
+
+
+async def sweep(upstreams: Upstreams, settings: Settings, after_id: str | None) -> Sweep | None:
+    """Look at the drafts in approval, a thousand at a time, and end those whose process has ended.
+
+    Costs a statement and a request to the engine; one more of each where any has ended, and for each of them what it
+    takes to end it. None while another replica sweeps. A draft whose process the engine does not know at all is left
+    to who submits or withdraws it: this may be the wrong engine. Raises UpstreamFailed.
+    """
+    async with upstreams.retool.sweeping_alone() as is_alone:
+        if not is_alone:
+            return None
+        waiting = await upstreams.retool.submitted(after_id, limit=DRAFTS_LOOKED_AT)
+        known = await upstreams.camunda.processes_by_id([each.process_id for each in waiting if each.process_id])
+        ended = [each for each in waiting if each.process_id in known and not known[each.process_id].is_active]
+        await _end_all(upstreams, settings, ended[:DRAFTS_ENDED], known)
+    is_whole = len(waiting) < DRAFTS_LOOKED_AT and len(ended) <= DRAFTS_ENDED
+    return Sweep(
+        waiting=len(waiting),
+        ended=len(ended[:DRAFTS_ENDED]),
+        unknown=sum(1 for each in waiting if each.process_id not in known),
+        last_id=None if is_whole else (ended[DRAFTS_ENDED - 1] if len(ended) > DRAFTS_ENDED else waiting[-1]).id,
+    )
+
+
+async def _end_all(
+    upstreams: Upstreams, settings: Settings, ended: Sequence[Waiting], known: Mapping[str, ProcessInstance]
+) -> None:
+    if not ended:
+        return
+    drafts, variables = await asyncio.gather(
+        upstreams.retool.drafts_by_id([each.id for each in ended]),
+        upstreams.camunda.variables_by_process([str(each.process_id) for each in ended]),
+    )
+    places = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def end(draft: Draft, process: ProcessInstance) -> None:
+        async with places:
+            try:
+                await bring_to_end(upstreams, settings, draft, process, variables.get(process.id, {}))
+            except ApprovalApiError as failure:
+                _log.warning("draft is left for later", extra={"draft": draft.id, "reason": str(failure)})
+
+    found = [drafts[each.id] for each in ended if each.id in drafts]
+    still = [draft for draft in found if draft.is_submitted and draft.camunda_process_id in known]
+    await asyncio.gather(*(end(draft, known[str(draft.camunda_process_id)]) for draft in still))
+
+
+async def released(upstreams: Upstreams, settings: Settings, draft: Draft) -> Draft:
+    """The draft as it now is: one that waits for a process that does not run waits no longer. Raises UpstreamFailed."""
+    process_id = draft.camunda_process_id or ""
+    process = (await upstreams.camunda.processes_by_id([process_id])).get(process_id)
+    if not draft.is_submitted or (process is not None and process.is_active):
+        return draft
+    variables = (await upstreams.camunda.variables_by_process([process_id])).get(process_id, {})
+    await bring_to_end(upstreams, settings, draft, process, variables)
+    return await upstreams.retool.draft(draft.id) or draft
+
+
+async def bring_to_end(
+    upstreams: Upstreams, settings: Settings, draft: Draft, process: ProcessInstance | None, variables: Variables
+) -> None:
+    """Do what a process that is over left undone. Each write is conditional or recognised, so it may be repeated.
+
+    Approved and not published: it is published now, if draft and plan still are what was approved. What came to
+    nothing counts as withdrawn, so that its author can submit it again. Raises UpstreamFailed.
+    """
+    outcome = await _outcome(upstreams, settings, draft, process, variables)
+    if outcome in OUTCOMES:
+        await upstreams.retool.record_outcome(draft.id, draft.camunda_process_id, outcome)
+    telemetry.RECONCILED.labels(outcome).inc()
+    _log.info("draft was brought to its end", extra={"draft": draft.id, "outcome": outcome})
+
+
+async def _outcome(
+    upstreams: Upstreams, settings: Settings, draft: Draft, process: ProcessInstance | None, variables: Variables
+) -> str:
+    said, plan_id = variables.get("approvalOutcome"), variables.get("aidboxPlanId")
+    if said == "approved" and plan_id is not None:
+        await upstreams.retool.mark_published(draft.id, draft.camunda_process_id, str(plan_id))
+        return "approved"
+    if said in OUTCOMES:
+        return str(said)
+    if process is None or process.state != "COMPLETED":
+        return "withdrawn"
+    is_approved = variables.get("approved") is True and variables.get("conflictDetected") is not True
+    return await _published(upstreams, settings, draft, process, variables) if is_approved else _decided(variables)
+
+
+def _decided(variables: Variables) -> str:
+    return decided(variables).value.lower()
+
+
+async def _published(
+    upstreams: Upstreams, settings: Settings, draft: Draft, process: ProcessInstance, variables: Variables
+) -> str:
+    """Publish for a process that is over. It can hold no incident any more: what the store refuses is returned.
+
+    A process that did not note the draft's revision was of the draft as it is, if that was not touched since.
+    """
+    values = {**variables, "draftId": draft.id, "aidboxPlanId": variables.get("aidboxPlanId") or draft.aidbox_id}
+    if values.get("draftRevision") is None and process.end_time and draft.updated_at <= process.end_time:
+        values["draftRevision"] = draft.revision
+    if values["aidboxPlanId"] is not None and await _is_held(upstreams, settings, draft, str(values["aidboxPlanId"])):
+        await upstreams.retool.mark_published(draft.id, process.id, str(values["aidboxPlanId"]))
+        return "approved"
+    if values["aidboxPlanId"] is not None and values.get("baseVersion") is None:
+        return "conflict"
+    report = await publish_reviewed(upstreams, settings, process.id, values)
+    return "approved" if isinstance(report, Done) else "conflict" if isinstance(report, Left) else "returned"
+
+
+async def _is_held(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str) -> bool:
+    """Whether the store says already what the draft says: whoever published it did not get to tell."""
+    current = await upstreams.aidbox.plan(plan_id)
+    if current is None:
+        return False
+    try:
+        plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
+    except Refused:
+        return False
+    return documents.is_held({**plan, "id": plan_id}, documents.read(current.resource))
