@@ -5,7 +5,7 @@ TESTS  ?= tests
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox check test races bench lint schema lock clean
+.PHONY: help demo sandbox check test races chaos bench lint schema lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ races: .venv/ready ## Run the races hundreds of rounds each (ARGS="--seed 7 --ro
 
 bench: .venv/ready ## Compare with other servers, in ratios of one run (ARGS="--tasks 50 --rounds 3"; ARGS=--help)
 	@exec .venv/bin/python -m tests.bench $(ARGS)
+
+chaos: .venv/ready ## Kill, pause, cut and slow everything under load for minutes (ARGS="--seed 7 --minutes 2")
+	@exec .venv/bin/python -m tests.chaos $(ARGS)
 
 lint: .venv/ready ## Style, types, import rules, and whether schema.graphql is up to date
 	.venv/bin/ruff format --check .

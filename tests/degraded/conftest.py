@@ -64,7 +64,7 @@ def wired(settings: Settings, systems: Systems) -> Iterator[Wired]:
         wires = {}
         for (setting, url), system in zip(urls.items(), SYSTEMS, strict=True):
             wires[system] = proxy = stack.enter_context(wire(*_address(url)))
-            urls[setting] = _at_port(url, proxy.port)
+            urls[setting] = at_port(url, proxy.port)
         # without kept versions, which are told all the same when the store is away
         through = read_again(settings, **urls, breaker_failures=0, kept_versions_bytes=0)
         api = stack.enter_context(serving(through))
@@ -87,7 +87,7 @@ def _address(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def _at_port(url: str, port: int) -> str:
+def at_port(url: str, port: int) -> str:
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{port}"))

@@ -101,7 +101,7 @@ def _check_draft(raced: Raced, published: dict[str, str | None]) -> Aftermath:
         end = ends[process_id] = _end(behind, process, variables)
         if end != "superseded":
             followed.append(variables.get("previousProcessId"))
-            _check_decision(end, variables, len(behind.tasks(raced.draft_id)))
+            _check_decision(end, variables, row["created_by"], len(behind.tasks(raced.draft_id)))
         if end == "approved":
             _check_published(raced, variables)
             published[variables["publishedVersion"]] = variables.get("baseVersion")
@@ -122,14 +122,14 @@ def _end(behind: Behind, process: Mapping[str, Any], variables: Variables) -> st
     return end
 
 
-def _check_decision(end: str | None, variables: Variables, open_tasks: int) -> None:
+def _check_decision(end: str | None, variables: Variables, author: str, open_tasks: int) -> None:
     decisions = [json.loads(value) for name, value in variables.items() if name.startswith("decision_")]
     verdicts = [decision["verdict"] for decision in decisions]
     match end:
         case None:
             assert (verdicts, open_tasks) == ([], 1)
         case "withdrawn":
-            assert (verdicts, variables["withdrawnBy"]) == ([], "author")
+            assert (verdicts, variables["withdrawnBy"]) == ([], author)
         case "conflict":
             assert verdicts in (["CONFLICT"], ["APPROVED"])
             assert variables["conflictDetected"] is True

@@ -49,7 +49,8 @@ class Lost(logging.Handler):
 def lost() -> Iterator[Lost]:
     handler, logger = Lost(), logging.getLogger("api.coordination.external_tasks")
     logger.addHandler(handler)
-    former, logger.level = logger.level, logging.INFO
+    former = logger.level
+    logger.setLevel(logging.INFO)
     yield handler
     logger.setLevel(former)
     logger.removeHandler(handler)
