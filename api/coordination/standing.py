@@ -53,13 +53,14 @@ def standing(
 ) -> Standing:
     """The standing of a draft in the process it was last submitted to.
 
-    A draft that is not `submitted` tells its own state, since that was written as the last step. One that is, or
-    that was deleted, stands where its process stands, and where that has ended, at the end it came to; at none, if
-    an operator ended it.
+    A draft that is not `submitted` tells its own state, since that was written as the last step. One that is, that
+    was deleted, or that has gone on to another process stands where its process stands, and where that has ended, at
+    the end it came to; at none, if an operator ended it.
     """
     if process is not None and process.is_active:
         return _running(variables, open_tasks, waiting)
-    said = variables.get("approvalOutcome") if draft is None or draft.is_submitted else draft.status
+    has_gone_on = draft is not None and process is not None and draft.camunda_process_id != process.id
+    said = variables.get("approvalOutcome") if draft is None or draft.is_submitted or has_gone_on else draft.status
     return Standing(BY_STATUS.get(str(said), State.NOT_SUBMITTED), is_active=False)
 
 

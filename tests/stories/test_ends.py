@@ -354,3 +354,16 @@ def test_withdrawing_while_the_registration_is_not_reported_yet(api: Api, behind
     )
     assert perform(api, WITHDRAW, AUTHOR, draftId=draft_id)["userErrors"] == []
     _ended(api, behind, draft_id, process_id, "withdrawn")
+
+
+def test_a_decision_repeated_when_the_draft_has_gone_on_tells_its_own_end(api: Api, behind: Behind) -> None:
+    draft_id = behind.drafts.new()
+    submitted(api, draft_id, AUTHOR)
+    task_id = open_task(api, draft_id)
+    first = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=False)
+    assert first["status"] == "REJECTED"
+    submitted(api, draft_id, AUTHOR)
+    assert approved(api, draft_id)["status"] == "APPROVED"
+
+    repeated = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=False)
+    assert (repeated["status"], repeated["userErrors"], repeated["plan"]) == ("REJECTED", [], None)
