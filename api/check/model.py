@@ -7,6 +7,7 @@ from api.check.finding import Finding, ok, warning, wrong
 from api.upstreams.camunda import BPMN, EXTENSION, TOPICS, WITHDRAW_MESSAGE, offered_groups
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
+GUARD = "decider"
 DEPLOY = "deploy a model that has it, `plan-api setup` deploys ours"
 
 
@@ -19,6 +20,7 @@ def judge_model(xml: str) -> Iterator[Finding]:
         "error codes", set(ERROR_CODES), _caught_errors(root), "a process that raises it ends without an outcome"
     )
     yield from _steps(root, xml)
+    yield from _unguarded(root)
 
 
 def _topics(root: ET.Element) -> Iterator[Finding]:
@@ -66,6 +68,15 @@ def _steps(root: ET.Element, xml: str) -> Iterator[Finding]:
             yield ok("steps", f"{step} is for the person the model names")
         else:
             yield warning("steps", f"{step} is offered to nobody: give it camunda:candidateGroups")
+
+
+def _unguarded(root: ET.Element) -> Iterator[Finding]:
+    for task in root.iter(_bpmn("userTask")):
+        listeners = task.iter(_extension("taskListener"))
+        guards = [each for each in listeners if each.get("event") == "complete" and GUARD in each.get("expression", "")]
+        if not guards:
+            told = f"{task.get('id')} can be completed by who has just lost it: copy our listeners with {GUARD}"
+            yield warning("steps", told)
 
 
 def _bpmn(name: str) -> str:

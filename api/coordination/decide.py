@@ -9,7 +9,7 @@ import msgspec
 
 from api.coordination.approval import Approval, approval_of
 from api.coordination.external_tasks import settle
-from api.coordination.permissions import demand_decider, demand_four_eyes
+from api.coordination.permissions import demand_decider, demand_four_eyes, demand_free
 from api.coordination.publish import conflict
 from api.coordination.reconcile import released
 from api.coordination.seeing import no_such_task, seen_task
@@ -141,34 +141,43 @@ async def _complete(
 ) -> None:
     """Claim and complete. Two requests of one person may meet here: who loses goes on, or tries again.
 
+    Somebody may take the task away between the two. `decider` says who had it, in the engine's letters: the model has
+    the engine refuse the completion when that is not so.
     Raises Refused, or UpstreamFailed.
     """
-    holder = task.assignee
     for further in reversed(range(TRIES)):
         try:
-            if not same_person(holder, viewer.id):
+            if task.assignee is None:
                 await upstreams.camunda.claim(task.id, viewer.id)
-            await upstreams.camunda.complete(task.id, variables)
+            await upstreams.camunda.complete(task.id, {**variables, "decider": task.assignee or viewer.id})
         except (Gone, TimedOut, Unreachable) as failure:
             past = await _unless_won(upstreams, viewer, task, decision)
             if past is None:
                 return
+            demand_free(viewer, past.assignee)
             if not further or not isinstance(failure, Gone):
                 raise
-            holder = past.assignee
+            if past.assignee is None:
+                await _demand_still_offered(upstreams, viewer, past)
+            task = past
         else:
             return
+
+
+async def _demand_still_offered(upstreams: Upstreams, viewer: Viewer, task: Task) -> None:
+    """Who had the task by name alone, and has lost it, may not claim it again. Raises Refused (NOT_FOUND)."""
+    offered = await upstreams.camunda.claimable([task.id], viewer.id, viewer.groups)
+    if task.id not in offered and await upstreams.camunda.task(task.id) is not None:
+        raise no_such_task()
 
 
 async def _unless_won(upstreams: Upstreams, viewer: Viewer, task: Task, decision: Decision) -> Task | None:
     """After a failed claim or completion: None if the history has this very decision, the task if it is still open.
 
-    Raises Refused, when somebody else has it or has decided it, or the viewer otherwise.
+    Raises Refused, when somebody else has decided it, or the viewer otherwise.
     """
     past, made = await _history(upstreams, task.id, task.process_instance_id)
     if past is None or past.ended is None:
-        if past and past.assignee and not same_person(past.assignee, viewer.id):
-            raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{past.assignee} has claimed this task.", field="taskId")
         return past or task
     if made is None or not same_person(made.by, viewer.id) or made.asked is not decision.asked:
         raise _already_decided(past, made)

@@ -109,6 +109,7 @@ def test_every_model_of_ours_is_right() -> None:
         ('messageRef="message-withdraw-submission"', 'messageRef="message-of-nobody"', ("wrong", "message")),
         ('errorCode="submission-superseded"', 'errorCode="superseded"', ("wrong", "error codes")),
         (' camunda:candidateGroups="benefit-reviewers"', "", ("warning", "steps")),
+        ('event="complete"', 'event="create"', ("warning", "steps")),
         ("userTask", "manualTask", ("wrong", "steps")),
     ],
 )

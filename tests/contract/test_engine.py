@@ -130,6 +130,18 @@ def test_anybody_may_complete_a_claimed_task(engine: httpx.Client, key: str) -> 
     assert process.complete(task_id, approved=False).status_code == 204
 
 
+def test_a_named_decider_has_to_have_the_task(engine: httpx.Client, key: str) -> None:
+    """By the listener of our model: nothing is changed by who has lost it, or never had it."""
+    process, task_id = reviewed(engine, key)
+    assert process.complete(task_id, approved=False, decider="ann").status_code == 500
+    for holder in ("ann", "bob"):
+        assert engine.post(f"/task/{task_id}/assignee", json={"userId": holder}).status_code == 204
+    refusal = process.complete(task_id, approved=False, decider="ann")
+    assert (refusal.status_code, [task["id"] for task in process.tasks()]) == (500, [task_id])
+    assert "decider" not in process.variables()
+    assert process.complete(task_id, approved=False, decider="bob").status_code == 204
+
+
 def test_a_completed_task_is_not_there_but_the_history_knows_it(engine: httpx.Client, key: str) -> None:
     process, task_id = reviewed(engine, key)
     engine.post(f"/task/{task_id}/claim", json={"userId": "ann"})

@@ -13,7 +13,7 @@ from api.sandbox import Sandbox
 from api.settings import Settings
 from api.setup import MODEL, set_up
 from api.upstreams import open_upstreams
-from tests.serving import AUTHOR, GOLD, REVIEWER, Api, Someone
+from tests.serving import AUTHOR, GOLD, REVIEWER, SECOND_REVIEWER, Api, Someone
 from tests.stories.behind import Behind, edited, exactly, read
 from tests.verbs import (
     COMPLETE,
@@ -94,6 +94,29 @@ def test_each_step_is_for_its_own_group(api: Api, behind: Behind, half_way: str)
     author = Someone("author", ("benefit-compliance",))
     assert codes(perform(api, COMPLETE, author, taskId=task_id, approved=True)) == ["OWN_SUBMISSION"]
     assert behind.picture(half_way) == before
+
+
+def test_each_group_sees_its_own_step(api: Api, draft_id: str) -> None:
+    """And the draft from its own step on, to the end and after."""
+    asked = "query D($id: ID!) { approvalStatus(draftId: $id) { currentActivity openTasks { step } } }"
+
+    def seen(who: Someone) -> object:
+        return api.ask(asked, who, id=draft_id)["approvalStatus"]
+
+    first = {"currentActivity": "review", "openTasks": [{"step": "review"}]}
+    assert (seen(REVIEWER), seen(AUTHOR), seen(COMPLIANCE)) == (first, first, None)
+    approved(api, draft_id)
+    second = {"currentActivity": "compliance-review", "openTasks": [{"step": "compliance-review"}]}
+    assert (seen(REVIEWER), seen(AUTHOR), seen(COMPLIANCE)) == (second | {"openTasks": []}, second, second)
+    rejected(api, draft_id, COMPLIANCE)
+    over: dict[str, object] = {"currentActivity": None, "openTasks": []}
+    assert (seen(REVIEWER), seen(SECOND_REVIEWER), seen(COMPLIANCE)) == (over, over, over)
+
+
+def test_the_second_step_completed_in_tasklist(api: Api, behind: Behind, half_way: str) -> None:
+    """Which names nobody; who decided the first step does not count there."""
+    behind.complete(open_task(api, half_way), approved=True)
+    assert status(api, half_way)["state"] == "PUBLISHING"
 
 
 def test_rejected_at_the_first_step(api: Api, behind: Behind, draft_id: str) -> None:
