@@ -4,24 +4,33 @@ from dataclasses import dataclass
 
 from api.identity import Viewer
 from api.loaders import Loaders, make_loaders
+from api.needs import EVERYTHING, Needs
 from api.settings import Settings
 from api.upstreams import Upstreams
 
 
 @dataclass
 class Context:
-    """The viewer, the upstreams, the settings, and loaders that are made anew after every write."""
+    """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write."""
 
     viewer: Viewer
     upstreams: Upstreams
     settings: Settings
-    loaders: Loaders
+    needs: Needs = EVERYTHING
+    _loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """Made when the first is used: what the request reads is known by then."""
+        if self._loaders is None:
+            self._loaders = make_loaders(self.upstreams, self.viewer, self.needs)
+        return self._loaders
 
     def renew_loaders(self) -> None:
         """Forget what was read: what follows a write is read afresh."""
-        self.loaders = make_loaders(self.upstreams, self.viewer)
+        self._loaders = None
 
 
 def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings) -> Context:
     """The context of a request now begun."""
-    return Context(viewer, upstreams, settings, make_loaders(upstreams, viewer))
+    return Context(viewer, upstreams, settings)

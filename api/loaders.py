@@ -6,11 +6,13 @@ them; coordination never does. A batch that fails fails for all who asked, and w
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from aiodataloader import DataLoader
 
 from api.identity import Viewer
+from api.needs import RESOURCE, Needs
 from api.upstreams import Upstreams
 from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
 from api.upstreams.involvement import Submitted, concerning, involved
@@ -21,7 +23,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 Variables = dict[str, Scalar]
 
-LARGEST_BATCH = 1000
+LARGEST_BATCH = 5000
 
 
 def by_key(fetch: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> DataLoader[Key, Value | None]:
@@ -44,6 +46,7 @@ class Loaders:
     processes: DataLoader[str, ProcessInstance | None]
     processes_by_draft: DataLoader[str, list[ProcessInstance] | None]
     variables: DataLoader[str, Variables | None]
+    draft_ids: DataLoader[str, Variables | None]
     decisions: DataLoader[str, Variables | None]
     open_tasks: DataLoader[str, list[Task] | None]
     waiting: DataLoader[str, list[ExternalTask] | None]
@@ -56,34 +59,36 @@ class Loaders:
     plan_histories: DataLoader[tuple[str, int], list[PlanVersion] | None]
 
 
-def make_loaders(upstreams: Upstreams, viewer: Viewer) -> Loaders:
-    """Loaders with nothing in them. To be called where the event loop runs."""
+def make_loaders(upstreams: Upstreams, viewer: Viewer, needs: Needs) -> Loaders:
+    """Loaders with nothing in them, that ask for what is needed. To be called where the event loop runs."""
+    retool, camunda, aidbox = upstreams.retool, upstreams.camunda, upstreams.aidbox
 
     async def decidable(task_ids: Sequence[str]) -> dict[str, bool]:
-        concerned = await upstreams.camunda.claimable(task_ids, viewer.id, viewer.groups)
+        concerned = await camunda.claimable(task_ids, viewer.id, viewer.groups)
         return {task_id: task_id in concerned for task_id in task_ids}
 
     async def involvement(drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
-        return await involved(upstreams.camunda, drafts, viewer.id, viewer.groups)
+        return await involved(camunda, drafts, viewer.id, viewer.groups)
 
     async def concern(_own: Sequence[str]) -> dict[str, list[str]]:
-        return {viewer.id: await concerning(upstreams.camunda, viewer.id, viewer.groups)}
+        return {viewer.id: await concerning(camunda, viewer.id, viewer.groups)}
 
     return Loaders(
-        drafts=by_key(upstreams.retool.drafts_by_id),
-        drafts_by_process=by_key(upstreams.retool.drafts_by_process),
-        drafts_by_plan=by_key(upstreams.retool.drafts_by_plan),
-        processes=by_key(upstreams.camunda.processes_by_id),
-        processes_by_draft=by_key(upstreams.camunda.processes_by_draft),
-        variables=by_key(upstreams.camunda.variables_by_process),
-        decisions=by_key(upstreams.camunda.decisions_by_process),
-        open_tasks=by_key(upstreams.camunda.open_tasks_by_process),
-        waiting=by_key(upstreams.camunda.external_tasks_by_process),
-        candidate_groups=by_key(upstreams.camunda.candidate_groups_by_definition),
+        drafts=by_key(partial(retool.drafts_by_id, parts=needs.of_draft("drafts"))),
+        drafts_by_process=by_key(partial(retool.drafts_by_process, parts=needs.of_draft("drafts_by_process"))),
+        drafts_by_plan=by_key(partial(retool.drafts_by_plan, parts=needs.of_draft("drafts_by_plan"))),
+        processes=by_key(camunda.processes_by_id),
+        processes_by_draft=by_key(camunda.processes_by_draft),
+        variables=by_key(partial(camunda.variables_by_process, names=needs.names)),
+        draft_ids=by_key(partial(camunda.variables_by_process, names=["draftId"])),
+        decisions=by_key(camunda.decisions_by_process),
+        open_tasks=by_key(camunda.open_tasks_by_process),
+        waiting=by_key(camunda.external_tasks_by_process),
+        candidate_groups=by_key(camunda.candidate_groups_by_definition),
         decidable=by_key(decidable),
         involved=by_key(involvement),
         concerning=by_key(concern),
-        plans=by_key(upstreams.aidbox.plans_by_id),
-        plan_versions=by_key(upstreams.aidbox.versions_by_key),
-        plan_histories=by_key(upstreams.aidbox.histories_by_key),
+        plans=by_key(partial(aidbox.plans_by_id, whole=needs.has("plans", RESOURCE))),
+        plan_versions=by_key(partial(aidbox.versions_by_key, whole=needs.has("plan_versions", RESOURCE))),
+        plan_histories=by_key(partial(aidbox.histories_by_key, whole=needs.has("plan_histories", RESOURCE))),
     )

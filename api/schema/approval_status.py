@@ -5,17 +5,22 @@ from datetime import datetime
 from enum import Enum
 
 import strawberry
+from aiodataloader import DataLoader
 
 from api.coordination.decide import Decision, read_decision
 from api.coordination.standing import standing
-from api.loaders import Variables
+from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.reading import visible
+from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams import camunda, retool
 from api.upstreams.camunda import DECISION_PREFIX
+
+PROCESS, VALUES, TASKS, WAITING = "process", "values", "tasks", "waiting"  # what is asked of the engine for it
+OUTCOME_VARIABLES = ("approvalOutcome", "approved", "changesRequested", "conflictDetected")
 
 
 @strawberry.enum(description="Where an approval stands, worked out from what the engine and the drafts say.")
@@ -68,38 +73,56 @@ class ApprovalStatus:
     process_id: strawberry.Private[str]
     author: strawberry.Private[str | None]
     waiting: strawberry.Private[list[camunda.Task]]
-    draft_status: DraftStatus = strawberry.field(description="What the draft itself says.")
-    state: ApprovalState = strawberry.field(description="Where the approval stands.")
-    workflow_active: bool = strawberry.field(description="Whether its process still runs.")
-    current_activity: str | None = strawberry.field(
-        description="Keys of the process steps now open, by commas; null when none is."
+    draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=reads())
+    state: ApprovalState = strawberry.field(
+        description="Where the approval stands.",
+        metadata=reads(PROCESS, VALUES, TASKS, WAITING, variables=OUTCOME_VARIABLES),
     )
-    problem: str | None = strawberry.field(description="Why publication stopped, when state is PUBLISH_FAILED.")
-    submitted_at: datetime | None = strawberry.field(description="When the process was started.")
-    submitted_by: Person | None = strawberry.field(description="Who submitted the draft.")
-    submitted_revision: str | None = strawberry.field(description="The revision that was submitted.")
+    workflow_active: bool = strawberry.field(description="Whether its process still runs.", metadata=reads(PROCESS))
+    current_activity: str | None = strawberry.field(
+        description="Keys of the process steps now open, by commas; null when none is.", metadata=reads(TASKS, WAITING)
+    )
+    problem: str | None = strawberry.field(
+        description="Why publication stopped, when state is PUBLISH_FAILED.", metadata=reads(PROCESS, WAITING)
+    )
+    submitted_at: datetime | None = strawberry.field(
+        description="When the process was started.", metadata=reads(PROCESS)
+    )
+    submitted_by: Person | None = strawberry.field(
+        description="Who submitted the draft.", metadata=reads(VALUES, variables=("submittedBy",))
+    )
+    submitted_revision: str | None = strawberry.field(
+        description="The revision that was submitted.", metadata=reads(VALUES, variables=("draftRevision",))
+    )
 
-    @strawberry.field(description="The tasks that wait for a decision, as far as the viewer may see them.")
+    @strawberry.field(
+        description="The tasks that wait for a decision, as far as the viewer may see them.",
+        metadata=reads(VALUES, TASKS, variables=("submittedBy",)),
+    )
     async def open_tasks(self, info: Info) -> list[Task]:
         """Asks the engine whom they are offered to, unless the viewer sees all of this draft's."""
         submitted_by = self.submitted_by.id if self.submitted_by else None
         shown = await visible(info, self.waiting, submitted_by=submitted_by, author=self.author)
         return [task(record) for record in shown]
 
-    @strawberry.field(description="The decisions made so far, oldest first.")
+    @strawberry.field(description="The decisions made so far, oldest first.", metadata=reads())
     async def decisions(self, info: Info) -> list[TaskDecision]:
         """By the decision variables of the process."""
         return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
 async def approval_status_of(info: Info, record: retool.Draft) -> ApprovalStatus:
-    """The status of a draft: four questions to the engine, asked side by side for all drafts of an answer."""
+    """The status of a draft: at most four questions to the engine, side by side for all drafts of an answer."""
     process_id, loaders = record.camunda_process_id or "", info.context.loaders
+
+    async def read(part: str, loader: DataLoader[str, Value | None]) -> Value | None:
+        return await loader.load(process_id) if info.context.needs.has("approvals", part) else None
+
     process, variables, tasks, waiting = await asyncio.gather(
-        loaders.processes.load(process_id),
-        loaders.variables.load(process_id),
-        loaders.open_tasks.load(process_id),
-        loaders.waiting.load(process_id),
+        read(PROCESS, loaders.processes),
+        read(VALUES, loaders.variables),
+        read(TASKS, loaders.open_tasks),
+        read(WAITING, loaders.waiting),
     )
     values, open_tasks = variables or {}, tasks or []
     where = standing(record, process, values, open_tasks, waiting or [])

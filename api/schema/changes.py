@@ -23,6 +23,7 @@ PATH = (
     "Where it is, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "
     "identifies them in FHIR, else by number; [order] is the order of a list; … stands for entries left out."
 )
+CONFLICT_VARIABLES = ("aidboxPlanId", "baseVersion", "approvalOutcome", "publishedVersion")
 LABEL = "What it is called, in a few words; for the last of too many entries, how many more there are."
 
 

@@ -24,9 +24,11 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from api.bounded import BoundedCache
 from api.errors import OverLimit
+from api.needs import EVERYTHING, Needs
 from api.schema.costing import Costing
 from api.schema.limits import costs_too_much, first_excess, too_deep_to_read, too_many_tokens
 from api.schema.measuring import largest
+from api.schema.reads import Reading
 from api.settings import Settings
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -42,6 +44,7 @@ class Document:
         self.amount = largest(parsed)
         self._mistakes: list[GraphQLError] | None = None
         self._costs: dict[str | None, int] = {}
+        self._needs: dict[str | None, Needs] = {}
 
     def mistakes(self, schema: GraphQLSchema) -> list[GraphQLError]:
         """What validation finds. To be asked only of documents within their limits."""
@@ -61,6 +64,19 @@ class Document:
         if not costing.read_variables:
             self._costs[operation_name] = cost
         return cost
+
+    def needs(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> Needs:
+        """What an operation of this valid document reads; looked through again only where variables change it."""
+        if operation_name in self._needs:
+            return self._needs[operation_name]
+        operation = get_operation_ast(self.parsed, operation_name)
+        if operation is None:
+            return EVERYTHING
+        reading = Reading(schema, self.parsed, operation, variables)
+        needs = reading.needs()
+        if not reading.read_variables:
+            self._needs[operation_name] = needs
+        return needs
 
     def has_several_operations(self) -> bool:
         """Whether a request has to say which one it means."""
@@ -126,5 +142,7 @@ class Ready(SchemaExtension):
         name = context._provided_operation_name  # noqa: SLF001  # the public name has that default in it
         if name is None and self._document.has_several_operations():
             return [GraphQLError("operationName must say which of the operations is meant.")]
-        over = costs_too_much(self._document.cost(schema, name, context.variables or {}), settings)
-        return [_refusal(over)] if over else []
+        if over := costs_too_much(self._document.cost(schema, name, context.variables or {}), settings):
+            return [_refusal(over)]
+        context.context.needs = self._document.needs(schema, name, context.variables or {})
+        return []

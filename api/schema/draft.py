@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from api.needs import PLAN, REVISION
 from api.schema.audit import AuditEvent, history_of
-from api.schema.changes import FieldChange, FieldConflict, changes_of, conflicts_of
+from api.schema.changes import CONFLICT_VARIABLES, FieldChange, FieldConflict, changes_of, conflicts_of
 from api.schema.guards import checked_limit
 from api.schema.info import Info
-from api.schema.plan_version import PlanVersion, base_plan_of, current_plan_of
+from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plan_of, current_plan_of
 from api.schema.reading import readable
+from api.schema.reads import reads
 from api.schema.scalars import Json
 from api.upstreams import retool
+from api.upstreams.camunda import VARIABLES
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
@@ -47,8 +50,12 @@ class Draft:
     status: DraftStatus = strawberry.field(
         description="As the drafts database has it; `approval` tells where the process is."
     )
-    plan_data: Json = strawberry.field(description="The plan as written (FHIR InsurancePlan JSON), exact to the digit.")
-    revision: str = strawberry.field(description="Fingerprint of name and planData; moves whenever either does.")
+    plan_data: Json = strawberry.field(
+        description="The plan as written (FHIR InsurancePlan JSON), exact to the digit.", metadata=reads(PLAN)
+    )
+    revision: str = strawberry.field(
+        description="Fingerprint of name and planData; moves whenever either does.", metadata=reads(REVISION)
+    )
     created_by: strawberry.ID | None = strawberry.field(description="Who wrote it; null when nobody is on record.")
     updated_at: datetime = strawberry.field(description="When the row last changed.")
     camunda_process_id: strawberry.ID | None = strawberry.field(
@@ -58,13 +65,18 @@ class Draft:
         description="The plan of the store it edits or became; null for a new plan."
     )
 
-    @strawberry.field(description="The plan version this draft was submitted against, if it edits one.")
+    @strawberry.field(
+        description="The plan version this draft was submitted against, if it edits one.",
+        metadata=reads(variables=BASE_VARIABLES, finds=("plan_versions",)),
+    )
     async def base_plan(self, info: Info) -> PlanVersion | None:
         """By the variables of its process."""
         process_id = self.record.camunda_process_id
         return await base_plan_of(info, process_id) if process_id else None
 
-    @strawberry.field(description="The plan as the store has it now. Null when there is none yet.")
+    @strawberry.field(
+        description="The plan as the store has it now. Null when there is none yet.", metadata=reads(finds=("plans",))
+    )
     async def current_plan(self, info: Info) -> PlanVersion | None:
         """By the row's own reference."""
         return await current_plan_of(info, self.record.aidbox_id)
@@ -72,7 +84,8 @@ class Draft:
     @strawberry.field(
         description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "
         "plan). At most 500 entries, the last of more says how many. Null when the store could not be asked, or the "
-        "draft holds no plan."
+        "draft holds no plan.",
+        metadata=reads(PLAN, whole=("plans",)),
     )
     async def changes(self, info: Info) -> list[FieldChange] | None:
         """By currentPlan's request."""
@@ -81,7 +94,8 @@ class Draft:
     @strawberry.field(
         description="Fields that both this draft and the store changed, to different values, since the version the "
         "draft goes back to: the one rebaseDraft moved it onto, else the one it became, else basePlan. "
-        "Empty: no conflict. Null when that could not be asked, or the draft holds no plan."
+        "Empty: no conflict. Null when that could not be asked, or the draft holds no plan.",
+        metadata=reads(PLAN, variables=CONFLICT_VARIABLES, whole=("plans", "plan_versions")),
     )
     async def conflicts(self, info: Info) -> list[FieldConflict] | None:
         """By basePlan's and currentPlan's requests."""
@@ -89,7 +103,8 @@ class Draft:
 
     @strawberry.field(
         description="Every submission of this draft and what came of it, newest first. Null when the engine could not "
-        "be asked."
+        "be asked.",
+        metadata=reads(variables=VARIABLES),
     )
     async def history(
         self, info: Info, limit: Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")] = 50
@@ -97,7 +112,9 @@ class Draft:
         """Three requests to the engine, for all drafts of an answer."""
         return await history_of(info, self.record, checked_limit(limit))
 
-    @strawberry.field(description="Where its approval stands, asked live of the engine.")
+    @strawberry.field(
+        description="Where its approval stands, asked live of the engine.", metadata=reads(finds=("approvals",))
+    )
     async def approval(
         self, info: Info
     ) -> Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None:
@@ -121,8 +138,8 @@ def draft(record: retool.Draft | None) -> Draft | None:
         id=strawberry.ID(record.id),
         name=record.name,
         status=draft_status(record.status),
-        plan_data=Json(record.plan_data),
-        revision=record.revision,
+        plan_data=Json(record.plan),
+        revision=record.fingerprint,  # type: ignore[arg-type]  # None where nobody reads it
         created_by=strawberry.ID(record.created_by) if record.created_by else None,
         updated_at=record.updated_at,
         camunda_process_id=strawberry.ID(record.camunda_process_id) if record.camunda_process_id else None,

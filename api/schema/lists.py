@@ -12,6 +12,7 @@ from api.schema.draft import Draft, DraftStatus, draft
 from api.schema.guards import checked_text
 from api.schema.info import Info
 from api.schema.reading import readable, reader
+from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams.camunda import instant
 from api.upstreams.retool import DraftFilter as Narrowed
@@ -52,23 +53,29 @@ class TaskSort:
 
 @strawberry.type(description="A page of tasks. Each part is asked of the engine only when it is selected.")
 class TaskPage:
-    """The query, not its answer."""
+    """The query, not its answer. `is_viewers`: what it finds is what concerns the viewer."""
 
+    is_viewers: strawberry.Private[bool]
     query: strawberry.Private[dict[str, object]]
     sorting: strawberry.Private[list[dict[str, str]]]
     limit: strawberry.Private[int]
     offset: strawberry.Private[int]
 
-    @strawberry.field(description="The tasks of this page. Null when the engine could not be asked.")
+    @strawberry.field(description="The tasks of this page. Null when the engine could not be asked.", metadata=reads())
     async def items(self, info: Info) -> list[Task] | None:
         """One request."""
         if self.limit == 0:
             return []
         engine = info.context.upstreams.camunda
         records = await engine.tasks(self.query, limit=self.limit, offset=self.offset, sorting=self.sorting)
+        if self.is_viewers:
+            for record in records:
+                info.context.loaders.decidable.prime(record.id, value=True)
         return [task(record) for record in records]
 
-    @strawberry.field(description="How many tasks match in all. Null when the engine could not be asked.")
+    @strawberry.field(
+        description="How many tasks match in all. Null when the engine could not be asked.", metadata=reads()
+    )
     async def total_count(self, info: Info) -> int | None:
         """One request."""
         return await info.context.upstreams.camunda.task_count(self.query)
@@ -137,7 +144,8 @@ class DraftPage:
 
     @strawberry.field(
         description="The drafts of this page; for given ids in their order, null where there is none for the viewer. "
-        "Null as a whole when the drafts database could not be asked."
+        "Null as a whole when the drafts database could not be asked.",
+        metadata=reads(finds=("drafts", "draft_page")),
     )
     async def items(self, info: Info) -> list[Draft | None] | None:
         """One statement."""
@@ -145,12 +153,14 @@ class DraftPage:
             found = await info.context.loaders.drafts.load_many(self._page_of_ids())
             return [draft(record) for record in await asyncio.gather(*(readable(info, record) for record in found))]
         database, narrowed = info.context.upstreams.retool, await self._readable(info)
-        records = await database.page(narrowed, self.sorting, limit=self.limit, offset=self.offset)
+        parts = info.context.needs.of_draft("draft_page")
+        records = await database.page(narrowed, self.sorting, limit=self.limit, offset=self.offset, parts=parts)
         return [draft(record) for record in records]
 
     @strawberry.field(
         description="How many match in all; for given ids, how many were given. "
-        "Null when the drafts database could not be asked."
+        "Null when the drafts database could not be asked.",
+        metadata=reads(),
     )
     async def total_count(self, info: Info) -> int | None:
         """One statement, or none for given ids."""

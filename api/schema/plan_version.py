@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from api.needs import RESOURCE
 from api.schema.guards import checked_limit
 from api.schema.info import Info
 from api.schema.reading import readable
+from api.schema.reads import reads
 from api.schema.scalars import Json
 from api.upstreams import plan_version as records
+
+BASE_VARIABLES = ("aidboxPlanId", "baseVersion")
 
 if TYPE_CHECKING:
     from api.schema.draft import Draft
@@ -26,9 +30,14 @@ class PlanVersion:
     name: str | None = strawberry.field(description="The plan's name.")
     status: str | None = strawberry.field(description="FHIR publication status: draft, active, retired or unknown.")
     published_at: datetime = strawberry.field(description="When the store took this version.")
-    resource: Json = strawberry.field(description="The whole FHIR InsurancePlan, exact to the digit.")
+    resource: Json = strawberry.field(
+        description="The whole FHIR InsurancePlan, exact to the digit.", metadata=reads(RESOURCE)
+    )
 
-    @strawberry.field(description="The plan's versions, newest first. Null when the store could not be asked.")
+    @strawberry.field(
+        description="The plan's versions, newest first. Null when the store could not be asked.",
+        metadata=reads(finds=("plan_histories",)),
+    )
     async def history(
         self,
         info: Info,
@@ -40,7 +49,8 @@ class PlanVersion:
 
     @strawberry.field(
         description="The draft that edits this plan or became it, the last touched one of several; null when the "
-        "viewer may not read that."
+        "viewer may not read that.",
+        metadata=reads(finds=("drafts_by_plan",)),
     )
     async def draft(self, info: Info) -> Annotated["Draft", strawberry.lazy("api.schema.draft")] | None:
         """By the reference in the drafts table."""

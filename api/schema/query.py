@@ -24,6 +24,7 @@ from api.schema.lists import (
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plan_of, plan_version
 from api.schema.reading import readable
+from api.schema.reads import reads
 from api.schema.task import Task, task_by_id
 from api.upstreams.camunda import PROCESS_KEY, concerns
 
@@ -36,14 +37,15 @@ DraftId = Annotated[strawberry.ID, strawberry.argument(description="Retool's id 
 class Query:
     """One field a question."""
 
-    @strawberry.field(description="The person the request acts for.")
+    @strawberry.field(description="The person the request acts for.", metadata=reads())
     def viewer(self, info: Info) -> Person:
         """Asks nobody."""
         return viewer_as_person(info.context.viewer)
 
     @strawberry.field(
         description="Open tasks of one person: assigned to them, or claimable by one of their groups. "
-        "Defaults to the viewer; of others only those assigned to them are known."
+        "Defaults to the viewer; of others only those assigned to them are known.",
+        metadata=reads(),
     )
     async def pending_tasks(
         self,
@@ -65,6 +67,7 @@ class Query:
         person = acting_viewer(viewer, user_id)
         groups = viewer.groups if person.id == viewer.id else frozenset[str]()
         return TaskPage(
+            is_viewers=person.id == viewer.id,
             query={
                 **engine_query(filter),
                 "processDefinitionKey": PROCESS_KEY,
@@ -76,7 +79,8 @@ class Query:
         )
 
     @strawberry.field(
-        description="One task, open or already completed. Null when there is none that the viewer may see."
+        description="One task, open or already completed. Null when there is none that the viewer may see.",
+        metadata=reads(),
     )
     async def task(
         self,
@@ -86,7 +90,9 @@ class Query:
         """The open task, else the history's."""
         return await task_by_id(info, id)
 
-    @strawberry.field(description="One draft. Null when there is none that the viewer may read.")
+    @strawberry.field(
+        description="One draft. Null when there is none that the viewer may read.", metadata=reads(finds=("drafts",))
+    )
     async def draft(self, info: Info, id: DraftId) -> Draft | None:  # noqa: A002  # the schema's word
         """Through the loader, so that several aliases are one statement."""
         return draft(await readable(info, await info.context.loaders.drafts.load(id)))
@@ -94,7 +100,8 @@ class Query:
     @strawberry.field(
         description="Drafts that the viewer may read: these ids in this order (null where there is none), or a "
         "filtered page. The page has those the viewer wrote or submitted and those whose tasks wait for them or were "
-        "once theirs; for auditors and administrators it has all."
+        "once theirs; for auditors and administrators it has all.",
+        metadata=reads(),
     )
     async def drafts(
         self,
@@ -121,7 +128,10 @@ class Query:
             offset=checked_offset(offset),
         )
 
-    @strawberry.field(description="One plan of the store; the given version, else the latest.")
+    @strawberry.field(
+        description="One plan of the store; the given version, else the latest.",
+        metadata=reads(finds=("plans", "plan_versions")),
+    )
     async def plan(
         self,
         info: Info,
@@ -136,7 +146,8 @@ class Query:
 
     @strawberry.field(
         description="Where the approval of a draft stands, asked live of the engine. Null when there is no such draft "
-        "that the viewer may read."
+        "that the viewer may read.",
+        metadata=reads(finds=("approvals",)),
     )
     async def approval_status(self, info: Info, draft_id: DraftId) -> ApprovalStatus | None:
         """Null when there is no such draft that the viewer may read."""

@@ -9,7 +9,8 @@ from api.identity import same_person
 from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.schema.plan_version import PlanVersion, base_plan_of, current_plan_of
+from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plan_of, current_plan_of
+from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
 from api.upstreams import camunda
 
@@ -40,38 +41,47 @@ class Task:
     priority: int = strawberry.field(description="As the model or an operator set it; 50 is the engine's default.")
     process_id: strawberry.ID = strawberry.field(description="The process instance it belongs to.")
 
-    @strawberry.field(description="Groups whose members may claim it, as the process model names them.")
+    @strawberry.field(
+        description="Groups whose members may claim it, as the process model names them.", metadata=reads()
+    )
     async def candidate_groups(self, info: Info) -> list[str]:
         """One request a model, not one a task."""
         steps = await info.context.loaders.candidate_groups.load(self.record.process_definition_id)
         return (steps or {}).get(self.record.task_definition_key, [])
 
-    @strawberry.field(description="Who submitted the draft.")
+    @strawberry.field(description="Who submitted the draft.", metadata=reads(variables=("submittedBy",)))
     async def submitted_by(self, info: Info) -> Person | None:
         """By the process's variables."""
         variables = await info.context.loaders.variables.load(self.record.process_instance_id) or {}
         return person(variables.get("submittedBy"))
 
-    @strawberry.field(description="The draft under review. Null when the drafts database could not be asked.")
+    @strawberry.field(
+        description="The draft under review. Null when the drafts database could not be asked.",
+        metadata=reads(finds=("drafts_by_process", "drafts")),
+    )
     async def draft(self, info: Info) -> Draft | None:
         """Straight from the process; by the variables only for a draft that went on to another process."""
         loaders = info.context.loaders
         found = await loaders.drafts_by_process.load(self.record.process_instance_id)
         if found is None:
-            variables = await loaders.variables.load(self.record.process_instance_id) or {}
-            draft_id = variables.get("draftId")
+            # so seldom that it is asked by itself: every variable makes the request for a whole list longer
+            draft_id = (await loaders.draft_ids.load(self.record.process_instance_id) or {}).get("draftId")
             found = await loaders.drafts.load(str(draft_id)) if draft_id else None
         return draft(found)
 
     @strawberry.field(
         description="The plan version the draft was submitted against. "
-        "Null when there is none or the store could not be asked."
+        "Null when there is none or the store could not be asked.",
+        metadata=reads(variables=BASE_VARIABLES, finds=("plan_versions",)),
     )
     async def base_plan(self, info: Info) -> PlanVersion | None:
         """By the process's variables."""
         return await base_plan_of(info, self.record.process_instance_id)
 
-    @strawberry.field(description="The plan as the store has it now. Null for a new plan.")
+    @strawberry.field(
+        description="The plan as the store has it now. Null for a new plan.",
+        metadata=reads(variables=("aidboxPlanId",), finds=("plans",)),
+    )
     async def current_plan(self, info: Info) -> PlanVersion | None:
         """By the process's variables."""
         variables = await info.context.loaders.variables.load(self.record.process_instance_id) or {}
@@ -79,7 +89,8 @@ class Task:
 
     @strawberry.field(
         description="True when the store moved on since submission: approving would end in a conflict. "
-        "Null when that could not be asked."
+        "Null when that could not be asked.",
+        metadata=reads(variables=BASE_VARIABLES),
     )
     async def has_conflict(self, info: Info) -> bool | None:
         """The base version against the current one; a new plan has nothing to conflict with."""
@@ -90,7 +101,9 @@ class Task:
         current = await info.context.loaders.plans.load(str(plan_id))
         return current is None or current.version_id != base_version
 
-    @strawberry.field(description="Whether the viewer may decide it, and if not, why.")
+    @strawberry.field(
+        description="Whether the viewer may decide it, and if not, why.", metadata=reads(variables=("submittedBy",))
+    )
     async def decidable(self, info: Info) -> Decidability | None:
         """The rules of coordination/permissions.py, asked for all tasks of an answer at once."""
         if not self.is_open:

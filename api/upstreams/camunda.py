@@ -39,6 +39,7 @@ OUTCOME_VARIABLES = (
 )
 VARIABLES = (*DRAFT_VARIABLES, *OUTCOME_VARIABLES)
 DECISION_PREFIX = "decision_"
+PAGE = 5000  # of lists that are read to their end
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 EXTENSION = "http://camunda.org/schema/1.0/bpmn"
 
@@ -249,13 +250,12 @@ class Camunda:
         if not asked:
             return set()
         query = {"taskIdIn": asked, "orQueries": [concerns(user_id, groups)]}
-        return {task.id for task in await self._all_tasks(query, [])}
+        return {task.id for task in await self.tasks(query, limit=len(asked))}
 
     async def _all_tasks(self, query: Mapping[str, object], sorting: Sequence[Mapping[str, str]]) -> list[Task]:
-        page = 1000
-        found = await self.tasks(query, limit=page, sorting=sorting)
-        while len(found) % page == 0 and found:
-            following = await self.tasks(query, limit=page, offset=len(found), sorting=sorting)
+        found = await self.tasks(query, limit=PAGE, sorting=sorting)
+        while len(found) % PAGE == 0 and found:
+            following = await self.tasks(query, limit=PAGE, offset=len(found), sorting=sorting)
             if not following:
                 break
             found += following
@@ -290,14 +290,14 @@ class Camunda:
             "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}, {"sortBy": "instanceId", "sortOrder": "asc"}],
         }
         grouped: dict[str, list[ProcessInstance]] = {draft_id: [] for draft_id in draft_ids}
-        page, offset = 5000, 0
+        offset = 0
         while True:
-            found = await self._processes(query, limit=page, offset=offset)
+            found = await self._processes(query, limit=PAGE, offset=offset)
             for process in found:
                 grouped.get(process.business_key or "", []).append(process)
-            if len(found) < page:
+            if len(found) < PAGE:
                 return grouped
-            offset += page
+            offset += PAGE
 
     async def active_process(self, draft_id: str) -> ProcessInstance | None:
         """The oldest running submission of a draft; the engine itself allows more than one."""
@@ -319,17 +319,23 @@ class Camunda:
         self, process_ids: Sequence[str], names: Sequence[str] = VARIABLES
     ) -> dict[str, dict[str, Scalar]]:
         """The named variables of running and ended processes, by process id."""
-        return await self._variables(plausible(process_ids), {"variableNameIn": list(names)})
+        asked = plausible(process_ids)
+        # Each is there once, or a few times where an activity has one of its own: nearly always one page.
+        return await self._variables(
+            asked, {"variableNameIn": list(names)}, page=max(PAGE, len(asked) * len(names) + 1)
+        )
 
     async def decisions_by_process(self, process_ids: Sequence[str]) -> dict[str, dict[str, Scalar]]:
         """The decision variables of processes: process id → (`decision_<task id>` → JSON text)."""
         return await self._variables(plausible(process_ids), {"variableNameLike": f"{DECISION_PREFIX}%"})
 
-    async def _variables(self, process_ids: Sequence[str], query: Mapping[str, object]) -> dict[str, dict[str, Scalar]]:
+    async def _variables(
+        self, process_ids: Sequence[str], query: Mapping[str, object], *, page: int = PAGE
+    ) -> dict[str, dict[str, Scalar]]:
         if not process_ids:
             return {}
         grouped: dict[str, dict[str, Scalar]] = {process_id: {} for process_id in process_ids}
-        page, offset = 5000, 0
+        offset = 0
         while True:
             params: Params = {"deserializeValues": "false", "maxResults": page, "firstResult": offset}
             body = {**query, "processInstanceIdIn": list(process_ids), "sorting": _BY_INSTANCE_AND_NAME}
@@ -350,7 +356,7 @@ class Camunda:
             return {}
         grouped: dict[str, list[ExternalTask]] = {process_id: [] for process_id in asked}
         response = await self.engine.call(
-            "POST", "/external-task", body={"processInstanceIdIn": asked}, params={"maxResults": 5000}, again=True
+            "POST", "/external-task", body={"processInstanceIdIn": asked}, params={"maxResults": PAGE}, again=True
         )
         for waiting in self.engine.decode(response, list[ExternalTask]):
             grouped[waiting.process_instance_id].append(waiting)

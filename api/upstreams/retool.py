@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, NamedTuple, TypeVar
 
 import msgspec
 import psycopg
@@ -40,21 +40,45 @@ SORT_KEYS = ("updated_at", "name", "status", "id")
 
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
 
+_LEFT_OUT = sql.SQL("NULL::text")
+
 _log = logging.getLogger(__name__)
 
 
+class Parts(NamedTuple):
+    """What of a row is read that makes it long: its plan, and its revision, for which the database reads the plan."""
+
+    plan: bool = True
+    revision: bool = True
+
+
+WHOLE = Parts()
+
+
 class Draft(msgspec.Struct, frozen=True):
-    """A row of the drafts table. `plan_data` is its JSON text, `revision` the fingerprint of name and plan."""
+    """A row of the drafts table. `plan` and `fingerprint` are None where they were not asked for."""
 
     id: str
     name: str
     status: str
-    plan_data: str
-    revision: str
+    plan: str | None
+    fingerprint: str | None
     aidbox_id: str | None
     camunda_process_id: str | None
     created_by: str | None
     updated_at: datetime
+
+    @property
+    def plan_data(self) -> str:
+        """The plan as JSON text."""
+        assert self.plan is not None, "this draft was read without its plan"  # noqa: S101  # a fault of ours
+        return self.plan
+
+    @property
+    def revision(self) -> str:
+        """The fingerprint of name and plan."""
+        assert self.fingerprint is not None, "this draft was read without its revision"  # noqa: S101  # as above
+        return self.fingerprint
 
     @property
     def is_submitted(self) -> bool:
@@ -120,35 +144,41 @@ class Retool:
         """One draft as it is now."""
         return (await self.drafts_by_id([draft_id])).get(draft_id)
 
-    async def drafts_by_id(self, draft_ids: Sequence[str]) -> dict[str, Draft]:
+    async def drafts_by_id(self, draft_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
         """Drafts by the ids they were asked by; ids that can not be ids of this table are simply absent."""
         id_type = await self._type_of_ids()
         keys = {draft_id: key for draft_id in draft_ids if (key := as_key(draft_id, id_type)) is not None}
         if not keys:
             return {}
         where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self._name("id"), type=sql.SQL(id_type))
-        found = {draft.id: draft for draft in await self._select(where, [list(keys.values())])}
+        found = {draft.id: draft for draft in await self._select(where, [list(keys.values())], parts)}
         return {asked: found[key] for asked, key in keys.items() if key in found}
 
-    async def drafts_by_process(self, process_ids: Sequence[str]) -> dict[str, Draft]:
+    async def drafts_by_process(self, process_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
         """Drafts by the process they were last submitted to."""
-        return await self._by("camunda_process_id", process_ids)
+        return await self._by("camunda_process_id", process_ids, parts)
 
-    async def drafts_by_plan(self, plan_ids: Sequence[str]) -> dict[str, Draft]:
+    async def drafts_by_plan(self, plan_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
         """For each plan of the store the draft that edits it or became it, the last touched one."""
-        return await self._by("aidbox_id", plan_ids)
+        return await self._by("aidbox_id", plan_ids, parts)
 
-    async def _by(self, column: str, values: Sequence[str]) -> dict[str, Draft]:
+    async def _by(self, column: str, values: Sequence[str], parts: Parts) -> dict[str, Draft]:
         asked = [value for value in values if is_text(value)]
         if not asked:
             return {}
         where = sql.SQL("{column}::text = ANY(%s) ORDER BY {updated_at} NULLS FIRST").format(
             column=self._name(column), updated_at=self._row("updated_at")
         )
-        return {getattr(draft, column): draft for draft in await self._select(where, [asked])}
+        return {getattr(draft, column): draft for draft in await self._select(where, [asked], parts)}
 
     async def page(
-        self, narrowed: DraftFilter, sort: Sequence[tuple[str, bool]], *, limit: int, offset: int
+        self,
+        narrowed: DraftFilter,
+        sort: Sequence[tuple[str, bool]],
+        *,
+        limit: int,
+        offset: int,
+        parts: Parts = WHOLE,
     ) -> list[Draft]:
         """A page of drafts; `sort` names (key of SORT_KEYS, descending)."""
         where, values = self._condition(narrowed)
@@ -161,7 +191,7 @@ class Retool:
         tail = sql.SQL("{where} ORDER BY {order} LIMIT %s OFFSET %s").format(
             where=where, order=sql.SQL(", ").join(order)
         )
-        return await self._select(tail, [*values, limit, offset])
+        return await self._select(tail, [*values, limit, offset], parts)
 
     async def count(self, narrowed: DraftFilter) -> int:
         """How many drafts match."""
@@ -298,19 +328,19 @@ class Retool:
 
     # The statement
 
-    async def _select(self, tail: sql.Composable, values: Sequence[object]) -> list[Draft]:
+    async def _select(self, tail: sql.Composable, values: Sequence[object], parts: Parts) -> list[Draft]:
         statement = sql.SQL(
             "SELECT {id}::text AS id, coalesce({name}::text, '') AS name,"
-            " {status} AS status, coalesce({plan}::text, 'null') AS plan_data,"
-            " {revision} AS revision, {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
+            " {status} AS status, {plan} AS plan, {revision} AS fingerprint,"
+            " {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
             " {created_by}::text AS created_by, coalesce({updated_at}::timestamptz, to_timestamp(0)) AS updated_at"
             " FROM {table} AS row WHERE {tail}"
         ).format(
             id=self._name("id"),
             name=self._name("name"),
             status=self._status(),
-            plan=self._name("plan_data"),
-            revision=self._revision(),
+            plan=sql.SQL("coalesce({}::text, 'null')").format(self._name("plan_data")) if parts.plan else _LEFT_OUT,
+            revision=self._revision() if parts.revision else _LEFT_OUT,
             aidbox_id=self._name("aidbox_id"),
             process=self._name("camunda_process_id"),
             created_by=self._name("created_by"),
@@ -319,9 +349,9 @@ class Retool:
             tail=tail,
         )
         drafts: list[Draft] = await self._rows(statement, values, class_row(Draft))
-        if (await self._column_types())["plan_data"] in JSON_TYPES:
+        if not parts.plan or (await self._column_types())["plan_data"] in JSON_TYPES:
             return drafts
-        return [msgspec.structs.replace(draft, plan_data=_as_json(draft.plan_data)) for draft in drafts]
+        return [msgspec.structs.replace(draft, plan=_as_json(draft.plan_data)) for draft in drafts]
 
     def _status(self) -> sql.Composable:
         """One of STATUSES, or `draft`."""

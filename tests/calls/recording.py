@@ -1,0 +1,110 @@
+"""Every request that leaves for one of the three systems, written down at the wire as it passes.
+
+`Recording` is given to `serving`: an httpx transport before the real one, a psycopg cursor that sends as ever.
+"""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psycopg
+
+from api.settings import Settings
+from tests.serving import Api, serving
+
+SQL = "SQL"
+BASES = re.compile(r"^/(engine-rest|fhir)(?=/|$)")
+NAMED = re.compile(r"/[^/]*(?:\d[^/]*-|:)[^/]*")  # a part of a path that is an id
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: where to, of which kind, what was sent, and from when to when it was under way (seconds)."""
+
+    system: str
+    kind: str
+    sent: str
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The calls in the order they were answered."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    @contextmanager
+    def before(self, settings: Settings) -> Iterator[Api]:
+        """The API with this recording before its upstreams."""
+        with serving(settings, transports=self.transports, connection_class=self.connection_class()) as api:
+            yield api
+
+    def transports(self, name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        """For `build_app`."""
+        return _Recorded(name, inner, self)
+
+    def connection_class(self) -> type[psycopg.AsyncConnection[Any]]:
+        """For `build_app`."""
+        recording = self
+
+        class Cursor(psycopg.AsyncCursor[Any]):
+            async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+                text = query if isinstance(query, str) else query.as_string(self)
+                async with recording.noting("retool", SQL, text):
+                    return await super().execute(query, *arguments, **options)
+
+        class Connection(psycopg.AsyncConnection[Any]):
+            def __init__(self, *arguments: Any, **options: Any) -> None:
+                super().__init__(*arguments, **options)
+                self.cursor_factory = Cursor
+
+        return Connection
+
+    def noting(self, system: str, kind: str, sent: str) -> "_Noting":
+        """Note one call, from the beginning of the block to its end."""
+        return _Noting(self, system, kind, sent)
+
+    def counts(self) -> dict[str, int]:
+        """How many calls there were of each kind."""
+        return dict(sorted(Counter(call.kind for call in self.calls).items()))
+
+    def sent(self, kind: str) -> list[str]:
+        """What the calls of one kind sent: a statement, or a body."""
+        return [call.sent for call in self.calls if call.kind == kind]
+
+
+class _Noting:
+    def __init__(self, recording: Recording, system: str, kind: str, sent: str) -> None:
+        self.recording = recording
+        self.call = (system, kind, sent)
+        self.begun = 0.0
+
+    async def __aenter__(self) -> None:
+        self.begun = time.monotonic()
+
+    async def __aexit__(self, *_failure: object) -> None:
+        self.recording.calls.append(Call(*self.call, self.begun, time.monotonic()))
+
+
+class _Recorded(httpx.AsyncBaseTransport):
+    def __init__(self, name: str, inner: httpx.AsyncBaseTransport, recording: Recording) -> None:
+        self.name = name
+        self.inner = inner
+        self.recording = recording
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path = NAMED.sub("/{id}", BASES.sub("", request.url.path)) or "/"
+        sent = (await request.aread()).decode()
+        async with self.recording.noting(self.name, f"{request.method} {path}", sent):
+            answer = await self.inner.handle_async_request(request)
+            await answer.aread()
+            return answer
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()

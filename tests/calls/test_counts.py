@@ -1,0 +1,200 @@
+"""Requests behind the API, exactly: a table of queries, each for lists of 0, 1, 50, 200 and 1,000.
+
+No number of them grows with the list, but for the store, which is asked by the hundred.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.calls.inboxes import Inbox, Inboxes
+from tests.calls.recording import Recording
+from tests.serving import Api, Drafts, Someone
+
+LENGTHS = (0, 1, 50, 200, 1000)
+TASKS, COUNT = "POST /task", "POST /task/count"
+VARIABLES, MODEL = "POST /history/variable-instance", "GET /process-definition/{id}/xml"
+PROCESSES, WAITING = "POST /history/process-instance", "POST /external-task"
+SEARCH, BATCH, SQL = "POST /InsurancePlan/_search", "POST /", "SQL"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A query and its requests: those it always makes, those it makes of a list that is not empty, and those it makes
+    for every hundred of its items. `as_author`: asked by who wrote the drafts, not by who reviews them.
+    """
+
+    query: str
+    always: Mapping[str, int]
+    of_some: Mapping[str, int] = field(default_factory=dict)
+    by_hundreds: tuple[str, ...] = ()
+    as_author: bool = False
+
+    def asked_by(self, inbox: Inbox) -> Someone:
+        return inbox.author if self.as_author else inbox.reviewer
+
+    def requests(self, length: int) -> dict[str, int]:
+        """What is expected for a list of this length."""
+        of_some = dict(self.of_some) if length else {}
+        searched = {kind: math.ceil(length / 100) for kind in self.by_hundreds if length}
+        kinds = [*self.always, *of_some, *searched]
+        return {
+            kind: self.always.get(kind, 0) + of_some.get(kind, 0) + searched.get(kind, 0) for kind in sorted(set(kinds))
+        }
+
+
+def tasks(selection: str) -> str:
+    return f"query Tasks {{ pendingTasks(limit: 1000) {{ {selection} }} }}"
+
+
+def drafts(selection: str) -> str:
+    return f"query Drafts($author: ID) {{ drafts(filter: {{createdBy: $author}}, limit: 1000) {{ {selection} }} }}"
+
+
+def named(selection: str) -> str:
+    return f"query Named($ids: [ID!]) {{ drafts(ids: $ids, limit: 1000) {{ {selection} }} }}"
+
+
+TABLE = {
+    "the inbox": Cost(
+        tasks("""totalCount items { id name step isOpen assignee { id } createdAt dueAt priority processId
+          submittedBy { id } decidable { allowed } draft { id name status revision planData updatedAt }
+          basePlan { versionId name resource } currentPlan { versionId name publishedAt resource } hasConflict }"""),
+        always={TASKS: 1, COUNT: 1},
+        of_some={VARIABLES: 1, SQL: 1},
+        by_hundreds=(SEARCH, BATCH),
+    ),
+    "the inbox without documents": Cost(
+        tasks("items { id draft { name } basePlan { versionId } currentPlan { versionId name } hasConflict }"),
+        always={TASKS: 1},
+        of_some={VARIABLES: 1, SQL: 1},
+        by_hundreds=(SEARCH, BATCH),
+    ),
+    "tasks alone": Cost(tasks("items { id name assignee { id } createdAt }"), always={TASKS: 1}),
+    "how many tasks": Cost(tasks("totalCount"), always={COUNT: 1}),
+    "tasks, and how many": Cost(tasks("totalCount items { id }"), always={TASKS: 1, COUNT: 1}),
+    "names of drafts": Cost(tasks("items { draft { name } }"), always={TASKS: 1}, of_some={SQL: 1}),
+    "who submitted": Cost(tasks("items { submittedBy { id } }"), always={TASKS: 1}, of_some={VARIABLES: 1}),
+    "what may be decided": Cost(
+        tasks("items { decidable { allowed code message } }"), always={TASKS: 1}, of_some={VARIABLES: 1}
+    ),
+    "whose tasks they are": Cost(tasks("items { candidateGroups }"), always={TASKS: 1}, of_some={MODEL: 1}),
+    "conflicts": Cost(tasks("items { hasConflict }"), always={TASKS: 1}, of_some={VARIABLES: 1}, by_hundreds=(SEARCH,)),
+    "base versions": Cost(
+        tasks("items { basePlan { versionId } }"), always={TASKS: 1}, of_some={VARIABLES: 1}, by_hundreds=(BATCH,)
+    ),
+    "current versions": Cost(
+        tasks("items { currentPlan { versionId } }"), always={TASKS: 1}, of_some={VARIABLES: 1}, by_hundreds=(SEARCH,)
+    ),
+    "changes": Cost(
+        tasks("items { draft { changes { path } } }"), always={TASKS: 1}, of_some={SQL: 1}, by_hundreds=(SEARCH,)
+    ),
+    "plans of tasks and of their drafts": Cost(
+        tasks("""items { basePlan { versionId } currentPlan { versionId }
+          draft { basePlan { versionId } currentPlan { versionId } conflicts { path } } }"""),
+        always={TASKS: 1},
+        of_some={VARIABLES: 1, SQL: 1},
+        by_hundreds=(SEARCH, BATCH),
+    ),
+    "versions of plans": Cost(
+        tasks("items { currentPlan { history(limit: 3) { versionId publishedAt } } }"),
+        always={TASKS: 1},
+        of_some={VARIABLES: 1},
+        by_hundreds=(SEARCH, BATCH),
+    ),
+    "drafts": Cost(drafts("items { id name status }"), always={SQL: 1}, as_author=True),
+    "drafts, and how many": Cost(drafts("totalCount items { id }"), always={SQL: 2}, as_author=True),
+    "drafts, as a reviewer": Cost(
+        drafts("items { id name }"), always={SQL: 1, TASKS: 1, PROCESSES: 1, "POST /history/task": 1}
+    ),
+    "drafts with plans": Cost(
+        drafts("items { planData basePlan { resource } currentPlan { resource } changes { path } conflicts { path } }"),
+        always={SQL: 1},
+        of_some={VARIABLES: 1},
+        by_hundreds=(SEARCH, BATCH),
+        as_author=True,
+    ),
+    "drafts by ids": Cost(named("totalCount items { id name }"), always={}, of_some={SQL: 1}, as_author=True),
+    "where drafts stand": Cost(
+        drafts("items { approval { state submittedAt submittedBy { id } } }"),
+        always={SQL: 1},
+        of_some={PROCESSES: 1, VARIABLES: 1, TASKS: 1, WAITING: 1},
+        as_author=True,
+    ),
+    "where drafts stand, with decisions and tasks": Cost(
+        drafts("items { approval { state openTasks { id draft { name } } decisions { verdict } } }"),
+        always={SQL: 1},
+        of_some={PROCESSES: 1, VARIABLES: 2, TASKS: 1, WAITING: 1, SQL: 1},
+        as_author=True,
+    ),
+    "whether processes run": Cost(
+        drafts("items { approval { draftStatus workflowActive submittedAt } }"),
+        always={SQL: 1},
+        of_some={PROCESSES: 1},
+        as_author=True,
+    ),
+    "what drafts say themselves": Cost(drafts("items { approval { draftStatus } }"), always={SQL: 1}, as_author=True),
+    "what happened to drafts": Cost(
+        drafts("items { history(limit: 5) { kind at by { id } } }"),
+        always={SQL: 1},
+        of_some={PROCESSES: 1, VARIABLES: 2},
+        as_author=True,
+    ),
+}
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("name", TABLE)
+def test_requests(cold: Api, recording: Recording, inboxes: Inboxes, name: str, length: int) -> None:
+    cost, inbox = TABLE[name], inboxes.of(length)
+    someone = cost.asked_by(inbox)
+    answer = cold.ask(cost.query, someone, author=inbox.author.id, ids=inbox.draft_ids)
+    assert recording.counts() == cost.requests(length)
+    (page,) = answer.values()
+    assert len(page.get("items", inbox.draft_ids)) == length
+    assert page.get("totalCount", length) == length
+
+
+@pytest.mark.parametrize("length", [1, 200])
+def test_base_versions_are_asked_for_once(cold: Api, recording: Recording, inboxes: Inboxes, length: int) -> None:
+    inbox = inboxes.of(length)
+    first = cold.ask(TABLE["the inbox"].query, inbox.reviewer)
+    recording.calls.clear()
+    assert cold.ask(TABLE["the inbox"].query, inbox.reviewer) == first
+    expected = TABLE["the inbox"].requests(length)
+    assert recording.counts() == {kind: number for kind, number in expected.items() if kind != BATCH}
+
+
+def test_a_list_that_is_not_asked_for_costs_nothing(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
+    inbox = inboxes.of(1)
+    pages = "pendingTasks(limit: 0) { items { draft { id } } } drafts(ids: []) { totalCount items { id } }"
+    answer = cold.ask(f"{{ viewer {{ id }} {pages} }}", inbox.reviewer)
+    assert answer == {
+        "viewer": {"id": inbox.reviewer.id},
+        "pendingTasks": {"items": []},
+        "drafts": {"totalCount": 0, "items": []},
+    }
+    assert recording.counts() == {}
+
+
+@pytest.fixture
+def gone_on(inboxes: Inboxes, drafts: Drafts) -> Iterator[list[str]]:
+    """Two drafts of the inbox of fifty, which name another process for a while."""
+    (one, two), update = inboxes.of(50).draft_ids[:2], "UPDATE benefit_plan_drafts SET camunda_process_id = "
+    drafts.connection.execute(f"{update} id || '-other' WHERE id::text = ANY(%s)", [[one, two]])
+    yield [one, two]
+    for draft_id, process_id in zip((one, two), inboxes.of(50).process_ids, strict=False):
+        drafts.connection.execute(f"{update} %s WHERE id::text = %s", [process_id, draft_id])
+
+
+def test_drafts_that_went_on_cost_two_requests_more(
+    cold: Api, recording: Recording, inboxes: Inboxes, gone_on: list[str]
+) -> None:
+    """Their tasks know them by a variable alone."""
+    answer = cold.ask(tasks("items { draft { id } }"), inboxes.of(50).reviewer)
+    found = {item["draft"]["id"] for item in answer["pendingTasks"]["items"]}
+    assert found == set(inboxes.of(50).draft_ids)
+    assert found >= set(gone_on)
+    assert recording.counts() == {VARIABLES: 1, TASKS: 1, SQL: 2}
