@@ -142,8 +142,6 @@ class Aidbox:
         if missing and len(found) >= self._longest_page:
             found += await self._searched(missing, "no-cache", whole=whole)
         self._longest_page = max(self._longest_page, len(found))
-        for plan in found:
-            self.kept.keep(plan)
         return found
 
     async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:
