@@ -8,6 +8,7 @@ from enum import Enum
 import msgspec
 import strawberry
 
+from api.errors import Refused, UserErrorCode
 from api.schema.draft import Draft, DraftStatus, draft
 from api.schema.guards import checked_text
 from api.schema.info import Info
@@ -16,6 +17,9 @@ from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams.camunda import instant
 from api.upstreams.retool import DraftFilter as Narrowed
+
+MOST_NAMED = 1000  # drafts by their names, which the engine does not know: it gets the ids of their processes
+BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": "submittedBy", "type": "String"}}
 
 
 @strawberry.input(description="Narrows a list of tasks. Conditions are joined by and; an absent one does not count.")
@@ -26,10 +30,16 @@ class TaskFilter:
     unassigned: bool | None = strawberry.field(
         default=None, description="True: tasks nobody has claimed. False: claimed ones."
     )
+    assignee: strawberry.ID | None = strawberry.field(default=None, description="Claimed by this person.")
     due_before: datetime | None = strawberry.field(default=None, description="Due before this instant.")
     created_after: datetime | None = strawberry.field(default=None, description="Begun after this instant.")
     min_priority: int | None = strawberry.field(default=None, description="Of this priority or a higher one.")
     submitted_by: strawberry.ID | None = strawberry.field(default=None, description="Submitted by this person.")
+    draft_name_contains: str | None = strawberry.field(
+        default=None,
+        description="Of a submitted draft with this in its name, in any case. Refused (INVALID) where more than "
+        f"{MOST_NAMED} submitted drafts have it: say more of the name then.",
+    )
 
 
 @strawberry.enum(description="What tasks can be sorted by.")
@@ -41,6 +51,7 @@ class TaskSortKey(Enum):
     PRIORITY = strawberry.enum_value("priority", description="The priority.")
     NAME = strawberry.enum_value("nameCaseInsensitive", description="The step's name.")
     ASSIGNEE = strawberry.enum_value("assignee", description="Who has claimed it.")
+    SUBMITTED_BY = strawberry.enum_value("submittedBy", description="Who submitted the draft.")
 
 
 @strawberry.input(description="A key tasks are sorted by.")
@@ -53,18 +64,18 @@ class TaskSort:
 
 @strawberry.type(description="A page of tasks. Each part is asked of the engine only when it is selected.")
 class TaskPage:
-    """The query, not its answer. `is_viewers`: what it finds is what concerns the viewer."""
+    """The query, not its answer; None: nothing can match. `is_viewers`: what it finds is what concerns the viewer."""
 
     is_viewers: strawberry.Private[bool]
-    query: strawberry.Private[dict[str, object]]
-    sorting: strawberry.Private[list[dict[str, str]]]
+    query: strawberry.Private[dict[str, object] | None]
+    sorting: strawberry.Private[list[dict[str, object]]]
     limit: strawberry.Private[int]
     offset: strawberry.Private[int]
 
     @strawberry.field(description="The tasks of this page. Null when the engine could not be asked.", metadata=reads())
     async def items(self, info: Info) -> list[Task] | None:
         """One request."""
-        if self.limit == 0:
+        if self.query is None or self.limit == 0:
             return []
         engine = info.context.upstreams.camunda
         records = await engine.tasks(self.query, limit=self.limit, offset=self.offset, sorting=self.sorting)
@@ -78,15 +89,29 @@ class TaskPage:
     )
     async def total_count(self, info: Info) -> int | None:
         """One request."""
-        return await info.context.upstreams.camunda.task_count(self.query)
+        return 0 if self.query is None else await info.context.upstreams.camunda.task_count(self.query)
 
 
-def engine_query(narrowed: TaskFilter | None) -> dict[str, object]:
-    """A filter in the engine's words."""
+async def engine_query(info: Info, narrowed: TaskFilter | None) -> dict[str, object] | None:
+    """A filter in the engine's words; None when nothing can match. Names of drafts are looked up, in one statement."""
     if narrowed is None:
         return {}
+    query = _plain_query(narrowed)
+    named = checked_text(narrowed.draft_name_contains, "draftNameContains")
+    if not named:
+        return query
+    process_ids = await info.context.upstreams.retool.submitted_processes(named, limit=MOST_NAMED + 1)
+    if len(process_ids) > MOST_NAMED:
+        message = f"More than {MOST_NAMED} submitted drafts have this in their names: say more of it."
+        raise Refused(UserErrorCode.INVALID, message, field="draftNameContains")
+    # an empty list would be no condition to the engine
+    return {**query, "processInstanceIdIn": process_ids} if process_ids else None
+
+
+def _plain_query(narrowed: TaskFilter) -> dict[str, object]:
     query: dict[str, object] = {
         "taskDefinitionKey": checked_text(narrowed.step, "step"),
+        "assignee": checked_text(narrowed.assignee, "assignee"),
         "dueBefore": instant(narrowed.due_before) if narrowed.due_before else None,
         "createdAfter": instant(narrowed.created_after) if narrowed.created_after else None,
         "minPriority": narrowed.min_priority,
@@ -99,10 +124,14 @@ def engine_query(narrowed: TaskFilter | None) -> dict[str, object]:
     return {name: value for name, value in query.items() if value is not None}
 
 
-def engine_sorting(sort: Sequence[TaskSort] | None) -> list[dict[str, str]]:
+def engine_sorting(sort: Sequence[TaskSort] | None) -> list[dict[str, object]]:
     """Sort keys in the engine's words; without any, the oldest first."""
     keys = sort or [TaskSort(by=TaskSortKey.CREATED_AT)]
-    return [{"sortBy": str(key.by.value), "sortOrder": "desc" if key.descending else "asc"} for key in keys]
+    return [{**_sorted_by(key.by), "sortOrder": "desc" if key.descending else "asc"} for key in keys]
+
+
+def _sorted_by(key: TaskSortKey) -> dict[str, object]:
+    return {"sortBy": str(key.value)} if key is not TaskSortKey.SUBMITTED_BY else dict(BY_SUBMITTER)
 
 
 @strawberry.input(description="Narrows a list of drafts. Conditions are joined by and; an absent one does not count.")

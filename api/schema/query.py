@@ -66,16 +66,15 @@ class Query:
         viewer = info.context.viewer
         person = acting_viewer(viewer, user_id)
         groups = viewer.groups if person.id == viewer.id else frozenset[str]()
+        page = checked_limit(limit), checked_offset(offset)
+        narrowed = await engine_query(info, filter)
+        theirs = {"processDefinitionKey": PROCESS_KEY, "orQueries": [concerns(person.id, groups)]}
         return TaskPage(
             is_viewers=person.id == viewer.id,
-            query={
-                **engine_query(filter),
-                "processDefinitionKey": PROCESS_KEY,
-                "orQueries": [concerns(person.id, groups)],
-            },
+            query=None if narrowed is None else {**narrowed, **theirs},
             sorting=engine_sorting(sort),
-            limit=checked_limit(limit),
-            offset=checked_offset(offset),
+            limit=page[0],
+            offset=page[1],
         )
 
     @strawberry.field(

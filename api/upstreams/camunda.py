@@ -202,7 +202,7 @@ class Camunda:
         *,
         limit: int,
         offset: int = 0,
-        sorting: Sequence[Mapping[str, str]] = (),
+        sorting: Sequence[Mapping[str, object]] = (),
     ) -> list[Task]:
         """A page of the open tasks that match the engine's own query fields, in a stable order."""
         body = {**query, "sorting": [*sorting, {"sortBy": "id", "sortOrder": "asc"}]}

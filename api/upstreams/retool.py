@@ -38,6 +38,7 @@ SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set u
 SWEEP_LOCK = 7_265_013_318_221_846_002  # as above, for all who sweep
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
+_WILD = re.compile(r"[\\%_]")  # in a pattern of LIKE
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
 
 _LEFT_OUT = sql.SQL("NULL::text")
@@ -171,6 +172,20 @@ class Retool:
         )
         return {getattr(draft, column): draft for draft in await self._select(where, [asked], parts)}
 
+    async def submitted_processes(self, name_part: str, *, limit: int) -> list[str]:
+        """The processes of submitted drafts with this in their names, in any case; so many at most."""
+        statement = sql.SQL(
+            "SELECT {process}::text FROM {table} WHERE {name}::text ILIKE %s AND lower({status}::text) = 'submitted'"
+            " AND {process} IS NOT NULL LIMIT %s"
+        ).format(
+            process=self._name("camunda_process_id"),
+            table=self._table(),
+            name=self._name("name"),
+            status=self._name("status"),
+        )
+        found: list[str] = await self._rows(statement, [_containing(name_part), limit], scalar_row)
+        return found
+
     async def page(
         self,
         narrowed: DraftFilter,
@@ -220,10 +235,11 @@ class Retool:
         if narrowed.statuses is not None:
             parts.append(sql.SQL("{status} = ANY(%s)").format(status=self._status()))
             values.append(list(narrowed.statuses))
+        named = narrowed.name_contains
         wanted: tuple[tuple[LiteralString, str, str | None], ...] = (
             ("{}::text = %s", "created_by", narrowed.created_by),
             ("{}::text = %s", "aidbox_id", narrowed.aidbox_id),
-            ("strpos(lower({}::text), lower(%s)) > 0", "name", narrowed.name_contains),
+            ("{}::text ILIKE %s", "name", named if named is None else _containing(named)),
         )
         for template, column, value in wanted:
             if value is not None:
@@ -483,6 +499,12 @@ def table_parts(columns: Columns) -> list[str]:
     if not 1 <= len(found) <= 2 or "".join(part[0] for part in found) != columns.table or columns.table.endswith("."):
         raise Misconfigured(f"DRAFTS_TABLE must be a name like table or schema.table, not {columns.table}")
     return [part[1].replace('""', '"') if part[1] else part[2] for part in found]
+
+
+def _containing(text: str) -> str:
+    """The pattern of LIKE for texts with this in them; unlike strpos, an index of trigrams can serve it."""
+    escaped = _WILD.sub(r"\\\g<0>", text)
+    return f"%{escaped}%"
 
 
 def _logged(failure: UpstreamFailed) -> UpstreamFailed:
