@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from api.coordination.auditing import audited
 from api.errors import Refused, UserErrorCode
+from api.schema.info import Info
 from api.schema.user_error import UserError, user_error
 
 Payload = TypeVar("Payload")
 
 LARGEST_PAGE = 1000
+NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
 
 
 def checked_limit(limit: int, *, at_most: int = LARGEST_PAGE) -> int:
@@ -32,9 +35,22 @@ def checked_text(text: str | None, field: str) -> str | None:
     return text
 
 
-async def or_refused(work: Awaitable[Payload], refused: Callable[[Refused, list[UserError]], Payload]) -> Payload:
-    """The payload of a verb; when it refuses, the payload that says why."""
+async def or_refused(
+    info: Info, asked: object, work: Awaitable[Payload], refused: Callable[[Refused, list[UserError]], Payload]
+) -> Payload:
+    """The payload of a verb; when it refuses, the payload that says why. Either way a line in the audit log."""
+    named = {name: getattr(asked, name, None) for name in NAMED}
     try:
-        return await work
+        with audited(info.context.viewer, info.field_name, **named) as more:
+            payload = await work
+            more.update(_outcome(payload))
     except Refused as refusal:
         return refused(refusal, [user_error(refusal)])
+    return payload
+
+
+def _outcome(payload: object) -> dict[str, object]:
+    """The draft, which may be a new one; and what is left to mend where nothing was refused outright."""
+    errors: list[UserError] = getattr(payload, "user_errors", [])
+    left = {"told": "refused", "code": errors[0].code.value} if errors else {}
+    return {"draft_id": getattr(payload, "draft_id", None), **left}

@@ -58,7 +58,7 @@ class Mutation:
         input: Annotated[SubmitForApprovalInput, INPUT],  # noqa: A002  # the schema's word
     ) -> SubmitForApprovalPayload | None:
         """See coordination/submit.py."""
-        return await or_refused(_submit(info, input), _submission_refused)
+        return await or_refused(info, input, _submit(info, input), _submission_refused)
 
     @strawberry.mutation(description="Decide a task. The last approval publishes the plan before it answers.")
     async def complete_approval(
@@ -68,7 +68,9 @@ class Mutation:
     ) -> CompleteApprovalPayload | None:
         """See coordination/decide.py."""
         verdict = Verdict.APPROVED if input.approved else Verdict.REJECTED
-        return await or_refused(_decide(info, input.task_id, verdict, input.comment, input.user_id), _decision_refused)
+        return await or_refused(
+            info, input, _decide(info, input.task_id, verdict, input.comment, input.user_id), _decision_refused
+        )
 
     @strawberry.mutation(description="Send the draft back to its author with what to change.")
     async def request_changes(
@@ -77,7 +79,7 @@ class Mutation:
         input: Annotated[RequestChangesInput, INPUT],  # noqa: A002  # the schema's word
     ) -> CompleteApprovalPayload | None:
         """See coordination/decide.py."""
-        return await or_refused(_request_changes(info, input), _decision_refused)
+        return await or_refused(info, input, _request_changes(info, input), _decision_refused)
 
     @strawberry.mutation(description="Take a group's task.")
     async def claim_task(
@@ -86,7 +88,7 @@ class Mutation:
         input: Annotated[ClaimTaskInput, INPUT],  # noqa: A002  # the schema's word
     ) -> TaskPayload | None:
         """See coordination/claim.py."""
-        return await or_refused(_claim(info, input), _task_refused)
+        return await or_refused(info, input, _claim(info, input), _task_refused)
 
     @strawberry.mutation(description="Give a claimed task back to its group.")
     async def unclaim_task(
@@ -95,7 +97,7 @@ class Mutation:
         input: Annotated[UnclaimTaskInput, INPUT],  # noqa: A002  # the schema's word
     ) -> TaskPayload | None:
         """See coordination/claim.py."""
-        return await or_refused(_unclaim(info, input), _task_refused)
+        return await or_refused(info, input, _unclaim(info, input), _task_refused)
 
     @strawberry.mutation(description="Hand a task to somebody else.")
     async def reassign_task(
@@ -104,7 +106,7 @@ class Mutation:
         input: Annotated[ReassignTaskInput, INPUT],  # noqa: A002  # the schema's word
     ) -> TaskPayload | None:
         """See coordination/claim.py."""
-        return await or_refused(_reassign(info, input), _task_refused)
+        return await or_refused(info, input, _reassign(info, input), _task_refused)
 
     @strawberry.mutation(description="Take a draft back out of approval.")
     async def withdraw_submission(
@@ -113,7 +115,7 @@ class Mutation:
         input: Annotated[WithdrawSubmissionInput, INPUT],  # noqa: A002  # the schema's word
     ) -> DraftPayload | None:
         """See coordination/withdraw.py."""
-        return await or_refused(_withdraw(info, input), _draft_refused)
+        return await or_refused(info, input, _withdraw(info, input), _draft_refused)
 
     @strawberry.mutation(description="Try a publication again that gave up (an incident in the engine).")
     async def retry_publication(
@@ -122,7 +124,7 @@ class Mutation:
         input: Annotated[RetryPublicationInput, INPUT],  # noqa: A002  # the schema's word
     ) -> DraftPayload | None:
         """See coordination/retry.py."""
-        return await or_refused(_retry(info, input), _draft_refused)
+        return await or_refused(info, input, _retry(info, input), _draft_refused)
 
     @strawberry.mutation(
         description="After a version conflict: move the draft onto the current plan version, field by field."
@@ -133,7 +135,7 @@ class Mutation:
         input: Annotated[RebaseDraftInput, INPUT],  # noqa: A002  # the schema's word
     ) -> RebaseDraftPayload | None:
         """See coordination/rebase.py."""
-        return await or_refused(_rebase(info, input), _rebase_refused)
+        return await or_refused(info, input, _rebase(info, input), _rebase_refused)
 
     @strawberry.mutation(description="Start a new draft from any version of a plan: to edit it, or to restore it.")
     async def create_draft_from_plan(
@@ -142,7 +144,7 @@ class Mutation:
         input: Annotated[CreateDraftFromPlanInput, INPUT],  # noqa: A002  # the schema's word
     ) -> DraftPayload | None:
         """See coordination/draft_from_plan.py."""
-        return await or_refused(_create_draft(info, input), _draft_refused)
+        return await or_refused(info, input, _create_draft(info, input), _draft_refused)
 
 
 async def _submit(info: Info, asked: SubmitForApprovalInput) -> SubmitForApprovalPayload:

@@ -1,9 +1,11 @@
 """The root type Query. Reads go straight through loaders to the upstreams; coordination has no part in them."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import strawberry
 
+from api.coordination.auditing import audited
 from api.coordination.permissions import acting_viewer
 from api.schema.approval_status import ApprovalStatus, approval_status_of
 from api.schema.draft import Draft, draft
@@ -64,7 +66,8 @@ class Query:
     ) -> TaskPage | None:
         """The engine narrows, sorts and pages."""
         viewer = info.context.viewer
-        person = acting_viewer(viewer, user_id)
+        with audited(viewer, info.field_name, user_id=user_id) if user_id else nullcontext():
+            person = acting_viewer(viewer, user_id)
         groups = viewer.groups if person.id == viewer.id else frozenset[str]()
         page = checked_limit(limit), checked_offset(offset)
         narrowed = await engine_query(info, filter)

@@ -6,6 +6,7 @@ task the viewer sees, and by `openTasks`; what concerns many drafts or tasks of 
 
 import asyncio
 
+from api.coordination.auditing import audit
 from api.coordination.permissions import has_on_record, may_read_draft, may_see_task, reads_all
 from api.identity import canonical, same_person
 from api.schema.info import Info
@@ -20,7 +21,10 @@ async def readable(info: Info, draft: retool.Draft | None) -> retool.Draft | Non
     if draft is None or has_on_record(viewer, draft):
         return draft
     is_involved = await info.context.loaders.involved.load(Submitted(draft.id, draft.camunda_process_id))
-    return draft if may_read_draft(viewer, draft, is_involved=bool(is_involved)) else None
+    if may_read_draft(viewer, draft, is_involved=bool(is_involved)):
+        return draft
+    audit(viewer, info.field_name, "refused", code="NOT_FOUND", draft_id=draft.id)
+    return None
 
 
 async def reader(info: Info, *, written_by: str | None) -> Reader | None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 
+from api.coordination.auditing import audit
 from api.coordination.seeing import seen_task
 from api.identity import same_person
 from api.schema.draft import Draft, draft
@@ -133,8 +134,13 @@ def _not(code: UserErrorCode, message: str) -> Decidability:
 async def task_by_id(info: Info, task_id: str) -> Task | None:
     """A task, open or already completed, that the viewer may see."""
     record = await _found(info, task_id)
-    seen = await seen_task(info.context.upstreams, info.context.viewer, record) if record else None
-    return task(seen.task) if seen else None
+    if record is None:
+        return None
+    seen = await seen_task(info.context.upstreams, info.context.viewer, record)
+    if seen is None:
+        audit(info.context.viewer, info.field_name, "refused", code="NOT_FOUND", task_id=record.id)
+        return None
+    return task(seen.task)
 
 
 async def task_acted_on(info: Info, task_id: str | None) -> Task | None:

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.coordination.auditing import audited
 from api.coordination.permissions import acting_viewer
 from api.coordination.submit import Submission, submit
 from api.errors import (
@@ -68,8 +69,9 @@ async def _submit(request: Request) -> Submission:
     body = SubmitBody.model_validate_json(await _body(request))
     if body.draft_id != request.path_params["id"]:
         raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
-    state, acting = state_of(request), acting_viewer(viewer, body.user_id)
-    return await submit(state.upstreams, state.settings, acting, body.draft_id)
+    with audited(viewer, "submit", draft_id=body.draft_id, user_id=body.user_id):
+        state, acting = state_of(request), acting_viewer(viewer, body.user_id)
+        return await submit(state.upstreams, state.settings, acting, body.draft_id)
 
 
 def _told(failure: NotTaken | ValidationError | ApprovalApiError) -> Response:

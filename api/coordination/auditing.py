@@ -1,0 +1,44 @@
+"""The audit log: one line for whatever was done, refused or failed: who, what, and to which id.
+
+Written for every mutation by schema/guards.py, for the REST route by transport/rest.py, and for every draft or task
+that was asked for by somebody who may not know of it. Ids alone: nothing of drafts, comments or tokens.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.errors import Refused, UpstreamFailed
+from api.identity import Viewer
+
+LONGEST = 100  # characters of an id; clients may send anything as one
+
+_log = logging.getLogger("api.audit")
+
+
+def audit(viewer: Viewer, what: str, told: str, *, code: str | None = None, **named: object) -> None:
+    """Write a line. `told`: done, refused or failed. `named`: the ids, by the names they have in inputs."""
+    words = {"viewer": viewer.id, "what": what, "told": told, "code": code, **named}
+    _log.info("audit", extra={name: _short(value) for name, value in words.items() if value is not None})
+
+
+@contextmanager
+def audited(viewer: Viewer, what: str, **named: object) -> Iterator[dict[str, object]]:
+    """A line about the block, whatever becomes of it. It may name further ids, and an outcome as `told` and `code`."""
+    more: dict[str, object] = {}
+    try:
+        yield more
+    except Refused as refusal:
+        audit(viewer, what, "refused", code=refusal.code.value, **named)
+        raise
+    except BaseException as failure:
+        code = failure.code if isinstance(failure, UpstreamFailed) else type(failure).__name__
+        audit(viewer, what, "failed", code=code, **named)
+        raise
+    outcome = {"told": "done", **named, **more}
+    audit(viewer, what, **outcome)  # type: ignore[arg-type]  # `told` and `code` are texts
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
