@@ -17,11 +17,24 @@ VERSION_CHANGED = "Version changed during approval"
 DRAFT_CHANGED = "Draft changed since it was submitted"
 WRITES_THAT_MAY_MEET = 4
 HISTORY_SEARCHED = 100
+TRIES_A_WRITE_MAY_TAKE = 4  # with their pauses about 15 seconds
 
 
 async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) -> Report:
-    """The external task: publish what this process has approved."""
-    return await publish_reviewed(upstreams, settings, task.process_instance_id, task.variables)
+    """The external task: publish what this process has approved.
+
+    After a failure, a write of it may still be on its way to the store, and what it brings there is what was
+    reviewed. So a draft that changed since then is no conflict until some further tries have not found that write.
+    """
+    report = await publish_reviewed(upstreams, settings, task.process_instance_id, task.variables)
+    if isinstance(report, Left) and report.message == DRAFT_CHANGED and _may_land_yet(settings, task.retries):
+        raise Busy("aidbox", "The draft changed while an earlier write of its plan may still be under way")
+    return report
+
+
+def _may_land_yet(settings: Settings, retries: int | None) -> bool:
+    """Whether there was a failure, and too few tries since then for its write to be over."""
+    return retries is not None and retries > max(settings.publish_retries - TRIES_A_WRITE_MAY_TAKE, 1)
 
 
 async def publish_reviewed(

@@ -111,27 +111,34 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
     running = await upstreams.camunda.active_process(draft.id) if adopt else None
     if running is not None:
         return running.id
+    plan_id, base_version = await _base(upstreams, draft)
     variables: dict[str, Scalar] = {
         "draftId": draft.id,
         "draftSource": "retool",
         "draftRevision": draft.revision,
-        "baseVersion": await _base_version(upstreams, draft),
+        "baseVersion": base_version,
         "submittedBy": viewer.id,
-        "aidboxPlanId": draft.aidbox_id,
+        "aidboxPlanId": plan_id,
         "previousProcessId": draft.camunda_process_id,
         "submissionComment": comment,
     }
     return await upstreams.camunda.start(draft.id, variables)
 
 
-async def _base_version(upstreams: Upstreams, draft: Draft) -> str | None:
+async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, str | None]:
+    """The plan that the draft edits and its current version; both None for a new plan. Raises Refused (INVALID).
+
+    A draft that was submitted before may find a plan where its own would be: somebody wrote it there, or a write of
+    ours came after all once it was given up.
+    """
+    if draft.aidbox_id is None and draft.camunda_process_id is None:
+        return None, None
+    plan_id = draft.aidbox_id or documents.plan_id_for(draft.id)
+    plan = await upstreams.aidbox.plan(plan_id)
+    if plan is not None:
+        return plan_id, plan.version_id
     if draft.aidbox_id is None:
-        return None
-    plan = await upstreams.aidbox.plan(draft.aidbox_id)
-    if plan is None:
-        raise Refused(
-            UserErrorCode.INVALID,
-            f"The draft edits plan {draft.aidbox_id}, which the store does not have.",
-            field="draftId",
-        )
-    return plan.version_id
+        return None, None
+    raise Refused(
+        UserErrorCode.INVALID, f"The draft edits plan {plan_id}, which the store does not have.", field="draftId"
+    )

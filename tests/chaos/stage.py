@@ -27,11 +27,11 @@ SETTINGS = {
     "HOST": "127.0.0.1",
     "WORKER": "true",
     "WORKER_POLL_SECONDS": "0.5",
-    "LOCK_SECONDS": "5",  # short, so that locks end in the middle of what a fault holds up
+    "LOCK_SECONDS": "6",  # short, so that locks end in the middle of what a fault holds up
     "SETTLE_SECONDS": "5",
     "RETOOL_TIMEOUT": "3",
-    "CAMUNDA_TIMEOUT": "5",
-    "AIDBOX_TIMEOUT": "5",
+    "CAMUNDA_TIMEOUT": "3",
+    "AIDBOX_TIMEOUT": "3",
 }
 
 

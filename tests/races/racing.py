@@ -1,5 +1,6 @@
 """Running a race: the API whose upstream calls pass a turnstile, actors that leave together, and the rounds."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,11 +23,13 @@ Payload = dict[str, Any]
 class Turnstile:
     """What every upstream call of a served API passes: `parts` are for `serving`.
 
-    Calls count for the actor that their request's id names; those of no request, a worker's, for `worker`.
+    Calls count for the actor that their request's id names; those of no request, a worker's, for `worker`. A request
+    that its sender gave up (`given_up` of them) still goes on and arrives: nobody can call back what is on its way.
     """
 
     worker: str = "worker"
     schedule: Schedule = field(default_factory=Schedule)
+    given_up: int = 0
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -58,13 +61,31 @@ class _Turning(httpx.AsyncBaseTransport):
     def __init__(self, turnstile: Turnstile, inner: httpx.AsyncBaseTransport) -> None:
         self.turnstile = turnstile
         self.inner = inner
+        self.on_their_way: set[asyncio.Task[httpx.Response]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if not request.url.path.endswith("/external-task/fetchAndLock"):
-            await self.turnstile.turn()
+        if request.url.path.endswith("/external-task/fetchAndLock"):
+            return await self.inner.handle_async_request(request)
+        sending = asyncio.create_task(self._send(request))
+        self.on_their_way.add(sending)
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            self.turnstile.given_up += 1
+            sending.add_done_callback(lambda sent: sent.cancelled() or sent.exception())
+            raise
+        finally:
+            if sending.done():
+                self.on_their_way.discard(sending)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        await self.turnstile.turn()
         return await self.inner.handle_async_request(request)
 
     async def aclose(self) -> None:
+        for answer in await asyncio.gather(*self.on_their_way, return_exceptions=True):
+            if isinstance(answer, httpx.Response):
+                await answer.aclose()
         await self.inner.aclose()
 
 

@@ -1,17 +1,22 @@
 """Publication against what others store, against edits, against itself and against another draft of the same plan."""
 
+import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
+import httpx
 import pytest
 
+from api.settings import Settings
+from api.upstreams.calling import Transports
 from tests.races.conftest import Settle
 from tests.races.invariants import of_new_plan, of_stored_plan
 from tests.races.racing import Payload, Racing, acting, told_by
 from tests.races.schedule import between, drawn
-from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER
-from tests.stories.behind import Behind, edited
-from tests.verbs import COMPLETE, SUBMIT, codes, open_task, perform, submitted
+from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER, serving
+from tests.stories.behind import Behind, edited, until
+from tests.verbs import COMPLETE, SUBMIT, approved, codes, open_task, perform, submitted
 
 CALLS = 20  # what an approval that publishes asks of the three systems, about
 
@@ -130,3 +135,59 @@ def test_a_write_that_comes_late(racing: Racing, behind: Behind, seeds: range, s
 
             after = settle(raced)
             assert (answer["status"], codes(answer)) == (after.status.upper(), [])
+
+
+class Late(httpx.AsyncBaseTransport):
+    """The real transport; the first write of a plan fails for who sent it, and comes to the store some time after."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, act: Callable[[httpx.Request], object]) -> None:
+        self.inner = inner
+        self.act: Callable[[httpx.Request], object] | None = act
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        act = self.act
+        if act is not None and request.method == "PUT" and "/InsurancePlan/" in request.url.path:
+            self.act = None
+            await request.aread()
+            act(request)
+            raise httpx.ReadError("nobody will read the answer")
+        return await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+def test_a_write_that_was_given_up_and_lands_after_an_edit(
+    settings: Settings, behind: Behind, seeds: range, seen: Counter[str], settle: Settle
+) -> None:
+    """What failed may still be under way: a publication is not called off until it has landed or never will."""
+    working = settings.model_copy(update={"worker": True, "worker_poll_seconds": 0.05})
+    seen.update({"landed before the edit": 0, "landed after the edit": 0})
+    for seed in seeds[: len(seeds) // 4]:
+        with told_by(seed):
+            raced = (of_stored_plan if seed % 2 else of_new_plan)(behind)
+            after_seconds = seed % 4 * 1.2
+            landing: list[threading.Timer] = []
+
+            def land(request: httpx.Request) -> None:
+                timer = threading.Timer(after_seconds, _send, [request])  # noqa: B023  # called within the round
+                timer.start()
+                landing.append(timer)  # noqa: B023  # as above
+                if after_seconds:  # noqa: B023  # as above
+                    raced.edit(edited(name="Written meanwhile"))  # noqa: B023  # as above
+
+            late: Transports = lambda name, inner: Late(inner, land) if name == "aidbox" else inner  # noqa: E731
+            with serving(working, transports=late) as api:
+                submitted(api, raced.draft_id, AUTHOR)
+                answer = approved(api, raced.draft_id)
+                until(lambda: behind.active(raced.draft_id) == [])  # noqa: B023  # as above
+            landing[0].join()
+
+            assert answer["status"] in ("PUBLISHING", "APPROVED")
+            assert settle(raced).status == "approved"
+            seen["landed after the edit" if after_seconds else "landed before the edit"] += 1
+
+
+def _send(request: httpx.Request) -> None:
+    headers = {name: request.headers[name] for name in ("content-type", "if-match") if name in request.headers}
+    httpx.put(str(request.url), content=request.content, headers=headers, timeout=60, trust_env=False)

@@ -164,6 +164,20 @@ def test_a_draft_of_a_deleted_plan_can_not_be_submitted(api: Api, behind: Behind
     assert behind.picture(draft_id) == before
 
 
+def test_a_new_plan_whose_place_is_taken_is_submitted_again_as_its_successor(api: Api, behind: Behind) -> None:
+    """Its id is made from the draft's, so whoever wrote there meant this plan: after the conflict it is the base."""
+    draft_id = behind.drafts.new(plan=edited(name="Ours"))
+    submitted(api, draft_id, AUTHOR)
+    base = behind.put(draft_id, name="Theirs")
+    assert approved(api, draft_id)["status"] == "CONFLICT"
+
+    process_id = submitted(api, draft_id, AUTHOR)
+    variables = behind.variables(process_id)
+    assert (variables["aidboxPlanId"], variables["baseVersion"]) == (draft_id, base)
+    assert approved(api, draft_id)["status"] == "APPROVED"
+    assert [version["name"] for version in behind.versions(draft_id)] == ["Ours", "Theirs"]
+
+
 def test_a_draft_deleted_during_review_ends_in_conflict(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     process_id = submitted(api, draft_id, AUTHOR)
