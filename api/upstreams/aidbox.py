@@ -139,9 +139,10 @@ class Aidbox:
         """
         found = await self._searched(plan_ids, "no-store", whole=whole)
         missing = list({*plan_ids} - {plan.id for plan in found})
-        if missing and len(found) >= self._longest_page:
-            found += await self._searched(missing, "no-cache", whole=whole)
+        may_be_cut = len(found) >= self._longest_page
         self._longest_page = max(self._longest_page, len(found))
+        if missing and may_be_cut:
+            found += await self._searched(missing, "no-cache", whole=whole)
         return found
 
     async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:

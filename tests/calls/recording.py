@@ -6,9 +6,9 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -33,11 +33,17 @@ class Call:
     ended: float
 
 
-@dataclass(frozen=True)
 class Recording:
     """The calls in the order they were answered."""
 
-    calls: list[Call] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    async def before_call(self, kind: str) -> None:
+        """What happens before a call of this kind leaves: nothing, here."""
+
+    def after_call(self) -> None:
+        """And after its answer has come."""
 
     @contextmanager
     def before(self, settings: Settings) -> Iterator[Api]:
@@ -66,9 +72,16 @@ class Recording:
 
         return Connection
 
-    def noting(self, system: str, kind: str, sent: str) -> "_Noting":
+    @asynccontextmanager
+    async def noting(self, system: str, kind: str, sent: str) -> AsyncIterator[None]:
         """Note one call, from the beginning of the block to its end."""
-        return _Noting(self, system, kind, sent)
+        await self.before_call(kind)
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.calls.append(Call(system, kind, sent, begun, time.monotonic()))
+            self.after_call()
 
     def counts(self) -> dict[str, int]:
         """How many calls there were of each kind."""
@@ -77,19 +90,6 @@ class Recording:
     def sent(self, kind: str) -> list[str]:
         """What the calls of one kind sent: a statement, or a body."""
         return [call.sent for call in self.calls if call.kind == kind]
-
-
-class _Noting:
-    def __init__(self, recording: Recording, system: str, kind: str, sent: str) -> None:
-        self.recording = recording
-        self.call = (system, kind, sent)
-        self.begun = 0.0
-
-    async def __aenter__(self) -> None:
-        self.begun = time.monotonic()
-
-    async def __aexit__(self, *_failure: object) -> None:
-        self.recording.calls.append(Call(*self.call, self.begun, time.monotonic()))
 
 
 class _Recorded(httpx.AsyncBaseTransport):
