@@ -41,11 +41,16 @@ async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
 
 
 async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, user_id: str) -> None:
-    """Hand a task to somebody else: one's own, or anybody's for an administrator. Raises Refused, or UpstreamFailed."""
+    """Hand a task to somebody else: one's own, or anybody's for an administrator. Repeating it changes nothing.
+
+    Raises Refused, or UpstreamFailed.
+    """
     if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
         raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
     seen = await _visible_task(upstreams, viewer, task_id)
     task = seen.task
+    if task.assignee == user_id.strip():
+        return
     demand_holder(viewer, task.assignee)
     demand_four_eyes(user_id, seen.submitted_by, allow_own=settings.allow_own_approval, field="userId")
     try:

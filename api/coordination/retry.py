@@ -10,26 +10,25 @@ from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
 
-FURTHER_TRIES = 3
-
 
 async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:
-    """Give the stopped publication of a draft further tries, and make the first at once; one that pauses after a
-    failure is hurried.
+    """Give the stopped publication of a draft the tries of a new one, and make the first at once; one that pauses
+    after a failure is hurried.
 
     Repeating it changes nothing once the publication is done. Crash after the tries are given: the worker makes
-    them. Raises Refused, or UpstreamFailed.
+    them, after short pauses first. Raises Refused, or UpstreamFailed.
     """
     demand_admin(viewer)
     draft = await readable_draft(upstreams, viewer, draft_id)
-    if draft.status == "approved":
-        return
     process_id = draft.camunda_process_id or ""
+    if draft.status == "approved":
+        await settle(upstreams, settings, draft.id, process_id)
+        return
     waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
     if not draft.is_submitted or not waiting:
         raise Refused(UserErrorCode.NOT_SUBMITTED, "No publication of this draft has stopped.", field="draftId")
     for task in waiting:
         if task.has_failed:
             with suppress(Gone):  # somebody else has seen to it
-                await upstreams.camunda.retry_external(task.id, max(FURTHER_TRIES, task.retries or 0))
+                await upstreams.camunda.retry_external(task.id, max(1, settings.publish_retries))
     await settle(upstreams, settings, draft.id, process_id)

@@ -17,7 +17,7 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     1. Read the draft and who submitted it; refuse others. Nothing is written, but on a draft whose process is gone.
     2. Send the process the message. It waits for it during review only, so a decision made first wins. Crash after:
        the record of it waits in the engine, the worker does it.
-    3. Carry out that record. Crash after: the draft is `withdrawn`, and a repeat changes nothing.
+    3. Carry out that record. Crash after: the draft is `withdrawn`, and a repeat tells the process so.
 
     Deleting the instance instead would race with completion, and both could succeed. Raises Refused, or UpstreamFailed.
     """
@@ -28,6 +28,8 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     demand_submitter(viewer, draft, None if submitted_by is None else str(submitted_by))
     if draft.is_submitted:
         draft = await released(upstreams, settings, draft)
+    elif draft.status == "withdrawn":
+        await settle(upstreams, settings, draft.id, process_id)
     if draft.status == "withdrawn":
         return
     if not draft.is_submitted:

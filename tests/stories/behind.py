@@ -57,10 +57,23 @@ class Behind:
         found: list[dict[str, Any]] = self._post("/task", {"processInstanceBusinessKey": draft_id})
         return found
 
-    def external_tasks(self, process_id: str) -> list[dict[str, Any]]:
-        """What a process waits for from the API."""
-        found: list[dict[str, Any]] = self._post("/external-task", {"processInstanceId": process_id})
+    def past_tasks(self, draft_id: str) -> list[dict[str, Any]]:
+        """Its user tasks by the history, oldest first, open ones too."""
+        oldest_first = [{"sortBy": "startTime", "sortOrder": "asc"}]
+        query = {"processInstanceBusinessKey": draft_id, "sorting": oldest_first}
+        found: list[dict[str, Any]] = self._post("/history/task", query)
         return found
+
+    def external_tasks(self, *process_ids: str) -> list[dict[str, Any]]:
+        """What these processes wait for from the API."""
+        asked = {"processInstanceIdIn": process_ids}
+        found: list[dict[str, Any]] = self._post("/external-task", asked) if process_ids else []
+        return found
+
+    def nothing_waits(self) -> bool:
+        """Whether nobody's process waits for the API, but for what gave up."""
+        waiting = self.engine.get("/external-task/count", params={"withRetriesLeft": "true"}).json()
+        return bool(waiting["count"] == 0)
 
     def incidents(self, process_id: str) -> list[dict[str, Any]]:
         """The engine's open incidents of a process."""
@@ -78,11 +91,20 @@ class Behind:
         found = self._post("/history/activity-instance", query)
         return [event["activityId"] for event in found if event["parentActivityInstanceId"] == process_id]
 
-    def start(self, draft_id: str, *, business_key: str | None = None, **variables: str | None) -> str:
-        """Start a process as Cockpit would; its id."""
+    def path_of(self, process_id: str) -> list[str]:
+        """The activities a process came through, in their order; what it left by an event is named as cancelled."""
+        in_order = [{"sortBy": "occurrence", "sortOrder": "asc"}]
+        found = self._post("/history/activity-instance", {"processInstanceId": process_id, "sorting": in_order})
+        return [each["activityId"] + (" (cancelled)" if each["canceled"] else "") for each in found]
+
+    def start(
+        self, draft_id: str, *, business_key: str | None = None, tenant: str | None = None, **variables: str | None
+    ) -> str:
+        """Start a process as Cockpit would, of a tenant's model if one is named; its id."""
         typed = {name: {"value": value, "type": "String"} for name, value in variables.items()}
         body = {"businessKey": business_key, "variables": {"draftId": {"value": draft_id, "type": "String"}, **typed}}
-        return str(self._post("/process-definition/key/benefit-approval/start", body)["id"])
+        of_tenant = f"/tenant-id/{tenant}" if tenant else ""
+        return str(self._post(f"/process-definition/key/benefit-approval{of_tenant}/start", body)["id"])
 
     def complete(self, task_id: str, **variables: bool) -> None:
         """Complete a user task as Tasklist would."""

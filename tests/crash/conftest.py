@@ -1,0 +1,56 @@
+"""The replicas that are asked, the two-step model, and the table of what was tried at the end of the run."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from api.settings import Settings
+from api.setup import MODEL
+from tests.crash.enumeration import TRIED, Enumeration, Replica
+from tests.crash.scenarios import TENANT, TWO_STEPS
+from tests.serving import Drafts
+from tests.stories.behind import Behind
+
+# A dead replica's locks end soon, and cuts of many requests do not close a system to all.
+STRUCK = {"lock_seconds": 2, "breaker_failures": 0}
+# A living one waits for that, and has time on a busy machine.
+LIVING = {
+    "lock_seconds": 10,
+    "settle_seconds": 30,
+    "request_seconds": 120,
+    "worker_poll_seconds": 0.05,
+    "reconcile_seconds": 600,
+}
+
+
+@pytest.fixture(scope="session")
+def enumeration(
+    request: pytest.FixtureRequest, settings: Settings, drafts: Drafts, engine: httpx.Client, store: httpx.Client
+) -> Iterator[Enumeration]:
+    """Two replicas without a worker, and the systems behind them."""
+    _deploy_two_steps(engine)
+    living = settings.model_copy(update=LIVING)
+    struck = living.model_copy(update=STRUCK)
+    tried = request.config.stash.setdefault(TRIED, {})
+    with Replica.serving(struck) as one, Replica.serving(living) as other:
+        yield Enumeration(struck, living, Behind(drafts, engine, store), one, other, tried)
+
+
+def _deploy_two_steps(engine: httpx.Client) -> None:
+    form = {"deployment-name": "two steps", "tenant-id": TENANT, "enable-duplicate-filtering": "true"}
+    files = {MODEL.name: (MODEL.name, TWO_STEPS.read_bytes(), "application/xml")}
+    engine.post("/deployment/create", data=form, files=files).raise_for_status()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How many points were tried."""
+    tried = config.stash.get(TRIED, {})
+    if not tried:
+        return
+    terminalreporter.section("crash points: verb, calls, points tried")
+    for name, (calls, points) in tried.items():
+        terminalreporter.write_line(f"{name:34} {calls:3} {points:5}")
+    terminalreporter.write_line(
+        f"{'all':34} {sum(c for c, _ in tried.values()):3} {sum(p for _, p in tried.values()):5}"
+    )

@@ -1,0 +1,94 @@
+"""Every verb, stopped or cut at every upstream call of its request."""
+
+from typing import Any
+
+import pytest
+
+from tests.crash.enumeration import Enumeration, Example, Struck
+from tests.crash.picture import Picture, difference
+from tests.crash.scenarios import SCENARIOS, Scenario
+
+# The upstream calls of each verb undisturbed: every one of them is tried in three modes, twice.
+CALLS = {
+    "submit a new plan": 8,
+    "submit an edit": 9,
+    "submit again": 8,
+    "submit, its process deleted": 12,
+    "approve a new plan": 18,
+    "approve an edit": 19,
+    "approve an earlier step": 13,
+    "reject": 14,
+    "request changes": 14,
+    "conflict at once": 16,
+    "conflict before publication": 22,
+    "conflict at publication": 25,
+    "withdraw": 8,
+    "withdraw, its process deleted": 6,
+    "retry a publication": 11,
+    "claim": 4,
+    "unclaim": 4,
+    "reassign": 4,
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_undisturbed(enumeration: Enumeration, name: str) -> None:
+    """The end that the others are compared with is the right one, and it takes so many calls."""
+    example = enumeration.example(name, SCENARIOS[name])
+    row, processes, versions = (example.after[part] for part in ("row", "processes", "versions"))
+    ends = [end for process in processes for end in process["ends"]]
+    assert (row["status"], ends, len(versions)) == SCENARIOS[name].end
+    assert len(example.calls) == CALLS[name], example.calls
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_asked_again(enumeration: Enumeration, name: str) -> None:
+    """It ends as if nothing had happened, and is told so."""
+    example = enumeration.example(name, SCENARIOS[name])
+    struck = enumeration.strike(name, SCENARIOS[name])
+    whole = {**example.after, "answer": example.answer}
+    ends = enumeration.ask_again(struck)
+    told = differences([whole] * len(struck), ends, struck)
+    assert not told, told
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_left_to_a_worker(enumeration: Enumeration, name: str) -> None:
+    """What was decided is carried out, what was not is as if it had never been asked."""
+    scenario = SCENARIOS[name]
+    example, struck = enumeration.example(name, scenario), enumeration.strike(name, scenario)
+    expected = [left(scenario, example, each) for each in struck]
+    ends = enumeration.leave_to_a_worker(struck)
+    told = differences(expected, ends, struck)
+    assert not told, told
+
+
+def left(scenario: Scenario, example: Example, struck: Struck) -> Picture:
+    """What a draft has to become after its request ended at a point.
+
+    A request that was cut may go on and do all of it; then it must have said so.
+    """
+    if struck.told is not None and "errors" not in struck.told:
+        return example.after
+    now = example.before
+    for write in scenario.writes:
+        if example.has_happened(write.call, write.nth, struck.point):
+            now = write.left(example.before) if write.left else example.after
+    return now
+
+
+def differences(expected: list[Picture], found: list[Picture], struck: list[Struck]) -> str:
+    """Where and how the ends are others; nothing when all are as expected.
+
+    A request that was cut is answered with what was done or with an error, never with a refusal.
+    """
+    refused = [f"{each.point}: {each.told}" for each in struck if each.told and is_refused(each.told)]
+    pairs = zip(struck, expected, found, strict=True)
+    ends = [f"{each.point}\n{text}" for each, *pair in pairs if (text := difference(*pair))]
+    return "\n\n".join(refused + ends)
+
+
+def is_refused(answer: dict[str, Any]) -> bool:
+    """Whether the user is told to mend something."""
+    payload = next(iter(answer.get("data", {}).values()))
+    return bool(payload and payload["userErrors"])
