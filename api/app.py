@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -70,14 +71,14 @@ def build_app(
                 await _goodbye(worker)
 
     routes = [
-        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]),
         Route("/api/plans/{id:path}/submit", submit_plan, methods=["POST"]),
         Route("/live", live),
         Route("/ready", ready),
     ]
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
-    handlers: dict[Any, Any] = {404: nothing_here, ClientDisconnect: gone, Exception: masked}
+    handlers: dict[Any, Any] = {404: nothing_here, 405: not_like_that, ClientDisconnect: gone, Exception: masked}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     return with_request_id(with_browser_rules(app, settings), seconds=settings.request_seconds)
 
@@ -90,6 +91,12 @@ async def masked(_request: Request, _error: Exception) -> Response:
 async def nothing_here(_request: Request, _error: Exception) -> Response:
     """The answer to a path that is none of ours."""
     return problem(404, "NOT_FOUND", "There is nothing at this address.")
+
+
+async def not_like_that(_request: Request, error: Exception) -> Response:
+    """The answer to a method that the path does not have."""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return problem(405, "BAD_REQUEST", "This address is not asked like that.", headers)
 
 
 async def gone(_request: Request, _error: Exception) -> Response:

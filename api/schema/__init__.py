@@ -17,6 +17,7 @@ from api.schema.mutation import Mutation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 
+MOST_ENTITIES, MOST_TASKS = 1000, 100  # of one request; the engine is asked for tasks one by one
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 
 
@@ -39,8 +40,13 @@ class Schema(strawberry.federation.Schema):
         """Leave errors alone: the default would log every one with its stack."""
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
-        """As inherited, which takes for granted that every representation is right."""
-        return super().entities_resolver(info, [FederationAny(entity_key(each)) for each in representations])
+        """As inherited, which takes for granted that every representation is right, and that they are few."""
+        keys = [entity_key(each) for each in representations]
+        tasks = sum(key["__typename"] == "Task" for key in keys)
+        if len(keys) > MOST_ENTITIES or tasks > MOST_TASKS:
+            told = f"At most {MOST_ENTITIES} entities may be asked for at once, and {MOST_TASKS} tasks."
+            raise Refused(UserErrorCode.INVALID, told, field="representations")
+        return super().entities_resolver(info, [FederationAny(key) for key in keys])
 
 
 schema = Schema(

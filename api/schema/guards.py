@@ -1,6 +1,6 @@
 """What stands between a client and the verbs: limits on lists, and refusals turned into `userErrors`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from api.coordination.auditing import audited
@@ -9,8 +9,10 @@ from api.schema.info import Info
 from api.schema.user_error import UserError, user_error
 
 Payload = TypeVar("Payload")
+Key = TypeVar("Key")
 
 LARGEST_PAGE = 1000
+MOST_KEYS = 10
 NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
 
 
@@ -26,6 +28,13 @@ def checked_offset(offset: int) -> int:
     if offset < 0:
         raise Refused(UserErrorCode.INVALID, "offset must be 0 or more.", field="offset")
     return offset
+
+
+def checked_sort(keys: Sequence[Key] | None) -> Sequence[Key]:
+    """The keys a list is sorted by, if they are at most `MOST_KEYS`. Raises Refused (INVALID)."""
+    if keys is not None and len(keys) > MOST_KEYS:
+        raise Refused(UserErrorCode.INVALID, f"A list is sorted by at most {MOST_KEYS} keys.", field="sort")
+    return keys or ()
 
 
 def checked_text(text: str | None, field: str) -> str | None:

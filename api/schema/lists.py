@@ -10,7 +10,7 @@ import strawberry
 
 from api.errors import Refused, UserErrorCode
 from api.schema.draft import Draft, DraftStatus, draft
-from api.schema.guards import checked_text
+from api.schema.guards import checked_sort, checked_text
 from api.schema.info import Info
 from api.schema.reading import readable, reader
 from api.schema.reads import reads
@@ -126,7 +126,7 @@ def _plain_query(narrowed: TaskFilter) -> dict[str, object]:
 
 def engine_sorting(sort: Sequence[TaskSort] | None) -> list[dict[str, object]]:
     """Sort keys in the engine's words; without any, the oldest first."""
-    keys = sort or [TaskSort(by=TaskSortKey.CREATED_AT)]
+    keys = checked_sort(sort) or [TaskSort(by=TaskSortKey.CREATED_AT)]
     return [{**_sorted_by(key.by), "sortOrder": "desc" if key.descending else "asc"} for key in keys]
 
 
@@ -220,5 +220,5 @@ def row_filter(narrowed: DraftFilter | None) -> Narrowed:
 
 def row_sorting(sort: Sequence[DraftSort] | None) -> list[tuple[str, bool]]:
     """Sort keys in the database's words; without any, the last changed first."""
-    keys = sort or [DraftSort(by=DraftSortKey.UPDATED_AT, descending=True)]
+    keys = checked_sort(sort) or [DraftSort(by=DraftSortKey.UPDATED_AT, descending=True)]
     return [(str(key.by.value), key.descending) for key in keys]

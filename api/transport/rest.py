@@ -3,6 +3,7 @@
 Errors are problem details (RFC 9457): `type`, `title`, `status`, `detail`, and our `code`, `requestId`.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
@@ -25,8 +26,10 @@ from api.errors import (
     UpstreamFailed,
     UserErrorCode,
 )
+from api.identity import Viewer
 from api.telemetry import request_id
-from api.transport.asking import challenge, state_of, viewer_of
+from api.transport.asking import State, challenge, state_of, viewer_of
+from api.transport.limits import NotAsked, received
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {
@@ -46,38 +49,37 @@ class SubmitBody(BaseModel):
     user_id: str | None = None
 
 
-class NotTaken(Exception):
-    """A body that is not even looked at, and the status that says why."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 async def submit_plan(request: Request) -> Response:
     """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id stands in the path as well."""
     try:
         done = await _submit(request)
-    except (NotTaken, ValidationError, ApprovalApiError) as failure:
+    except (NotAsked, ValidationError, ApprovalApiError) as failure:
         return _told(failure)
     body = {"processId": done.process_id, "status": "submitted"}
     return Response(orjson.dumps(body), 200, media_type="application/json")
 
 
 async def _submit(request: Request) -> Submission:
-    viewer = await viewer_of(request)
+    state = state_of(request)
+    with state.places.one():
+        viewer = await viewer_of(request)
+        with state.places.one_of(viewer.id):
+            return await _submit_for(state, viewer, request)
+
+
+async def _submit_for(state: State, viewer: Viewer, request: Request) -> Submission:
     body = SubmitBody.model_validate_json(await _body(request))
     if body.draft_id != request.path_params["id"]:
         raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
     with audited(viewer, "submit", draft_id=body.draft_id, user_id=body.user_id):
-        state, acting = state_of(request), acting_viewer(viewer, body.user_id)
+        acting = acting_viewer(viewer, body.user_id)
         return await submit(state.upstreams, state.settings, acting, body.draft_id)
 
 
-def _told(failure: NotTaken | ValidationError | ApprovalApiError) -> Response:
+def _told(failure: NotAsked | ValidationError | ApprovalApiError) -> Response:
     match failure:
-        case NotTaken():
-            answer = problem(failure.status, UserErrorCode.INVALID, str(failure))
+        case NotAsked():
+            answer = problem(failure.status, failure.code, failure.message, failure.headers)
         case ValidationError():
             answer = problem(400, UserErrorCode.INVALID, "; ".join(_sentence(wrong) for wrong in failure.errors()))
         case Unauthenticated():
@@ -93,19 +95,14 @@ def _told(failure: NotTaken | ValidationError | ApprovalApiError) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The body. Raises NotTaken, also for what a web page could send from its visitor's browser without asking."""
+    """The body. Raises NotAsked, also for what a web page could send from its visitor's browser without asking."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise NotTaken(415, "The body must be application/json.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise NotTaken(413, f"The body may have at most {LARGEST_BODY} bytes.")
-    return bytes(body)
+        raise NotAsked(415, "The body must be application/json.", code=UserErrorCode.INVALID)
+    return await received(request, at_most=LARGEST_BODY, seconds=state_of(request).settings.receive_seconds)
 
 
 def problem(
-    status: int, code: str, detail: str, headers: dict[str, str] | None = None, *, process_id: str | None = None
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, *, process_id: str | None = None
 ) -> Response:
     """Problem details. `process_id`: the approval that stands in the way."""
     body = {

@@ -95,7 +95,7 @@ def test_bad_bodies(api: Api, behind: Behind, body: bytes) -> None:
 def test_a_body_that_is_too_big(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     body = json.dumps({"draftId": draft_id, "userId": "x" * 10_000}).encode()
-    assert problem(post(api, draft_id, AUTHOR, body))[:2] == (413, "INVALID")
+    assert problem(post(api, draft_id, AUTHOR, body))[:2] == (413, "REQUEST_TOO_LARGE")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
