@@ -22,7 +22,7 @@ Settle = Callable[..., Aftermath]
 @pytest.fixture(scope="session")
 def patient(settings: Settings) -> Settings:
     """Settings under which nothing times out that a schedule holds."""
-    named = ("retool_timeout", "camunda_timeout", "aidbox_timeout", "request_seconds")
+    named = ("retool_timeout", "camunda_timeout", "aidbox_timeout", "request_seconds", "lock_seconds")
     return settings.model_copy(update=dict.fromkeys(named, LONG))
 
 

@@ -88,9 +88,12 @@ def past_locks(seed: int, workers: Sequence[str], *, calls: int, lock_seconds: f
     return Schedule([replace(hold, reaches=NEVER, longest=random.uniform(lock_seconds, longest)) for hold in holds])
 
 
-def between(who: str, call: int, other: str) -> Schedule:
-    """`who` stands before that call while all of `other` happens, or after its end if it makes fewer."""
-    return Schedule([Hold(who, call, other, NEVER, 20), Hold(other, 1, who, call, 20)])
+def between(who: str, call: int, other: str, *, longest: float = 20) -> Schedule:
+    """`who` stands before that call while all of `other` happens, or after its end if it makes fewer.
+
+    `longest`: seconds that `who` stands, for an `other` that may itself have to wait for it.
+    """
+    return Schedule([Hold(who, call, other, NEVER, longest), Hold(other, 1, who, call, 20)])
 
 
 def several(seed: int, verb: str) -> list[str]:

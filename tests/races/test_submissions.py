@@ -9,7 +9,7 @@ from tests.races.racing import Racing, acting, told_by
 from tests.races.schedule import between, drawn, several
 from tests.serving import AUTHOR
 from tests.stories.behind import Behind, edited
-from tests.verbs import SUBMIT, approved, codes, perform
+from tests.verbs import SUBMIT, WITHDRAW, approved, codes, perform, rejected
 
 CALLS = 14  # what a submission asks of the three systems, about
 
@@ -60,3 +60,33 @@ def test_against_an_edit(racing: Racing, behind: Behind, seeds: range, seen: Cou
             assert outcome["status"] == ("APPROVED" if is_last else "CONFLICT")
             assert settle(raced).status == ("approved" if is_last else "conflict")
             seen["before" if is_last else "after"] += 1
+
+
+def test_against_a_whole_life(racing: Racing, behind: Behind, seeds: range, seen: Counter[str], settle: Settle) -> None:
+    """While one submission is held, the draft is submitted and decided or withdrawn: it follows that, or ends."""
+    seen.update({"before": 0, "twins": 0, "adopted or after": 0})
+    for seed in seeds:
+        with told_by(seed):
+            raced = (of_stored_plan if seed % 2 else of_new_plan)(behind)
+            schedule = between("late", 1 + seed % (CALLS + 1), "life", longest=3)
+
+            def live() -> dict[str, object]:
+                schedule.wait("life")  # noqa: B023  # called within the round
+                if codes(perform(racing.api, SUBMIT, AUTHOR, draftId=raced.draft_id)):  # noqa: B023  # as above
+                    return {}
+                if seed % 3:  # noqa: B023  # as above
+                    return perform(racing.api, WITHDRAW, AUTHOR, draftId=raced.draft_id)  # noqa: B023  # as above
+                return rejected(racing.api, raced.draft_id)  # noqa: B023  # as above
+
+            submit = partial(perform, racing.api, SUBMIT, acting(AUTHOR, "late"), draftId=raced.draft_id)
+            answer = racing.run(schedule, {"late": submit, "life": live})["late"]
+
+            after = settle(raced)
+            assert codes(answer) == []
+            assert answer["processId"] in after.ends
+            lived = [end for end in after.ends.values() if end in ("withdrawn", "rejected")]
+            assert lived == ["withdrawn" if seed % 3 else "rejected"]
+            if after.superseded:
+                seen["twins"] += 1
+            else:
+                seen["before" if after.status == "submitted" else "adopted or after"] += 1
