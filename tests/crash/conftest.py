@@ -13,7 +13,7 @@ from tests.serving import Drafts
 from tests.stories.behind import Behind
 
 # A dead replica's locks end soon, and cuts of many requests do not close a system to all.
-STRUCK = {"lock_seconds": 2, "breaker_failures": 0}
+STRUCK = {"lock_seconds": 4, "breaker_failures": 0}
 # A living one waits for that, and has time on a busy machine.
 LIVING = {
     "lock_seconds": 10,

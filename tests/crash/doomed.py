@@ -23,6 +23,7 @@ from tests.crash.moves import Moves
 from tests.crash.tripwire import Point, Tripwires
 from tests.serving import Api, Someone, serving
 
+SIDE_BY_SIDE = 8  # requests that are not stopped yet
 NO_DRAFT = "00000000-0000-0000-0000-000000000000"
 # a request that is stopped keeps its place, and its time is not over before the others are stopped too
 PATIENCE = {
@@ -84,13 +85,27 @@ def _last_words(target: Callable[..., None], *args: object) -> set[str]:
 def _serve_and_die(
     settings: Settings, points: Mapping[str, Point], asked: Mapping[str, Asked], moves: Moves, tells: Connection
 ) -> None:
-    over = threading.Semaphore(0)
-    tripwires = Tripwires(points, stopped=lambda _: over.release(), meddle=moves.after)
+    ended: set[str] = set()
+    over, places = threading.Semaphore(0), threading.Semaphore(SIDE_BY_SIDE)
+
+    def end(request: str) -> None:
+        """A request that was stopped may still be answered, as out of time."""
+        if request not in ended:
+            ended.add(request)
+            over.release()
+            places.release()
+
+    def ask(api: Api, request: str) -> None:
+        asked[request].of(api, request)
+        end(request)
+
+    tripwires = Tripwires(points, stopped=end, meddle=moves.after)
     parts = {"transports": tripwires.transports, "connection_class": tripwires.connection_class}
     with serving(settings, **parts) as api, ThreadPoolExecutor(len(points)) as pool:
         warm(api)
         for request in points:
-            pool.submit(asked[request].of, api, request).add_done_callback(lambda _: over.release())
+            places.acquire()
+            pool.submit(ask, api, request)
         for _ in points:
             over.acquire()
         _die(tells, tripwires.dead)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from api.settings import Settings
-from tests.crash.doomed import stop_requests, warm
+from tests.crash.doomed import SIDE_BY_SIDE, stop_requests, warm
 from tests.crash.moves import Moves
 from tests.crash.picture import Picture, picture
 from tests.crash.scenarios import Case, Scenario, World
@@ -25,7 +25,6 @@ from tests.stories.behind import Behind
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-SIDE_BY_SIDE = 8
 LONGEST_WAIT = 100.0  # seconds
 TRIED = pytest.StashKey[dict[str, tuple[int, int]]]()
 

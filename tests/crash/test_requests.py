@@ -12,8 +12,8 @@ from tests.crash.scenarios import SCENARIOS, Scenario
 CALLS = {
     "submit a new plan": 8,
     "submit an edit": 9,
-    "submit again": 8,
-    "submit, its process deleted": 12,
+    "submit again": 9,
+    "submit, its process deleted": 13,
     "approve a new plan": 18,
     "approve an edit": 19,
     "approve an earlier step": 13,

@@ -1,0 +1,376 @@
+"""Bugs planted one at a time in a copy of the tree, and whether the tests catch them: `make planted`.
+
+Each first meets the tests that should catch it, and the rest of crash/ and stories/ only if these did not. The tree
+itself is not touched. On systems of the caller's, or on a sandbox of its own.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+ROOT = Path(__file__).parent.parent.parent
+LEFT_OUT = (".git", ".venv", ".sandbox", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", "__pycache__")
+REQUESTS, STORIES = "tests/crash/test_requests.py", "tests/stories"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A piece of a file, once in it, and what is put in its place. `by`: words of the tests that should catch it."""
+
+    name: str
+    file: str
+    piece: str
+    instead: str
+    by: str
+    tests: str = REQUESTS
+
+
+RETOOL, AIDBOX = "api/upstreams/retool.py", "api/upstreams/aidbox.py"
+PUBLISH, TASKS = "api/coordination/publish.py", "api/coordination/external_tasks.py"
+SUBMIT, DECIDE, WITHDRAW = (f"api/coordination/{verb}.py" for verb in ("submit", "decide", "withdraw"))
+OF_REGISTER = "lower({status}::text) IS DISTINCT FROM 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
+OF_CONCLUDE = "lower({status}::text) = 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
+ANYTHING = "coalesce(%s::text, '') IS NOT NULL"
+
+BUGS = (
+    Bug(
+        "registration of a draft that is submitted already",
+        RETOOL,
+        OF_REGISTER,
+        "{process}::text IS NOT DISTINCT FROM %s",
+        "hand or faster",
+        "tests/stories/test_worker.py",
+    ),
+    Bug(
+        "registration whatever process the draft had before",
+        RETOOL,
+        OF_REGISTER,
+        f"lower({{status}}::text) IS DISTINCT FROM 'submitted' AND {ANYTHING}",
+        "eight_submissions",
+        "tests/races tests/stories",
+    ),
+    Bug(
+        "registration of a draft that was changed",
+        RETOOL,
+        "{revision} = coalesce(%s, {revision})",
+        ANYTHING,
+        "edited_while",
+        STORIES,
+    ),
+    Bug(
+        "an outcome for a draft that does not wait",
+        RETOOL,
+        OF_CONCLUDE,
+        "{process}::text IS NOT DISTINCT FROM %s",
+        "",
+        REQUESTS,
+    ),
+    Bug(
+        "an outcome for a draft of another process",
+        RETOOL,
+        OF_CONCLUDE,
+        f"lower({{status}}::text) = 'submitted' AND {ANYTHING}",
+        "",
+        REQUESTS,
+    ),
+    Bug(
+        "a broken statement is not sent again",
+        RETOOL,
+        "return await sent_again(send, failure, tries=self.tries, seconds=left(seconds))",
+        "raise",
+        "asked_again and withdraw",
+    ),
+    Bug(
+        "no If-Match", AIDBOX, """{"If-Match": f'W/"{base_version or NO_VERSION}"'}""", "{}", "conflict_at_publication"
+    ),
+    Bug(
+        "the tag is forgotten",
+        "api/coordination/documents.py",
+        """[*others, {"system": PROCESS_TAG, "code": process_id}]""",
+        "others",
+        "approve_an_edit",
+    ),
+    Bug(
+        "an own write is not looked for",
+        PUBLISH,
+        "if current is None or current.version_id == base_version:",
+        "if current is None or current is not None:",
+        "approve_an_edit",
+    ),
+    Bug(
+        "the newest version with the tag is taken for ours",
+        PUBLISH,
+        "reversed(history)",
+        "iter(history)",
+        "known_again",
+        STORIES,
+    ),
+    Bug(
+        "a plan that says so already is written again",
+        PUBLISH,
+        "if current is not None and documents.is_held(",
+        "if current is None and documents.is_held(",
+        "same or already or twice",
+        STORIES,
+    ),
+    Bug(
+        "what has moved is published",
+        PUBLISH,
+        "if moved := conflict(draft, current, values):",
+        "if (moved := conflict(draft, current, values)) and draft is None:",
+        "conflict_before_publication",
+    ),
+    Bug(
+        "an approval does not look whether anything moved",
+        DECIDE,
+        "moved = conflict(draft, plan, {**variables, **noted})",
+        "moved = None",
+        "conflict_at_once",
+    ),
+    Bug(
+        "writes that meet are not tried again",
+        PUBLISH,
+        "WRITES_THAT_MAY_MEET = 4",
+        "WRITES_THAT_MAY_MEET = 1",
+        "conflict_at_publication",
+    ),
+    Bug(
+        "the task is completed before the plan is written",
+        PUBLISH,
+        "    report = await publish_reviewed(",
+        """    await upstreams.camunda.complete_external(task, {"approvalOutcome": "approved"})
+    report = await publish_reviewed(""",
+        "approve_a_new_plan",
+    ),
+    Bug(
+        "the draft is marked before the plan is written",
+        PUBLISH,
+        "                published = await _write(",
+        """                await upstreams.retool.mark_published(draft_id, process_id, plan_id)
+                published = await _write(""",
+        "retry or (conflict and publication)",
+    ),
+    Bug(
+        "the draft is not marked",
+        PUBLISH,
+        "        await upstreams.retool.mark_published(draft_id, process_id, plan_id)\n",
+        "",
+        "undisturbed",
+    ),
+    Bug(
+        "an own registration is not known again",
+        TASKS,
+        "if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):",
+        "if not noted:",
+        "submit_a_new_plan",
+    ),
+    Bug(
+        "a failure that passes is an incident at once",
+        TASKS,
+        "return _postponed(settings, task, str(failure))",
+        "return GaveUp(str(failure))",
+        "approve_a_new_plan",
+    ),
+    Bug(
+        "a task that another holds is not waited for",
+        TASKS,
+        "if all(task.has_failed for task in waiting):",
+        "if waiting is not None:",
+        "asked_again and submit_a_new_plan",
+    ),
+    Bug(
+        "a failed report is taken for a report",
+        TASKS,
+        '    except Gone:\n        told = "lost"',
+        '    except ApprovalApiError:\n        told = "lost"',
+        "asked_again",
+    ),
+    Bug(
+        "a running process is not adopted",
+        SUBMIT,
+        "adopt=attempt == 0",
+        "adopt=False",
+        "asked_again and submit_a_new_plan",
+    ),
+    Bug(
+        "a registration is not carried out by who asks again",
+        SUBMIT,
+        "    await settle(upstreams, settings, draft.id, process_id)\n    return Submission",
+        "    return Submission",
+        "asked_again and submit_a_new_plan",
+    ),
+    Bug(
+        "a registration is not carried out by who causes it",
+        SUBMIT,
+        "        await settle(upstreams, settings, draft.id, process_id)\n        now =",
+        "        now =",
+        "undisturbed",
+    ),
+    Bug(
+        "the process before is not named",
+        SUBMIT,
+        '"previousProcessId": draft.camunda_process_id',
+        '"previousProcessId": None',
+        "undisturbed",
+    ),
+    Bug(
+        "the base version is not noted",
+        SUBMIT,
+        '"baseVersion": base_version',
+        '"baseVersion": None',
+        "undisturbed or conflict",
+    ),
+    Bug(
+        "the revision is not noted",
+        SUBMIT,
+        '"draftRevision": draft.revision',
+        '"draftRevision": None',
+        "edited_while or changed",
+        STORIES,
+    ),
+    Bug(
+        "a decision is not carried out",
+        DECIDE,
+        "    await settle(upstreams, settings, draft_id, task.process_instance_id)\n",
+        "",
+        "undisturbed",
+    ),
+    Bug(
+        "an own decision is not known again",
+        DECIDE,
+        "if made is not None and same_person(made.by, viewer.id) and made.asked is asked:",
+        "if made is not None and made.asked is not asked:",
+        "asked_again and reject",
+    ),
+    Bug(
+        "a lost answer to a completion is not looked into",
+        DECIDE,
+        "            past = await _unless_won(upstreams, viewer, task, decision)",
+        "            raise\n            past = await _unless_won(upstreams, viewer, task, decision)",
+        "asked_again and reject",
+    ),
+    Bug(
+        "a task is completed without being claimed",
+        DECIDE,
+        "if task.assignee is None:",
+        "if task.assignee == viewer.id:",
+        "left_to_a_worker and reject",
+    ),
+    Bug(
+        "a withdrawal that was noted is not told to its process",
+        WITHDRAW,
+        '    elif draft.status == "withdrawn":\n        await settle(upstreams, settings, draft.id, process_id)\n',
+        "",
+        "asked_again and withdraw",
+    ),
+    Bug(
+        "a withdrawal is not carried out",
+        WITHDRAW,
+        """draft, process_id)
+    await settle(upstreams, settings, draft.id, process_id)
+
+
+async def _send_again""",
+        """draft, process_id)
+
+
+async def _send_again""",
+        "undisturbed",
+    ),
+    Bug(
+        "a withdrawal does not finish the registration first",
+        WITHDRAW,
+        "        await settle(upstreams, settings, draft.id, process_id)\n        await _send_again",
+        "        await _send_again",
+        "not_reported_yet",
+        STORIES,
+    ),
+    Bug(
+        "a draft whose process runs is released",
+        "api/coordination/reconcile.py",
+        "if not draft.is_submitted or (process is not None and process.is_active):",
+        "if not draft.is_submitted:",
+        "undisturbed",
+    ),
+    Bug(
+        "a new plan gets another id each time",
+        "api/coordination/documents.py",
+        "return str(uuid.UUID(draft_id))",
+        "return str(uuid.uuid4())",
+        "undisturbed",
+    ),
+)
+
+
+@contextmanager
+def copy_of_tree() -> Iterator[Path]:
+    """The tree, to be spoiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        yield copy
+
+
+def spoil(copy: Path, bug: Bug) -> None:
+    """Plant it. Exits when the piece is not there just once: the list is to follow the code."""
+    text = (copy / bug.file).read_text("utf-8")
+    if text.count(bug.piece) != 1:
+        sys.exit(f"{bug.name}: its piece is {text.count(bug.piece)} times in {bug.file}")
+    (copy / bug.file).write_text(text.replace(bug.piece, bug.instead), "utf-8")
+
+
+def caught_by(copy: Path, *options: str) -> str:
+    """The first test that fails; empty when all pass."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *options]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    if done.returncode == NO_TESTS:
+        return ""
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return "" if done.returncode == 0 else (lines or done.stdout.splitlines()[-1:] or ["?"])[0]
+
+
+NO_TESTS = 5
+
+
+def try_bug(bug: Bug, systems: list[str], *, thoroughly: bool) -> str:
+    """What caught a bug, if anything did."""
+    with copy_of_tree() as copy:
+        spoil(copy, bug)
+        caught = caught_by(copy, *bug.tests.split(), "-k", bug.by, *systems) if bug.by else ""
+        if caught or not thoroughly:
+            return caught
+        return caught_by(copy, STORIES, "tests/crash", *systems)
+
+
+def main(
+    retool_dsn: Annotated[str, typer.Option()],
+    camunda_url: Annotated[str, typer.Option()],
+    aidbox_url: Annotated[str, typer.Option()],
+    only: Annotated[str, typer.Option(help="Words of the bugs to plant.")] = "",
+    thoroughly: Annotated[bool, typer.Option(help="What its own tests do not catch meets all of them.")] = True,  # noqa: FBT002  # a flag
+) -> None:
+    """Plant every bug, and say which were caught."""
+    console = Console(width=200)
+    systems = [f"--retool-dsn={retool_dsn}", f"--camunda-url={camunda_url}", f"--aidbox-url={aidbox_url}"]
+    survivors = 0
+    for bug in (bug for bug in BUGS if only in bug.name):
+        caught = try_bug(bug, systems, thoroughly=thoroughly)
+        survivors += not caught
+        console.print(
+            f"{'caught' if caught else 'SURVIVED':9} {bug.name:60} {caught[:120]}", highlight=False, markup=False
+        )
+    console.print(f"{survivors} survived")
+    sys.exit(1 if survivors else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)
