@@ -31,12 +31,13 @@ bench: .venv/ready ## Compare with other servers, in ratios of one run (ARGS="--
 chaos: .venv/ready ## Kill, pause, cut and slow everything under load for minutes (ARGS="--seed 7 --minutes 2")
 	@exec .venv/bin/python -m tests.chaos $(ARGS)
 
-lint: .venv/ready ## Style, types, import rules, and whether schema.graphql is up to date
+lint: .venv/ready ## Style, types, import rules, schema.graphql, known vulnerabilities
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/plan-api schema | diff -u schema.graphql -
+	.venv/bin/python tools/advisories.py requirements.production.lock
 
 schema: .venv/ready ## Write schema.graphql anew
 	.venv/bin/plan-api schema > schema.graphql

@@ -1,9 +1,14 @@
 """The GraphiQL page in a real browser: it runs from our own files alone, under its content security policy.
 
-Everything here needs only the fixture `graphiql_url`: a page whose default identity is `reviewer`.
+The API behind it is the real one, on the three real systems. Every other host is cut off.
 """
 
+from pathlib import Path
+
 from playwright.sync_api import Locator, Page, expect
+
+expect.set_options(timeout=30_000)  # milliseconds; an answer takes what the machine has left
+PICTURES = Path(__file__).parent.parent.parent / ".screenshots"
 
 QUERY = ".graphiql-query-editor"
 ANSWER = ".graphiql-response"
@@ -26,6 +31,18 @@ def test_shows_the_answer_to_a_query(opened: Page) -> None:
     write(opened, opened.locator(QUERY), "{ viewer { id } }")
     run(opened)
     expect(opened.locator(ANSWER)).to_contain_text('"reviewer"')
+
+
+def test_runs_the_first_tab_as_it_is(opened: Page) -> None:
+    """Pictures of before and after are kept, to be looked at: .screenshots/ in the project's folder."""
+    PICTURES.mkdir(exist_ok=True)
+    before = opened.screenshot(path=PICTURES / "graphiql-opened.png")
+    run(opened)
+    expect(opened.locator(ANSWER)).to_contain_text('"pendingTasks"')
+    expect(opened.locator(ANSWER)).not_to_contain_text('"errors"')
+    after = opened.screenshot(path=PICTURES / "graphiql-answered.png")
+    assert min(len(before), len(after)) > 30_000, "a page that shows nothing is a small picture"
+    assert before != after
 
 
 def test_sends_the_headers_of_the_headers_pane(opened: Page) -> None:

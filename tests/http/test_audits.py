@@ -1,6 +1,7 @@
 """The audit suite of the reference implementation (npm: graphql-http), run by Node against the served API."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,8 +15,10 @@ AUDITS = Path(__file__).parent.parent.parent / "tools" / "audits"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 
 
-@pytest.mark.skipif(not (NODE and NPM), reason="the suite is written for Node")
 def test_all_audits_pass(api: Api) -> None:
+    if not (NODE and NPM):
+        complain = pytest.fail if os.environ.get("CI") else pytest.skip
+        complain("The suite is written for Node, which is not installed.")
     install()
     url = str(api.client.base_url.join("/graphql"))
     command = [str(NODE), "audit.mjs", url]
