@@ -1,6 +1,7 @@
-"""The replicas that are asked, the two-step model, and the table of what was tried at the end of the run."""
+"""The replicas that are asked, the other models, and the table of what was tried at the end of the run."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from api.settings import Settings
 from api.setup import MODEL
 from tests.crash.enumeration import TRIED, Enumeration, Replica
-from tests.crash.scenarios import TENANT, TWO_STEPS
+from tests.crash.scenarios import MODELS
 from tests.serving import Drafts
 from tests.stories.behind import Behind
 
@@ -29,7 +30,8 @@ def enumeration(
     request: pytest.FixtureRequest, settings: Settings, drafts: Drafts, engine: httpx.Client, store: httpx.Client
 ) -> Iterator[Enumeration]:
     """Two replicas without a worker, and the systems behind them."""
-    _deploy_two_steps(engine)
+    for tenant, model in MODELS.items():
+        _deploy(engine, tenant, model)
     living = settings.model_copy(update=LIVING)
     struck = living.model_copy(update=STRUCK)
     tried = request.config.stash.setdefault(TRIED, {})
@@ -37,9 +39,10 @@ def enumeration(
         yield Enumeration(struck, living, Behind(drafts, engine, store), one, other, tried)
 
 
-def _deploy_two_steps(engine: httpx.Client) -> None:
-    form = {"deployment-name": "two steps", "tenant-id": TENANT, "enable-duplicate-filtering": "true"}
-    files = {MODEL.name: (MODEL.name, TWO_STEPS.read_bytes(), "application/xml")}
+def _deploy(engine: httpx.Client, tenant: str, model: Path) -> None:
+    """For a tenant of its own, so that the usual model stays what a submission starts."""
+    form = {"deployment-name": tenant, "tenant-id": tenant, "enable-duplicate-filtering": "true"}
+    files = {MODEL.name: (MODEL.name, model.read_bytes(), "application/xml")}
     engine.post("/deployment/create", data=form, files=files).raise_for_status()
 
 

@@ -16,6 +16,7 @@ from decimal import Decimal
 from multiprocessing.connection import Connection
 from typing import Any
 
+from api.coordination.reconcile import Sweep, sweep
 from api.coordination.worker import work
 from api.settings import Settings
 from api.upstreams import open_upstreams
@@ -67,6 +68,11 @@ def stop_requests(
 def stop_workers(settings: Settings, points: Sequence[Point]) -> set[str]:
     """Let a worker come to each point, with a task that waits, and all of them die; the points they came to."""
     return _last_words(_work_and_die, settings.model_copy(update=PATIENCE), points)
+
+
+def stop_sweep(settings: Settings, point: Point, after_id: str) -> set[str]:
+    """Let a sweep from this draft id on come to a point and die there; the point it came to."""
+    return _last_words(_sweep_and_die, settings.model_copy(update=PATIENCE), point, after_id)
 
 
 def _last_words(target: Callable[..., None], *args: object) -> set[str]:
@@ -123,11 +129,16 @@ async def _stop_one_after_another(settings: Settings, points: Sequence[Point], t
 
 
 async def _stop_worker(settings: Settings, point: Point) -> asyncio.Task[None]:
-    stopped = asyncio.Event()
-    tripwires = Tripwires({"": point}, stopped=lambda _: stopped.set(), who=lambda: "")
+    stopped, tripwires = _tripwires(point)
     working = asyncio.create_task(run_worker(settings, tripwires, asyncio.Event()))
     await stopped.wait()
     return working
+
+
+def _tripwires(point: Point) -> tuple[asyncio.Event, Tripwires]:
+    """For a replica that does only one thing, and what is set when it stops."""
+    stopped = asyncio.Event()
+    return stopped, Tripwires({"": point}, stopped=lambda _: stopped.set(), who=lambda: "")
 
 
 async def run_worker(settings: Settings, tripwires: Tripwires, stop: asyncio.Event) -> None:
@@ -136,6 +147,26 @@ async def run_worker(settings: Settings, tripwires: Tripwires, stop: asyncio.Eve
         settings, transports=tripwires.transports, connection_class=tripwires.connection_class
     ) as upstreams:
         await work(upstreams, settings, stop)
+
+
+def _sweep_and_die(settings: Settings, point: Point, after_id: str, tells: Connection) -> None:
+    asyncio.run(_stop_sweep(settings, point, after_id, tells))
+
+
+async def _stop_sweep(settings: Settings, point: Point, after_id: str, tells: Connection) -> None:
+    stopped, tripwires = _tripwires(point)
+    sweeping = asyncio.create_task(run_sweep(settings, tripwires, after_id))
+    await stopped.wait()
+    assert not sweeping.done()
+    _die(tells, {str(point)})
+
+
+async def run_sweep(settings: Settings, tripwires: Tripwires, after_id: str | None) -> Sweep | None:
+    """One of the worker's sweeps."""
+    async with open_upstreams(
+        settings, transports=tripwires.transports, connection_class=tripwires.connection_class
+    ) as upstreams:
+        return await sweep(upstreams, settings, after_id)
 
 
 def _die(tells: Connection, words: set[str]) -> None:

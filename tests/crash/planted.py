@@ -47,16 +47,16 @@ BUGS = (
         RETOOL,
         OF_REGISTER,
         "{process}::text IS NOT DISTINCT FROM %s",
-        "hand or faster",
-        "tests/stories/test_worker.py",
+        "without_a_process",
+        STORIES,
     ),
     Bug(
         "registration whatever process the draft had before",
         RETOOL,
         OF_REGISTER,
         f"lower({{status}}::text) IS DISTINCT FROM 'submitted' AND {ANYTHING}",
-        "eight_submissions",
-        "tests/races tests/stories",
+        "earlier_state",
+        STORIES,
     ),
     Bug(
         "registration of a draft that was changed",
@@ -71,16 +71,16 @@ BUGS = (
         RETOOL,
         OF_CONCLUDE,
         "{process}::text IS NOT DISTINCT FROM %s",
-        "",
-        REQUESTS,
+        "gone_on",
+        STORIES,
     ),
     Bug(
         "an outcome for a draft of another process",
         RETOOL,
         OF_CONCLUDE,
         f"lower({{status}}::text) = 'submitted' AND {ANYTHING}",
-        "",
-        REQUESTS,
+        "gone_on",
+        STORIES,
     ),
     Bug(
         "a broken statement is not sent again",
@@ -90,21 +90,25 @@ BUGS = (
         "asked_again and withdraw",
     ),
     Bug(
-        "no If-Match", AIDBOX, """{"If-Match": f'W/"{base_version or NO_VERSION}"'}""", "{}", "conflict_at_publication"
+        "no If-Match",
+        AIDBOX,
+        """{"If-Match": f'W/"{base_version or NO_VERSION}"'}""",
+        "{}",
+        "(conflict and at and publication)",
     ),
     Bug(
         "the tag is forgotten",
         "api/coordination/documents.py",
         """[*others, {"system": PROCESS_TAG, "code": process_id}]""",
         "others",
-        "approve_an_edit",
+        "(approve and edit)",
     ),
     Bug(
         "an own write is not looked for",
         PUBLISH,
         "if current is None or current.version_id == base_version:",
         "if current is None or current is not None:",
-        "approve_an_edit",
+        "(approve and edit)",
     ),
     Bug(
         "the newest version with the tag is taken for ours",
@@ -127,21 +131,21 @@ BUGS = (
         PUBLISH,
         "if moved := conflict(draft, current, values):",
         "if (moved := conflict(draft, current, values)) and draft is None:",
-        "conflict_before_publication",
+        "(conflict and before and publication)",
     ),
     Bug(
         "an approval does not look whether anything moved",
         DECIDE,
         "moved = conflict(draft, plan, {**variables, **noted})",
         "moved = None",
-        "conflict_at_once",
+        "(conflict and at and once)",
     ),
     Bug(
         "writes that meet are not tried again",
         PUBLISH,
         "WRITES_THAT_MAY_MEET = 4",
         "WRITES_THAT_MAY_MEET = 1",
-        "conflict_at_publication",
+        "(conflict and at and publication)",
     ),
     Bug(
         "the task is completed before the plan is written",
@@ -149,7 +153,7 @@ BUGS = (
         "    report = await publish_reviewed(",
         """    await upstreams.camunda.complete_external(task, {"approvalOutcome": "approved"})
     report = await publish_reviewed(""",
-        "approve_a_new_plan",
+        "(approve and new and plan)",
     ),
     Bug(
         "the draft is marked before the plan is written",
@@ -171,21 +175,21 @@ BUGS = (
         TASKS,
         "if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):",
         "if not noted:",
-        "submit_a_new_plan",
+        "(submit and new and plan)",
     ),
     Bug(
         "a failure that passes is an incident at once",
         TASKS,
         "return _postponed(settings, task, str(failure))",
         "return GaveUp(str(failure))",
-        "approve_a_new_plan",
+        "(approve and new and plan)",
     ),
     Bug(
         "a task that another holds is not waited for",
         TASKS,
         "if all(task.has_failed for task in waiting):",
         "if waiting is not None:",
-        "asked_again and submit_a_new_plan",
+        "asked_again and (submit and new and plan)",
     ),
     Bug(
         "a failed report is taken for a report",
@@ -199,14 +203,14 @@ BUGS = (
         SUBMIT,
         "adopt=attempt == 0",
         "adopt=False",
-        "asked_again and submit_a_new_plan",
+        "asked_again and (submit and new and plan)",
     ),
     Bug(
         "a registration is not carried out by who asks again",
         SUBMIT,
         "    await settle(upstreams, settings, draft.id, process_id)\n    return Submission",
         "    return Submission",
-        "asked_again and submit_a_new_plan",
+        "asked_again and (submit and new and plan)",
     ),
     Bug(
         "a registration is not carried out by who causes it",
@@ -333,7 +337,7 @@ def caught_by(copy: Path, *options: str) -> str:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *options]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603  # our own
     if done.returncode == NO_TESTS:
-        return ""
+        sys.exit(f"no such tests: {options}")
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return "" if done.returncode == 0 else (lines or done.stdout.splitlines()[-1:] or ["?"])[0]
 

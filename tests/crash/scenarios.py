@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from api.sandbox.samples import ENCODER
 from api.setup import MODEL
@@ -17,8 +18,11 @@ from tests.serving import ADMIN, AUTHOR, REVIEWER, Api
 from tests.stories.behind import FHIR_JSON, Behind, edited
 from tests.verbs import approved, open_task, rejected, submitted
 
-TENANT = "two-steps"
-TWO_STEPS = MODEL.parent / "examples" / "two-step-approval.bpmn"
+TWO_STEPS, FIRST_VERSION = "two-steps", "first-version"
+MODELS = {
+    TWO_STEPS: MODEL.parent / "examples" / "two-step-approval.bpmn",
+    FIRST_VERSION: Path(__file__).parent.parent / "reconcile" / "first-version.bpmn",
+}
 ERRORS = "userErrors { code message }"
 SUBMIT = f"mutation ($input: SubmitForApprovalInput!) {{ submitForApproval(input: $input) {{ processId {ERRORS} }} }}"
 COMPLETE = (
@@ -143,9 +147,8 @@ def _in_review(world: World) -> Case:
 
 
 def _approve_first_step(world: World) -> Case:
-    """The two-step model is deployed for a tenant of its own, so that the usual one stays what `submit` starts."""
     draft_id = _new(world)
-    world.behind.start(draft_id, business_key=draft_id, submittedBy=AUTHOR.id, tenant=TENANT)
+    world.behind.start(draft_id, business_key=draft_id, submittedBy=AUTHOR.id, tenant=TWO_STEPS)
     submitted(world.api, draft_id, AUTHOR)
     return _case(Asked(COMPLETE, REVIEWER, {"taskId": open_task(world.api, draft_id), "approved": True}), draft_id)
 

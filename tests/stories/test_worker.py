@@ -7,7 +7,7 @@ import pytest
 from api.settings import Settings
 from tests.serving import AUTHOR, GOLD, REVIEWER, Api, serving
 from tests.stories.behind import Behind, edited, exactly, read, until
-from tests.verbs import WITHDRAW, approved, codes, perform, status, submitted
+from tests.verbs import WITHDRAW, approved, codes, perform, rejected, status, submitted
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,33 @@ def test_a_process_started_by_hand_of_a_draft_in_approval_is_superseded(working:
 
     assert behind.end_of(second) == ["superseded"]
     assert behind.drafts.row(draft_id)["camunda_process_id"] == first
+
+
+def test_a_submission_of_an_earlier_state_is_superseded(working: Api, behind: Behind) -> None:
+    """It was started before the draft had a process, and comes to be registered after another one's end."""
+    draft_id = behind.drafts.new()
+    first = submitted(working, draft_id, AUTHOR)
+    assert rejected(working, draft_id)["status"] == "REJECTED"
+    left = behind.drafts.row(draft_id)
+    revision = behind.variables(first)["draftRevision"]
+    late = behind.start(draft_id, business_key=draft_id, draftRevision=revision)
+    until(lambda: behind.active(draft_id) == [])
+
+    assert behind.end_of(late) == ["superseded"]
+    assert behind.drafts.row(draft_id) == left
+
+
+@pytest.mark.usefixtures("working")
+def test_a_draft_in_approval_without_a_process_is_not_registered(behind: Behind) -> None:
+    """Somebody wrote the status by hand."""
+    draft_id = behind.drafts.new()
+    behind.drafts.connection.execute("UPDATE benefit_plan_drafts SET status = 'submitted' WHERE id = %s", [draft_id])
+    left = behind.drafts.row(draft_id)
+    process_id = behind.start(draft_id, business_key=draft_id)
+    until(lambda: behind.active(draft_id) == [])
+
+    assert behind.end_of(process_id) == ["superseded"]
+    assert behind.drafts.row(draft_id) == left
 
 
 def test_a_process_of_no_draft_is_superseded(behind: Behind, working: Api) -> None:  # noqa: ARG001  # its worker

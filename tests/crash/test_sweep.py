@@ -1,0 +1,122 @@
+"""The worker's sweep, stopped or cut at every upstream call: the next one brings the draft to the same end."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from api.errors import UpstreamFailed
+from api.settings import Settings
+from tests.crash.doomed import run_sweep, stop_sweep
+from tests.crash.enumeration import Enumeration, until
+from tests.crash.picture import difference, picture
+from tests.crash.scenarios import FIRST_VERSION
+from tests.crash.tripwire import Mode, Point, Tripwires
+from tests.stories.behind import Behind, edited
+
+CALLS = {"reconcile a new plan": 10, "reconcile an edit": 11, "reconcile a conflict": 11, "reconcile a rejection": 7}
+
+
+def _decided(behind: Behind, draft_id: str, *, approved: bool, **variables: str) -> None:
+    """By a process that has no external tasks, and left the draft as it was in approval."""
+    process_id = behind.start(draft_id, business_key=draft_id, tenant=FIRST_VERSION, submittedBy="author", **variables)
+    behind.drafts.connection.execute(
+        "UPDATE benefit_plan_drafts SET status = 'submitted', camunda_process_id = %s WHERE id = %s",
+        [process_id, draft_id],
+    )
+    (task,) = behind.tasks(draft_id)
+    behind.complete(task["id"], approved=approved)
+
+
+def _new(behind: Behind) -> tuple[str, str]:
+    draft_id = behind.drafts.new()
+    _decided(behind, draft_id, approved=True)
+    return draft_id, draft_id
+
+
+def _edit(behind: Behind) -> tuple[str, str]:
+    plan_id, base = behind.stored_plan()
+    draft_id = behind.drafts.new(plan=edited(name="Edited"), aidbox_id=plan_id)
+    _decided(behind, draft_id, approved=True, aidboxPlanId=plan_id, baseVersion=base)
+    return draft_id, plan_id
+
+
+def _moved(behind: Behind) -> tuple[str, str]:
+    draft_id, plan_id = _edit(behind)
+    behind.put(plan_id, name="Outside")
+    return draft_id, plan_id
+
+
+def _rejected(behind: Behind) -> tuple[str, str]:
+    draft_id = behind.drafts.new()
+    _decided(behind, draft_id, approved=False)
+    return draft_id, draft_id
+
+
+# how a draft is left behind, and then the status it is to have and the number of its plan's versions
+LEFT: dict[str, tuple[Callable[[Behind], tuple[str, str]], str, int]] = {
+    "reconcile a new plan": (_new, "approved", 1),
+    "reconcile an edit": (_edit, "approved", 2),
+    "reconcile a conflict": (_moved, "conflict", 2),
+    "reconcile a rejection": (_rejected, "rejected", 0),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_left(enumeration: Enumeration) -> None:
+    """What other tests left behind is not what a sweep here comes upon."""
+    after_id: str | None = None
+    while (after_id := _swept(enumeration.living, after_id)) is not None:
+        pass
+
+
+def _swept(settings: Settings, after_id: str | None) -> str | None:
+    """Where the next sweep goes on. A dead one's lock ends when the database hears of its death."""
+    done = []
+
+    def is_done() -> bool:
+        swept = asyncio.run(run_sweep(settings, Tripwires({}), after_id))
+        done.extend([swept] if swept else [])
+        return bool(done)
+
+    until(is_done)
+    return done[0].last_id
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, name: str) -> None:
+    behind, settings = enumeration.behind, enumeration.living
+    leave, status, versions = LEFT[name]
+    draft_id, plan_id = leave(behind)
+    wires = Tripwires({}, who=lambda: "")
+    asyncio.run(run_sweep(settings, wires, _just_before(draft_id)))
+    whole, calls = picture(behind, draft_id, plan_id, {}), wires.calls[""]
+    assert (whole["row"]["status"], len(whole["versions"])) == (status, versions)
+    assert len(calls) == CALLS[name], calls
+
+    points = [Point(call, calls[:at].count(call), mode) for mode in Mode for at, call in enumerate(calls)]
+    told = {}
+    for point in points:
+        draft_id, plan_id = leave(behind)
+        _strike(settings, point, _just_before(draft_id))
+        _swept(settings, _just_before(draft_id))
+        told[str(point)] = difference(whole, picture(behind, draft_id, plan_id, {}))
+    enumeration.tried[name] = (len(calls), len(points))
+    assert not any(told.values()), "\n\n".join(f"{point}\n{text}" for point, text in told.items() if text)
+
+
+def _strike(settings: Settings, point: Point, after_id: str) -> None:
+    if point.mode is not Mode.CUT:
+        assert stop_sweep(settings, point, after_id) == {str(point)}
+        return
+    wires = Tripwires({"": point}, who=lambda: "")
+    with suppress(UpstreamFailed):
+        asyncio.run(run_sweep(settings, wires, after_id))
+    assert wires.met
+
+
+def _just_before(draft_id: str) -> str:
+    """An id that a sweep from there on begins with this draft: it looks at a thousand, and there may be more."""
+    return str(uuid.UUID(int=uuid.UUID(draft_id).int - 1))
