@@ -5,7 +5,7 @@ TESTS  ?= tests
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox check test races chaos bench lint schema lock clean
+.PHONY: help demo sandbox check test races chaos planted bench lint schema lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench: .venv/ready ## Compare with other servers, in ratios of one run (ARGS="--
 
 chaos: .venv/ready ## Kill, pause, cut and slow everything under load for minutes (ARGS="--seed 7 --minutes 2")
 	@exec .venv/bin/python -m tests.chaos $(ARGS)
+
+planted: .venv/ready ## Plant bugs in a copy of the tree, one at a time, and see the tests catch them (ARGS="--only tag")
+	@exec .venv/bin/python -m tests.crash.planted $(ARGS)
 
 lint: .venv/ready ## Style, types, import rules, schema.graphql, known vulnerabilities
 	.venv/bin/ruff format --check .

@@ -17,7 +17,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.sandbox import running
+
 ROOT = Path(__file__).parent.parent.parent
+NO_TESTS = 5  # pytest's exit code
 LEFT_OUT = (".git", ".venv", ".sandbox", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", "__pycache__")
 REQUESTS, STORIES = "tests/crash/test_requests.py", "tests/stories"
 
@@ -306,6 +309,30 @@ async def _send_again""",
         "undisturbed",
     ),
     Bug(
+        "a sweep ends drafts whose process runs",
+        "api/coordination/reconcile.py",
+        "if each.process_id in known and not known[each.process_id].is_active]",
+        "if each.process_id in known]",
+        "sweep",
+        "tests/crash",
+    ),
+    Bug(
+        "a sweep forgets where it was",
+        "api/coordination/reconcile.py",
+        "waiting = await upstreams.retool.submitted(after_id, limit=DRAFTS_LOOKED_AT)",
+        "waiting = await upstreams.retool.submitted(None, limit=10)",
+        "sweep",
+        "tests/crash",
+    ),
+    Bug(
+        "a new plan is written over what is there",
+        AIDBOX,
+        "if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:",
+        "if base_version is None and response.status_code in STALE:",
+        "new or taken or outside",
+        "tests/races",
+    ),
+    Bug(
         "a new plan gets another id each time",
         "api/coordination/documents.py",
         "return str(uuid.UUID(draft_id))",
@@ -342,9 +369,6 @@ def caught_by(copy: Path, *options: str) -> str:
     return "" if done.returncode == 0 else (lines or done.stdout.splitlines()[-1:] or ["?"])[0]
 
 
-NO_TESTS = 5
-
-
 def try_bug(bug: Bug, systems: list[str], *, thoroughly: bool) -> str:
     """What caught a bug, if anything did."""
     with copy_of_tree() as copy:
@@ -355,23 +379,35 @@ def try_bug(bug: Bug, systems: list[str], *, thoroughly: bool) -> str:
         return caught_by(copy, STORIES, "tests/crash", *systems)
 
 
+@contextmanager
+def systems_given_or_made(*given: str) -> Iterator[list[str]]:
+    """pytest's options for the three systems: those given, else a sandbox until the block ends."""
+    if all(given):
+        yield _options(*given)
+        return
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), durable=False, console=Console()) as sandbox:
+        yield _options(sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url)
+
+
+def _options(retool_dsn: str, camunda_url: str, aidbox_url: str) -> list[str]:
+    return [f"--retool-dsn={retool_dsn}", f"--camunda-url={camunda_url}", f"--aidbox-url={aidbox_url}"]
+
+
 def main(
-    retool_dsn: Annotated[str, typer.Option()],
-    camunda_url: Annotated[str, typer.Option()],
-    aidbox_url: Annotated[str, typer.Option()],
+    retool_dsn: Annotated[str, typer.Option(help="Running systems of yours; none: a sandbox is started.")] = "",
+    camunda_url: Annotated[str, typer.Option()] = "",
+    aidbox_url: Annotated[str, typer.Option()] = "",
     only: Annotated[str, typer.Option(help="Words of the bugs to plant.")] = "",
-    thoroughly: Annotated[bool, typer.Option(help="What its own tests do not catch meets all of them.")] = True,  # noqa: FBT002  # a flag
+    thoroughly: Annotated[bool, typer.Option(help="What its own tests miss meets all of crash/ and stories/.")] = True,  # noqa: FBT002  # a flag
 ) -> None:
     """Plant every bug, and say which were caught."""
-    console = Console(width=200)
-    systems = [f"--retool-dsn={retool_dsn}", f"--camunda-url={camunda_url}", f"--aidbox-url={aidbox_url}"]
-    survivors = 0
-    for bug in (bug for bug in BUGS if only in bug.name):
-        caught = try_bug(bug, systems, thoroughly=thoroughly)
-        survivors += not caught
-        console.print(
-            f"{'caught' if caught else 'SURVIVED':9} {bug.name:60} {caught[:120]}", highlight=False, markup=False
-        )
+    console, survivors = Console(width=200), 0
+    with systems_given_or_made(retool_dsn, camunda_url, aidbox_url) as systems:
+        for bug in (bug for bug in BUGS if only in bug.name):
+            caught = try_bug(bug, systems, thoroughly=thoroughly)
+            survivors += not caught
+            told = f"{'caught' if caught else 'SURVIVED':9} {bug.name:60} {caught[:120]}"
+            console.print(told, highlight=False, markup=False)
     console.print(f"{survivors} survived")
     sys.exit(1 if survivors else 0)
 

@@ -216,6 +216,16 @@ def _only_released(before: Picture) -> Picture:
     return after
 
 
+# Calls that are not sent again when their answer is lost, nor looked into: the request may end with an error there.
+NOT_SENT_AGAIN = {
+    f"camunda POST /process-definition/key/{MODEL.stem}/start",
+    "camunda POST /external-task/fetchAndLock",
+    "camunda POST /message",
+    "camunda POST /task/{id}/unclaim",
+    "camunda POST /task/{id}/assignee",
+    "camunda PUT /external-task/{id}/retries",
+    "camunda POST /external-task/{id}/unlock",
+}
 START = Write(f"camunda POST /process-definition/key/{MODEL.stem}/start")
 CLAIM_CALL, COMPLETE_CALL = "camunda POST /task/{id}/claim", "camunda POST /task/{id}/complete"
 DECIDE = (Write(CLAIM_CALL, left=_only_claimed), Write(COMPLETE_CALL))

@@ -6,7 +6,8 @@ import pytest
 
 from tests.crash.enumeration import Enumeration, Example, Struck
 from tests.crash.picture import Picture, difference
-from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.scenarios import NOT_SENT_AGAIN, SCENARIOS, Scenario
+from tests.crash.tripwire import Point
 
 # The upstream calls of each verb undisturbed: every one of them is tried in three modes, twice.
 CALLS = {
@@ -80,15 +81,18 @@ def left(scenario: Scenario, example: Example, struck: Struck) -> Picture:
 def differences(expected: list[Picture], found: list[Picture], struck: list[Struck]) -> str:
     """Where and how the ends are others; nothing when all are as expected.
 
-    A request that was cut is answered with what was done or with an error, never with a refusal.
+    A request that was cut is answered with what was done, or with an error where the call is not sent again; never
+    with a refusal.
     """
-    refused = [f"{each.point}: {each.told}" for each in struck if each.told and is_refused(each.told)]
+    refused = [f"{each.point}: {each.told}" for each in struck if each.told and is_unexpected(each.point, each.told)]
     pairs = zip(struck, expected, found, strict=True)
     ends = [f"{each.point}\n{text}" for each, *pair in pairs if (text := difference(*pair))]
     return "\n\n".join(refused + ends)
 
 
-def is_refused(answer: dict[str, Any]) -> bool:
-    """Whether the user is told to mend something."""
-    payload = next(iter(answer.get("data", {}).values()))
-    return bool(payload and payload["userErrors"])
+def is_unexpected(point: Point, answer: dict[str, Any]) -> bool:
+    """Whether the user is told to mend something, or of a failure that should have been overcome."""
+    if "errors" in answer:
+        return point.call not in NOT_SENT_AGAIN
+    (payload,) = answer["data"].values()
+    return bool(payload["userErrors"])
