@@ -8,7 +8,7 @@ from typing import Any
 from tests.races.conftest import Settle
 from tests.races.invariants import Raced, of_new_plan, of_stored_plan
 from tests.races.racing import Payload, Racing, acting, told_by
-from tests.races.schedule import drawn, several
+from tests.races.schedule import Schedule, between, drawn, several
 from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER
 from tests.stories.behind import Behind
 from tests.verbs import (
@@ -16,6 +16,7 @@ from tests.verbs import (
     COMPLETE,
     REASSIGN,
     REQUEST_CHANGES,
+    SUBMIT,
     WITHDRAW,
     codes,
     open_task,
@@ -178,3 +179,49 @@ def test_a_task_claimed_by_several(racing: Racing, behind: Behind, seeds: range,
             for name, person in people.items():
                 assert codes(answers[name]) == ([] if person.id == task["assignee"] else ["ALREADY_CLAIMED"])
             seen[task["assignee"]] += 1
+
+
+def test_an_outcome_that_comes_late(
+    racing: Racing, behind: Behind, seeds: range, seen: Counter[str], settle: Settle
+) -> None:
+    """A rejection is held before any of its calls while its lock is lost to another request, which records it; then
+    the draft is submitted again, or its author starts afresh; and the held one goes on."""
+    seen.update({"submitted again": 0, "begun afresh": 0})
+    for seed in seeds:
+        with told_by(seed):
+            raced, task_id = in_review(racing, behind, seed)
+            schedule = between("reject", 5 + seed // 2 % 5, "others", longest=3)
+            others = partial(_go_on, racing, raced, schedule, afresh=bool(seed % 2))
+            reject = partial(perform, racing.api, COMPLETE, acting(REVIEWER, "reject"), taskId=task_id, approved=False)
+            answers = racing.run(schedule, {"reject": reject, "others": others})
+
+            now = behind.drafts.row(raced.draft_id)["status"]
+            assert codes(answers["reject"]) == (["ALREADY_DECIDED"] if now == "withdrawn" else [])
+            if answers["others"]["afresh"]:
+                assert now == "draft"
+                _set_status(raced, "rejected")
+                seen["begun afresh"] += 1
+            seen["submitted again"] += now == "submitted"
+            settle(raced)
+
+
+def _go_on(racing: Racing, raced: Raced, schedule: Schedule, *, afresh: bool) -> Payload:
+    """Take over what the rejection left behind, and go on; whether the draft was begun afresh, in Retool."""
+    schedule.wait("others")
+    process_id = raced.behind.drafts.row(raced.draft_id)["camunda_process_id"]
+    for task in raced.behind.external_tasks(process_id):
+        assert raced.behind.engine.post(f"/external-task/{task['id']}/unlock").is_success
+    if not afresh:
+        perform(racing.api, SUBMIT, AUTHOR, draftId=raced.draft_id)
+        return {"afresh": False}
+    perform(racing.api, WITHDRAW, AUTHOR, draftId=raced.draft_id)
+    is_rejected = raced.behind.drafts.row(raced.draft_id)["status"] == "rejected"
+    if is_rejected:
+        _set_status(raced, "draft")
+    return {"afresh": is_rejected}
+
+
+def _set_status(raced: Raced, status: str) -> None:
+    raced.behind.drafts.connection.execute(
+        "UPDATE benefit_plan_drafts SET status = %s WHERE id = %s", [status, raced.draft_id]
+    )
