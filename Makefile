@@ -3,12 +3,15 @@ PYTHON ?= python3
 ENGINE ?= operaton
 TESTS  ?= tests
 ARGS   ?=
+EXAMPLES ?= 500
+SEED   ?= $(shell date +%s)
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox check test races chaos planted bench lint schema lock clean
+.PHONY: help demo sandbox check test races chaos planted bench fuzz fuzz-parser lint schema lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready ## Start everything: three real systems, samples, the API (ARGS="--fresh", "--engine camunda")
 	@exec .venv/bin/plan-api demo $(ARGS)
@@ -33,6 +36,15 @@ chaos: .venv/ready ## Kill, pause, cut and slow everything under load for minute
 
 planted: .venv/ready ## Plant bugs in a copy of the tree, one at a time, and see the tests catch them (ARGS="--only tag")
 	@exec .venv/bin/python -m tests.crash.planted $(ARGS)
+
+fuzz: .venv/ready ## Requests nobody thought of, on the real systems (EXAMPLES=500, SEED=7)
+	@exec .venv/bin/python -m pytest tests/fuzz --examples $(EXAMPLES) --seed $(SEED) --timeout 3600 $(ARGS)
+
+fuzz-parser: .venv/ready ## Coverage-guided fuzzing of what reads requests, on Linux (SECONDS=60); fetches atheris
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --target .fuzz/packages --upgrade -r tools/fuzz/requirements.txt
+	@mkdir -p .fuzz/corpus
+	@PYTHONPATH=.fuzz/packages .venv/bin/python tools/fuzz/parser.py -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048 \
+	  -max_len=4096 -dict=tools/fuzz/graphql.dict -artifact_prefix=.fuzz/ .fuzz/corpus tools/fuzz/seeds
 
 lint: .venv/ready ## Style, types, import rules, schema.graphql, known vulnerabilities
 	.venv/bin/ruff format --check .

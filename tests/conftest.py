@@ -23,6 +23,7 @@ from tests.serving import Api, Drafts, serving
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("plan-api", "the systems behind the API")
     group.addoption("--engine", choices=("operaton", "camunda"), default="operaton", help="the engine to start")
+    group.addoption("--examples", type=int, default=15, help="requests of a kind that tests/fuzz tries")
     group.addoption("--retool-dsn", help="a running drafts database, instead of starting one")
     group.addoption("--camunda-url", help="a running engine (…/engine-rest), instead of starting one")
     group.addoption("--aidbox-url", help="a running FHIR store, instead of starting one")

@@ -1,0 +1,58 @@
+"""Coverage-guided fuzzing of what reads a request before anything is executed: `make fuzz-parser`.
+
+Whatever bytes come, they are a request, or they are refused by one of the two errors that become an answer. Everything
+else, and everything that takes seconds, is a finding: libFuzzer writes the input to a file and ends with 77.
+"""
+
+import sys
+from contextlib import suppress
+
+import atheris
+
+with atheris.instrument_imports(include=["api", "graphql", "strawberry"]):
+    from graphql import GraphQLError
+
+    from api import settings as configuration
+    from api.schema import schema
+    from api.schema.documents import document
+    from api.schema.limits import first_excess
+    from api.transport.graphql import Parameters, _decoded
+    from api.transport.limits import NotAsked
+    from api.transport.negotiation import chosen_media_type, is_json, wants_html
+    from api.transport.persisted import open_operations
+
+SETTINGS = configuration.read(
+    _env_file=None,
+    retool_database_url="postgresql://nobody@127.0.0.1:1/none",
+    camunda_url="http://127.0.0.1:1/engine-rest",
+    aidbox_url="http://127.0.0.1:1/fhir",
+    auth="headers",
+)
+OPERATIONS = open_operations(SETTINGS)
+
+
+def read(data: bytes) -> None:
+    """One input: the first byte says what the rest is taken for."""
+    kind, rest = data[:1], data[1:]
+    with suppress(NotAsked, GraphQLError):
+        if kind == b"\x02":
+            text = rest.decode("latin-1")
+            chosen_media_type(text), is_json(text), wants_html(text)
+        elif kind == b"\x01":
+            look_through(rest.decode("utf-8", "replace"), None, {})
+        else:
+            asked = _decoded(rest, Parameters)
+            text = OPERATIONS.text(asked.query, asked.document_id, asked.extensions or {})
+            look_through(text, asked.operation_name, asked.variables or {})
+
+
+def look_through(text: str, operation_name: str | None, variables: dict[str, object]) -> None:
+    """What documents.py does before it lets a document be executed."""
+    found = document(text, SETTINGS)
+    if first_excess(found.amount, SETTINGS) is None and not found.mistakes(schema._schema):  # noqa: SLF001  # as documents.py
+        found.cost(schema._schema, operation_name, variables)  # noqa: SLF001  # as above
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, read)
+    atheris.Fuzz()
