@@ -18,11 +18,12 @@ from api import telemetry
 from api.deadline import left
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.capacity import Capacity
+from api.upstreams.client import Client, Params
 from api.upstreams.credentials import NoToken
 from api.upstreams.repeating import sent_again
+from api.upstreams.transport import REPEATABLE, Transport
 
 Answer = TypeVar("Answer")
-Params = Mapping[str, str | int | bool]
 Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 Send = Callable[[], Awaitable[httpx.Response]]
 
@@ -41,9 +42,7 @@ class Upstream:
     `deadline`: of a call with all its tries, in seconds.
     """
 
-    def __init__(
-        self, name: str, client: httpx.AsyncClient, *, deadline: float, tries: int, capacity: Capacity
-    ) -> None:
+    def __init__(self, name: str, client: Client, *, deadline: float, tries: int, capacity: Capacity) -> None:
         self.name = name
         self.client = client
         self.deadline = deadline
@@ -80,6 +79,7 @@ class Upstream:
             files=files,
             params=params,
             headers={**kind, **(headers or {})},
+            extensions={REPEATABLE: again},
         )
         began, told = time.perf_counter(), "ok"
         seconds = left(deadline or self.deadline)
@@ -188,14 +188,6 @@ def connect(
     transports: Transports,
 ) -> Upstream:
     """An Upstream at `base_url`. Nothing is sent yet. Its client is to be closed by the caller."""
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=20)
-    transport = transports(name, httpx.AsyncHTTPTransport(verify=tls, limits=limits, trust_env=False))
-    client = httpx.AsyncClient(
-        base_url=base_url,
-        transport=transport,
-        auth=auth,
-        timeout=deadline,
-        follow_redirects=False,
-        trust_env=False,
-    )
+    transport = transports(name, Transport(tls, connections))
+    client = Client(base_url, transport=transport, auth=auth, timeout=deadline)
     return Upstream(name, client, deadline=deadline, tries=tries, capacity=capacity)

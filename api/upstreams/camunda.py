@@ -15,7 +15,8 @@ import httpx
 import msgspec
 
 from api.errors import Gone, UpstreamFailed
-from api.upstreams.calling import Params, Upstream
+from api.upstreams.calling import Upstream
+from api.upstreams.client import Params
 
 PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"

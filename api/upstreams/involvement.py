@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from api.identity import same_person
-from api.upstreams.calling import Params
 from api.upstreams.camunda import PROCESS_KEY, Camunda, ProcessInstance, concerns, plausible
+from api.upstreams.client import Params
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000

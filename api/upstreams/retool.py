@@ -18,7 +18,7 @@ from typing import Any, LiteralString, NamedTuple, TypeVar
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg.rows import args_row, dict_row, scalar_row
 
 from api import telemetry
 from api.deadline import left
@@ -138,6 +138,7 @@ class Retool:
         self.tries = tries
         self.capacity = capacity
         self._types: dict[str, str] | None = None
+        self._heads: dict[Parts, sql.SQL] = {}  # put together once: that takes longer than to send it
 
     # Reading
 
@@ -226,7 +227,7 @@ class Retool:
             status=self._name("status"),
             table=self._table(),
         )
-        found: list[Waiting] = await self._rows(statement, [after_id or "", limit], class_row(Waiting))
+        found: list[Waiting] = await self._rows(statement, [after_id or "", limit], args_row(Waiting))
         return found
 
     def _condition(self, narrowed: DraftFilter) -> tuple[sql.Composable, list[object]]:
@@ -345,12 +346,22 @@ class Retool:
     # The statement
 
     async def _select(self, tail: sql.Composable, values: Sequence[object], parts: Parts) -> list[Draft]:
-        statement = sql.SQL(
+        if parts not in self._heads:
+            self._heads[parts] = sql.SQL(self._head(parts).as_string())
+        statement = self._heads[parts] + tail
+        drafts: list[Draft] = await self._rows(statement, values, args_row(Draft))
+        if not parts.plan or (await self._column_types())["plan_data"] in JSON_TYPES:
+            return drafts
+        return [msgspec.structs.replace(draft, plan=_as_json(draft.plan_data)) for draft in drafts]
+
+    def _head(self, parts: Parts) -> sql.Composed:
+        """What is selected, up to the condition."""
+        return sql.SQL(
             "SELECT {id}::text AS id, coalesce({name}::text, '') AS name,"
             " {status} AS status, {plan} AS plan, {revision} AS fingerprint,"
             " {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
             " {created_by}::text AS created_by, coalesce({updated_at}::timestamptz, to_timestamp(0)) AS updated_at"
-            " FROM {table} AS row WHERE {tail}"
+            " FROM {table} AS row WHERE "
         ).format(
             id=self._name("id"),
             name=self._name("name"),
@@ -362,12 +373,7 @@ class Retool:
             created_by=self._name("created_by"),
             updated_at=self._name("updated_at"),
             table=self._table(),
-            tail=tail,
         )
-        drafts: list[Draft] = await self._rows(statement, values, class_row(Draft))
-        if not parts.plan or (await self._column_types())["plan_data"] in JSON_TYPES:
-            return drafts
-        return [msgspec.structs.replace(draft, plan=_as_json(draft.plan_data)) for draft in drafts]
 
     def _status(self) -> sql.Composable:
         """One of STATUSES, or `draft`."""

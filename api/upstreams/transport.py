@@ -1,0 +1,142 @@
+"""How requests reach an HTTP system: httpx's interface over connections of our own. Plugged in by calling.connect().
+
+httpx's own pool looks through all its connections for every request, and takes four times as long with a hundred of
+them. A kept connection may be closed by the other end at any moment. So what may be sent twice is sent on a kept one,
+and once more on a new one when nothing came; what may not has a new connection, and is sent once.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass, field
+
+import httpx
+
+from api.upstreams.wire import Answer, NothingCame, Wire
+
+REPEATABLE = "repeatable"  # the extension of a request that says it may be sent twice
+SAFE = ("GET", "HEAD", "OPTIONS")
+LONGEST_IDLE = 20.0  # seconds; the engine closes after 60
+FORBIDDEN = (b"\r", b"\n", b"\0")
+
+
+@dataclass
+class Pool:
+    """Connections to one origin."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    places: asyncio.Semaphore
+    idle: deque[Wire] = field(default_factory=deque)
+
+    def kept(self) -> Wire | None:
+        """The one used last, so that the others grow old."""
+        oldest = asyncio.get_running_loop().time() - LONGEST_IDLE
+        while self.idle:
+            wire = self.idle.pop()
+            if wire.is_reusable and wire.free_since > oldest:
+                return wire
+            wire.transport.abort()
+        return None
+
+    def give_back(self, wire: Wire) -> None:
+        """Keep it for the next request, if it can be."""
+        if wire.is_reusable:
+            wire.free_since = asyncio.get_running_loop().time()
+            self.idle.append(wire)
+
+    async def new(self, seconds: float | None) -> Wire:
+        """In the place of one that is kept, if there is any. Raises httpx.ConnectTimeout, httpx.ConnectError."""
+        if self.idle:
+            self.idle.popleft().transport.abort()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                _, wire = await loop.create_connection(
+                    Wire, self.host, self.port, ssl=self.tls, server_hostname=self.host if self.tls else None
+                )
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout("no connection in time") from error
+        except (OSError, ssl.SSLError) as error:
+            raise httpx.ConnectError(str(error)) from error
+        return wire
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """At most `connections` to each origin. Bodies are whole, both ways; no proxies, no HTTP/2."""
+
+    def __init__(self, tls: ssl.SSLContext, connections: int) -> None:
+        self._tls = tls
+        self._connections = connections
+        self._pools: dict[tuple[str, str, int], Pool] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As httpx has it. Raises httpx.TransportError."""
+        pool = self._pool(request.url)
+        timeouts = request.extensions.get("timeout", {})
+        body = await request.aread()
+        head = _head(request, len(body))
+        try:
+            async with asyncio.timeout(timeouts.get("pool")):
+                await pool.places.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("no connection was free in time") from error
+        try:
+            answer = await _asked(pool, request, head, body, timeouts)
+        finally:
+            pool.places.release()
+        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
+
+    async def aclose(self) -> None:
+        """Close those that nobody uses."""
+        for pool in self._pools.values():
+            while pool.idle:
+                pool.idle.pop().transport.close()
+
+    def _pool(self, url: httpx.URL) -> Pool:
+        is_secure = url.scheme == "https"
+        key = (url.scheme, url.host, url.port or (443 if is_secure else 80))
+        pool = self._pools.get(key)
+        if pool is None:
+            host = url.raw_host.decode("ascii")
+            tls = self._tls if is_secure else None
+            pool = self._pools[key] = Pool(host, key[2], tls, asyncio.Semaphore(self._connections))
+        return pool
+
+
+async def _asked(
+    pool: Pool, request: httpx.Request, head: bytes, body: bytes, timeouts: dict[str, float | None]
+) -> Answer:
+    has_body = request.method != "HEAD"
+    is_repeatable = request.method in SAFE or request.extensions.get(REPEATABLE, False)
+    wire = pool.kept() if is_repeatable else None
+    if wire is not None:
+        try:
+            answer = await wire.exchange(head, body, has_body=has_body, seconds=timeouts.get("read"))
+        except NothingCame:
+            pass
+        else:
+            pool.give_back(wire)
+            return answer
+    wire = await pool.new(timeouts.get("connect"))
+    try:
+        answer = await wire.exchange(head, body, has_body=has_body, seconds=timeouts.get("read"))
+    except NothingCame as error:
+        raise httpx.RemoteProtocolError("hung up without an answer") from error
+    pool.give_back(wire)
+    return answer
+
+
+def _head(request: httpx.Request, length: int) -> bytes:
+    """The request's first lines. A body whose length was not known has one by now."""
+    headers = request.headers.raw
+    if "transfer-encoding" in request.headers:
+        headers = [each for each in headers if each[0].lower() != b"transfer-encoding"]
+        headers.append((b"Content-Length", b"%d" % length))
+    target = request.url.raw_path
+    parts = [target, *(part for header in headers for part in header)]
+    if any(sign in part for part in parts for sign in FORBIDDEN):
+        raise httpx.LocalProtocolError("a line break in a header")
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, lines)
