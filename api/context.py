@@ -11,12 +11,16 @@ from api.upstreams import Upstreams
 
 @dataclass
 class Context:
-    """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write."""
+    """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write.
+
+    `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
+    """
 
     viewer: Viewer
     upstreams: Upstreams
     settings: Settings
     needs: Needs = EVERYTHING
+    may_be_given_up: bool = False
     _loaders: Loaders | None = None
 
     @property
@@ -29,6 +33,11 @@ class Context:
     def renew_loaders(self) -> None:
         """Forget what was read: what follows a write is read afresh."""
         self._loaders = None
+
+    def give_up(self) -> None:
+        """End what the loaders are asking."""
+        if self._loaders is not None:
+            self._loaders.abandon()
 
 
 def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings) -> Context:

@@ -5,12 +5,11 @@ them; coordination never does. A batch that fails fails for all who asked, and w
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TypeVar
 
-from aiodataloader import DataLoader
-
+from api.batching import Loader
 from api.identity import Viewer
 from api.needs import RESOURCE, Needs
 from api.upstreams import Upstreams
@@ -26,37 +25,37 @@ Variables = dict[str, Scalar]
 LARGEST_BATCH = 5000
 
 
-def by_key(fetch: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> DataLoader[Key, Value | None]:
+def by_key(fetch: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> Loader[Key, Value]:
     """A loader over a `…_by_…` function of an upstream; what that does not find is None."""
-
-    async def batch(keys: list[Key]) -> list[Value | None]:
-        found = await fetch(keys)
-        return [found.get(key) for key in keys]
-
-    return DataLoader(batch, max_batch_size=LARGEST_BATCH)
+    return Loader(fetch, largest=LARGEST_BATCH)
 
 
 @dataclass(frozen=True)
 class Loaders:
     """What a request can load, named after what comes back and, where it is not its own id, by what it is found."""
 
-    drafts: DataLoader[str, Draft | None]
-    drafts_by_process: DataLoader[str, Draft | None]
-    drafts_by_plan: DataLoader[str, Draft | None]
-    processes: DataLoader[str, ProcessInstance | None]
-    processes_by_draft: DataLoader[str, list[ProcessInstance] | None]
-    variables: DataLoader[str, Variables | None]
-    draft_ids: DataLoader[str, Variables | None]
-    decisions: DataLoader[str, Variables | None]
-    open_tasks: DataLoader[str, list[Task] | None]
-    waiting: DataLoader[str, list[ExternalTask] | None]
-    candidate_groups: DataLoader[str, dict[str, list[str]] | None]
-    decidable: DataLoader[str, bool | None]
-    involved: DataLoader[Submitted, bool | None]
-    concerning: DataLoader[str, list[str] | None]
-    plans: DataLoader[str, PlanVersion | None]
-    plan_versions: DataLoader[PlanKey, PlanVersion | None]
-    plan_histories: DataLoader[tuple[str, int], list[PlanVersion] | None]
+    drafts: Loader[str, Draft]
+    drafts_by_process: Loader[str, Draft]
+    drafts_by_plan: Loader[str, Draft]
+    processes: Loader[str, ProcessInstance]
+    processes_by_draft: Loader[str, list[ProcessInstance]]
+    variables: Loader[str, Variables]
+    draft_ids: Loader[str, Variables]
+    decisions: Loader[str, Variables]
+    open_tasks: Loader[str, list[Task]]
+    waiting: Loader[str, list[ExternalTask]]
+    candidate_groups: Loader[str, dict[str, list[str]]]
+    decidable: Loader[str, bool]
+    involved: Loader[Submitted, bool]
+    concerning: Loader[str, list[str]]
+    plans: Loader[str, PlanVersion]
+    plan_versions: Loader[PlanKey, PlanVersion]
+    plan_histories: Loader[tuple[str, int], list[PlanVersion]]
+
+    def abandon(self) -> None:
+        """End what is being asked: nobody waits for it any longer."""
+        for each in fields(self):
+            getattr(self, each.name).abandon()
 
 
 def make_loaders(upstreams: Upstreams, viewer: Viewer, needs: Needs) -> Loaders:

@@ -220,6 +220,10 @@ class Settings(BaseSettings):
     max_cost: int = Field(
         100_000, ge=100, description="Values an answer could have, lists at their longest; a JSON document is 10."
     )
+    executor: Literal["compiled", "stock"] = Field(
+        "compiled",
+        description="How queries are executed: lists by columns, or all by graphql-core. Answers are the same.",
+    )
     introspection: bool = Field(default=True, description="Whether clients may read the schema.")
     suggestions: bool = Field(default=False, description="Whether wrong names are answered with similar right ones.")
     persisted_operations: Path | None = Field(

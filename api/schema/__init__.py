@@ -4,18 +4,22 @@ Types read records and loaders; mutations call `coordination`. Nothing outside `
 """
 
 from collections.abc import Sequence
+from copy import copy
 
 import strawberry.federation
 from graphql import GraphQLError, parse
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext, Info
 
 from api.errors import Refused, UserErrorCode
+from api.schema.compiled.executor import CompiledExecutor
 from api.schema.documents import Document, Ready
 from api.schema.mutation import Mutation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
+from api.settings import Settings
 
 MOST_ENTITIES, MOST_TASKS = 1000, 100  # of one request; the engine is asked for tasks one by one
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
@@ -36,8 +40,14 @@ def entity_key(representation: object) -> dict[str, str]:
 class Schema(strawberry.federation.Schema):
     """The federation schema; errors are logged and told by `transport`, once and in one place."""
 
-    def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave errors alone: the default would log every one with its stack."""
+    def process_errors(
+        self,
+        errors: Sequence[GraphQLError],
+        execution_context: ExecutionContext | None = None,  # noqa: ARG002  # strawberry's signature
+    ) -> None:
+        """Put them in order, row by row: they come as systems fail. The default would log every one with its stack."""
+        if isinstance(errors, list):
+            errors.sort(key=_place)
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         """As inherited, which takes for granted that every representation is right, and that they are few."""
@@ -49,12 +59,27 @@ class Schema(strawberry.federation.Schema):
         return super().entities_resolver(info, [FederationAny(key) for key in keys])
 
 
+def _place(error: GraphQLError) -> tuple[list[int], list[tuple[int, int]], str]:
+    """Where an error belongs: its row, then its field's place in the document."""
+    path = error.path or []
+    rows = [step for step in path if isinstance(step, int)]
+    return rows, [(place.line, place.column) for place in error.locations or []], str(path)
+
+
 schema = Schema(
     query=Query,
     mutation=Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[Ready],
+    execution_context_class=CompiledExecutor,
 )
+stock_schema = copy(schema)
+stock_schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
+
+
+def schema_for(settings: Settings) -> Schema:
+    """The schema, to be executed as the setting EXECUTOR says. Both answer alike."""
+    return stock_schema if settings.executor == "stock" else schema
 
 
 def mistakes_in(text: str) -> str | None:

@@ -1,11 +1,11 @@
 """The type ApprovalStatus: where the approval of a draft stands, put together from engine and drafts at every look."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import Enum
 
 import strawberry
-from aiodataloader import DataLoader
 
 from api.coordination.decide import Decision, read_decision
 from api.coordination.standing import standing
@@ -115,14 +115,14 @@ async def approval_status_of(info: Info, record: retool.Draft) -> ApprovalStatus
     """The status of a draft: at most four questions to the engine, side by side for all drafts of an answer."""
     process_id, loaders = record.camunda_process_id or "", info.context.loaders
 
-    async def read(part: str, loader: DataLoader[str, Value | None]) -> Value | None:
-        return await loader.load(process_id) if info.context.needs.has("approvals", part) else None
+    async def read(part: str, load: Callable[[str], Awaitable[Value | None]]) -> Value | None:
+        return await load(process_id) if info.context.needs.has("approvals", part) else None
 
     process, variables, tasks, waiting = await asyncio.gather(
-        read(PROCESS, loaders.processes),
-        read(VALUES, loaders.variables),
-        read(TASKS, loaders.open_tasks),
-        read(WAITING, loaders.waiting),
+        read(PROCESS, loaders.processes.load),
+        read(VALUES, loaders.variables.load),
+        read(TASKS, loaders.open_tasks.load),
+        read(WAITING, loaders.waiting.load),
     )
     values, open_tasks = variables or {}, tasks or []
     where = standing(record, process, values, open_tasks, waiting or [])

@@ -21,6 +21,7 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types.graphql import OperationType
 
 from api.bounded import BoundedCache
 from api.errors import OverLimit
@@ -145,4 +146,5 @@ class Ready(SchemaExtension):
         if over := costs_too_much(self._document.cost(schema, name, context.variables or {}), settings):
             return [_refusal(over)]
         context.context.needs = self._document.needs(schema, name, context.variables or {})
+        context.context.may_be_given_up = context.operation_type is OperationType.QUERY
         return []

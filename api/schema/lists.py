@@ -80,8 +80,7 @@ class TaskPage:
         engine = info.context.upstreams.camunda
         records = await engine.tasks(self.query, limit=self.limit, offset=self.offset, sorting=self.sorting)
         if self.is_viewers:
-            for record in records:
-                info.context.loaders.decidable.prime(record.id, value=True)
+            info.context.loaders.decidable.know({record.id: True for record in records})
         return [task(record) for record in records]
 
     @strawberry.field(

@@ -19,12 +19,13 @@ from strawberry.types.graphql import OperationType
 from api.context import make_context
 from api.errors import Unauthenticated, UpstreamFailed
 from api.identity import Viewer
-from api.schema import schema
+from api.schema import schema_for
 from api.settings import Settings
 from api.transport.asking import State, challenge, state_of, viewer_of
 from api.transport.browsers import refuse_cross_site
 from api.transport.conditional import revalidated
 from api.transport.graphiql import examples, page
+from api.transport.leaving import unless_left
 from api.transport.limits import NotAsked, received
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 from api.transport.presenting import error_entries, request_error
@@ -75,14 +76,16 @@ def _graphiql(state: State) -> Response:
 
 async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> ExecutionResult:
     state = state_of(request)
+    context = make_context(viewer, state.upstreams, state.settings)
+    work = schema_for(state.settings).execute(
+        state.operations.text(parameters.query, parameters.document_id, parameters.extensions or {}),
+        variable_values=parameters.variables,
+        context_value=context,
+        operation_name=parameters.operation_name or None,
+        allowed_operation_types=_allowed(request.method),
+    )
     try:
-        return await schema.execute(
-            state.operations.text(parameters.query, parameters.document_id, parameters.extensions or {}),
-            variable_values=parameters.variables,
-            context_value=make_context(viewer, state.upstreams, state.settings),
-            operation_name=parameters.operation_name or None,
-            allowed_operation_types=_allowed(request.method),
-        )
+        return await unless_left(request, context, work)
     except CannotGetOperationTypeError as error:
         return ExecutionResult(data=None, errors=[GraphQLError(_no_operation(error.operation_name))])
     except InvalidOperationTypeError as error:

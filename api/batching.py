@@ -1,0 +1,128 @@
+"""`Loader`: what is asked of an upstream at the same moment is asked once. Used by loaders.py, one for each question.
+
+All who wait for a batch wait for one future, so a thousand keys cost little more than one; a list of keys is asked for
+as cheaply as it is passed on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Fetch = Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]
+
+
+class Batch(Generic[Key, Value]):
+    """Keys that are asked for together, and later what was found."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.found: dict[Key, Value] | None = None
+        self.is_over = False
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def succeed(self, found: dict[Key, Value]) -> None:
+        """Tell all who wait, or ask for one of its keys later."""
+        self.found = found
+        self._end().set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """As `succeed`."""
+        done = self._end()
+        if isinstance(error, asyncio.CancelledError):
+            done.cancel()
+        else:
+            done.set_exception(error)
+            done.exception()  # seen: nobody may be waiting
+
+    def waited(self) -> asyncio.Future[None]:
+        """What to wait for. A task that is cancelled cancels what it waits for, and the batch is not its own."""
+        if self.done.cancelled() and not self.is_over:
+            self.done = asyncio.get_running_loop().create_future()
+        return self.done
+
+    def _end(self) -> asyncio.Future[None]:
+        done = self.waited()
+        self.is_over = True
+        return done
+
+
+class Loading(Generic[Key, Value]):
+    """One key of a batch, to be awaited, by many and many times. Its value, or None when nothing was found."""
+
+    __slots__ = ("batch", "key")
+
+    def __init__(self, batch: Batch[Key, Value], key: Key) -> None:
+        self.batch = batch
+        self.key = key
+
+    def __await__(self) -> Generator[Any, None, Value | None]:
+        batch = self.batch
+        while batch.found is None:
+            try:
+                yield from batch.waited()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if batch.is_over or (task is not None and task.cancelling()):
+                    raise
+        return batch.found.get(self.key)
+
+
+class Loader(Generic[Key, Value]):
+    """Batches over `fetch`, no larger than `largest`. Each key is asked for once; a batch fails as a whole."""
+
+    def __init__(self, fetch: Fetch[Key, Value], *, largest: int) -> None:
+        self._fetch = fetch
+        self._largest = largest
+        self._asked: dict[Key, Batch[Key, Value]] = {}
+        self._open: Batch[Key, Value] | None = None
+        self._fetching: set[asyncio.Task[None]] = set()
+
+    def load(self, key: Key) -> Loading[Key, Value]:
+        """The key's value, later: it is asked for with what else is asked before the event loop's next rounds."""
+        batch = self._asked.get(key)
+        if batch is None:
+            batch = self._open or self._opened()
+            batch.keys.append(key)
+            self._asked[key] = batch
+            if len(batch.keys) == self._largest:
+                self._open = None
+        return Loading(batch, key)
+
+    async def load_many(self, keys: Iterable[Key]) -> list[Value | None]:
+        """The keys' values, in their order."""
+        return [await loading for loading in [self.load(key) for key in keys]]
+
+    def know(self, values: dict[Key, Value]) -> None:
+        """What was found on another way, and so is not asked for."""
+        batch: Batch[Key, Value] = Batch()
+        batch.succeed(values)
+        self._asked = {**dict.fromkeys(values, batch), **self._asked}
+
+    def abandon(self) -> None:
+        """End what is being asked: nobody waits for it any longer."""
+        for task in self._fetching:
+            task.cancel()
+
+    def _opened(self) -> Batch[Key, Value]:
+        batch = self._open = Batch()
+        asyncio.get_running_loop().call_soon(self._begin, batch)
+        return batch
+
+    def _begin(self, batch: Batch[Key, Value]) -> None:
+        task = asyncio.get_running_loop().create_task(self._ask(batch))
+        self._fetching.add(task)
+        task.add_done_callback(self._fetching.discard)
+
+    async def _ask(self, batch: Batch[Key, Value]) -> None:
+        if self._open is batch:
+            self._open = None
+        try:
+            found = await self._fetch(batch.keys)
+        except BaseException as error:
+            batch.fail(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            batch.succeed(found)

@@ -1,0 +1,31 @@
+"""Where nothing is unusual it is all compiled: graphql-core's executor is asked for no object of a list."""
+
+import asyncio
+from typing import Any
+
+from hypothesis import HealthCheck, assume, given, settings
+
+from api.schema.compiled.executor import CompiledExecutor
+from tests.executor.synthetic import World, queries, schema_with, worlds
+
+
+class Watched(CompiledExecutor):
+    """Notes which objects of lists graphql-core's own part was asked for."""
+
+    seen: list[list[str | int]]
+
+    def execute_fields(self, parent_type: Any, source_value: Any, path: Any, *rest: Any) -> Any:
+        steps = path.as_list() if path else []
+        if any(isinstance(step, int) for step in steps):
+            self.seen.append(steps)
+        return super().execute_fields(parent_type, source_value, path, *rest)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(queries(), worlds(right=True))
+def test_it_is_all_compiled(query: str, world: World) -> None:
+    Watched.seen = []
+    assume("inTime" not in query and "raised" not in query)  # these are for tasks, and for errors
+    answer = asyncio.run(schema_with(Watched).execute(query, context_value=world))
+    assert answer.errors is None
+    assert Watched.seen == []

@@ -1,0 +1,65 @@
+"""Whatever is in the world and whatever is asked, both executors answer the same, down to the order of errors."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.schema import Schema
+from tests.executor.synthetic import COMPILED, STOCK, World, mutations, queries, worlds
+
+AROUND = 200  # characters
+# graphql-core leaves coroutines behind that it has begun for an object which then turns out null.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_for_others() -> Iterator[None]:
+    """What is left behind is told here, not in the next test."""
+    yield
+    gc.collect()
+
+
+UNHURRIED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def told(schema: Schema, query: str, world: World, variables: dict[str, Any]) -> tuple[bytes, list[bytes]]:
+    """The data as it goes out, and the errors."""
+    result = asyncio.run(schema.execute(query, variable_values=variables, context_value=world))
+    assert not any(error.path is None for error in result.errors or ()), result.errors  # it fits the schema
+    data = orjson.dumps(result.data, default=repr)
+    return data, [orjson.dumps(error.formatted) + repr(error.original_error).encode() for error in result.errors or []]
+
+
+def difference(compiled: object, stock: object) -> str:
+    """Where the two begin to differ; empty when they do not."""
+    mine, theirs = repr(compiled), repr(stock)
+    if mine == theirs:
+        return ""
+    differing = (at for at, (one, other) in enumerate(zip(mine, theirs, strict=False)) if one != other)
+    at = next(differing, min(len(mine), len(theirs)))
+    around = slice(max(0, at - AROUND), at + AROUND)
+    return f"compiled: {mine[around]}\n\nstock: {theirs[around]}"
+
+
+@UNHURRIED
+@given(queries(), worlds(), st.booleans())
+def test_both_executors_answer_alike(query: str, world: World, yes: bool) -> None:  # noqa: FBT001  # a drawn value
+    logging.getLogger("strawberry.execution").disabled = True
+    variables = {"yes": yes, "most": 2}
+    assert difference(told(COMPILED, query, world, variables), told(STOCK, query, world, variables)) == ""
+
+
+@UNHURRIED
+@given(mutations(), worlds())
+def test_a_mutation_is_answered_alike(query: str, world: World) -> None:
+    assert difference(told(COMPILED, query, world, {}), told(STOCK, query, world, {})) == ""
