@@ -13,13 +13,16 @@ from tests.crash.scenarios import MODELS
 from tests.serving import Drafts
 from tests.stories.behind import Behind
 
-# A dead replica's locks end soon, and cuts of many requests do not close a system to all.
-STRUCK = {"lock_seconds": 4, "breaker_failures": 0}
-# A living one waits for that, and has time on a busy machine.
+STRUCK = {"lock_seconds": 5}  # a dead replica's locks end soon
+CUT = {"breaker_failures": 0}  # cuts of many requests do not close a system to all
+# a living one waits for a dead one's locks, and has time on a busy machine
 LIVING = {
     "lock_seconds": 10,
-    "settle_seconds": 30,
-    "request_seconds": 120,
+    "settle_seconds": 60,
+    "request_seconds": 300,
+    "retool_timeout": 60,
+    "camunda_timeout": 60,
+    "aidbox_timeout": 60,
     "worker_poll_seconds": 0.05,
     "reconcile_seconds": 600,
 }
@@ -35,7 +38,7 @@ def enumeration(
     living = settings.model_copy(update=LIVING)
     struck = living.model_copy(update=STRUCK)
     tried = request.config.stash.setdefault(TRIED, {})
-    with Replica.serving(struck) as one, Replica.serving(living) as other:
+    with Replica.serving(living.model_copy(update=CUT)) as one, Replica.serving(living) as other:
         yield Enumeration(struck, living, Behind(drafts, engine, store), one, other, tried)
 
 
