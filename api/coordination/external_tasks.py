@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 from api import telemetry
 from api.coordination.publish import publish
 from api.coordination.reports import Done, GaveUp, Left, Report
 from api.deadline import left, within
-from api.errors import ApprovalApiError, Gone
+from api.errors import ApprovalApiError, Gone, Unreachable
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda import LockedTask, Scalar
@@ -144,9 +145,7 @@ async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, proces
     now = asyncio.get_running_loop().time
     until = now() + left(settings.settle_seconds)
     while now() < until:
-        locked = await upstreams.camunda.fetch_and_lock(
-            worker_id, limit=len(WORK), lock_seconds=settings.lock_seconds, business_key=draft_id
-        )
+        locked = await _locked(upstreams, settings, draft_id, worker_id)
         for task in locked:
             await carry_out(upstreams, settings, task)
         waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
@@ -154,6 +153,23 @@ async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, proces
             return
         if not locked:
             await asyncio.sleep(SHORTEST_LOOK)
+
+
+async def _locked(upstreams: Upstreams, settings: Settings, draft_id: str, worker_id: str) -> list[LockedTask]:
+    """What waits, now ours. With a lost answer we do not know what we have: it is given back, and asked for again."""
+    fetch = partial(
+        upstreams.camunda.fetch_and_lock,
+        worker_id,
+        limit=len(WORK),
+        lock_seconds=settings.lock_seconds,
+        business_key=draft_id,
+    )
+    try:
+        return await fetch()
+    except Unreachable:
+        for task in await upstreams.camunda.locked_by(worker_id):
+            await upstreams.camunda.unlock(task)
+        return await fetch()
 
 
 def _names(task: LockedTask) -> dict[str, str]:

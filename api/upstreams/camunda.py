@@ -453,7 +453,13 @@ class Camunda:
         }
         await self._write(f"/external-task/{task.id}/failure", body, again=True)
 
-    async def unlock(self, task: LockedTask) -> None:
+    async def locked_by(self, worker_id: str) -> list[ExternalTask]:
+        """What this worker has locked at present."""
+        body = {"workerId": worker_id, "locked": True}
+        response = await self.engine.call("POST", "/external-task", body=body, params={"maxResults": PAGE}, again=True)
+        return self.engine.decode(response, list[ExternalTask])
+
+    async def unlock(self, task: LockedTask | ExternalTask) -> None:
         """Give the lock back, so that another worker need not wait for its end."""
         await self._write(f"/external-task/{task.id}/unlock", None)
 

@@ -219,7 +219,6 @@ def _only_released(before: Picture) -> Picture:
 # Calls that are not sent again when their answer is lost, nor looked into: the request may end with an error there.
 NOT_SENT_AGAIN = {
     f"camunda POST /process-definition/key/{MODEL.stem}/start",
-    "camunda POST /external-task/fetchAndLock",
     "camunda POST /message",
     "camunda POST /task/{id}/unclaim",
     "camunda POST /task/{id}/assignee",
