@@ -134,3 +134,14 @@ def test_a_method_that_is_none_is_told_in_json(api: Api, method: str, path: str)
     assert response.status_code == 405
     assert response.headers["Allow"]
     assert "json" in response.headers["Content-Type"]
+
+
+def test_the_page_may_be_switched_off(settings: Settings, api: Api) -> None:
+    html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", **AUTHOR.headers}
+    assert api.client.get("/graphql", headers=html).headers["Content-Type"].startswith("text/html")
+    with serving(settings.model_copy(update={"graphiql": False})) as off:
+        page = off.client.get("/graphql", headers=html)
+        assert (page.status_code, page.headers["Content-Type"]) == (400, "application/json; charset=utf-8")
+        assert off.client.get("/graphiql/x.js", headers=html).json()["code"] == "NOT_FOUND"
+        answer = off.client.get(ASKED, headers=html)
+        assert answer.json() == {"data": {"viewer": {"id": "author"}}}
