@@ -9,6 +9,7 @@ import pytest
 
 from api.sandbox import Sandbox
 from api.settings import Settings
+from tests.stories.behind import until
 
 CLIENTS = 4
 STARTED = 20  # answered starts before each kill, and after the last
@@ -35,7 +36,9 @@ class Starting(threading.Thread):
 
 
 @pytest.mark.timeout(600)
-def test_no_start_that_was_answered_is_lost(sandbox: Sandbox, settings: Settings, engine: httpx.Client) -> None:
+def test_no_start_that_was_answered_is_lost(
+    sandbox: Sandbox, settings: Settings, engine: httpx.Client, store: httpx.Client
+) -> None:
     answered: list[str] = []
     clients = [Starting(settings.camunda_url, answered) for _ in range(CLIENTS)]
     for client in clients:
@@ -53,11 +56,17 @@ def test_no_start_that_was_answered_is_lost(sandbox: Sandbox, settings: Settings
         for client in clients:
             client.join()
 
+    until(lambda: all(_answer(engine, store) for _ in range(10)))
     found = engine.post("/history/process-instance", json={"processInstanceIds": answered}).json()
     assert {process["id"] for process in found} == set(answered)
     waiting = engine.post("/external-task", json={"processInstanceIdIn": answered}).json()
     assert {task["processInstanceId"] for task in waiting} == set(answered)
     _clear(engine, answered)
+
+
+def _answer(engine: httpx.Client, store: httpx.Client) -> bool:
+    """Whether both have mended their connections to the database that was killed."""
+    return engine.get("/process-instance/count").is_success and store.get("/InsurancePlan/none").status_code == 404
 
 
 def _more(answered: list[str]) -> None:
