@@ -1,12 +1,14 @@
 // Makes the files of the GraphiQL page: `npm ci && npm run build`.
 //
-// Writes api/transport/graphiql/assets/ (each file gzipped, named after its content), manifest.json
-// beside it, and LICENSES.txt. Two runs give the same bytes: versions are locked, the compressor too.
+// Writes api/transport/graphiql/assets/ (each file as gzip and as brotli, named after its content), manifest.json
+// beside it, and LICENSES.txt. Two runs give the same bytes: versions are locked, gzip's compressor too; brotli's is
+// Node's own (20 here).
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants } from "node:zlib";
 import { gzipAsync } from "@gfx/zopfli";
 import { build } from "esbuild";
 
@@ -87,6 +89,10 @@ function entriesOf(metafile) {
   return { ...Object.fromEntries(scripts), style: basename(madeOf(ENTRIES.page)[1].cssBundle) };
 }
 
+function hashOf(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
 async function write(outputs) {
   rmSync(ASSETS, { recursive: true, force: true });
   mkdirSync(ASSETS, { recursive: true });
@@ -94,7 +100,9 @@ async function write(outputs) {
   for (const { path, contents } of outputs) {
     const name = basename(path);
     writeFileSync(join(ASSETS, `${name}.gz`), await gzipAsync(contents, { numiterations: 15 }));
-    files[name] = { sha256: createHash("sha256").update(contents).digest("hex"), type: TYPES[extname(name)] };
+    const brotli = brotliCompressSync(contents, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: contents.length } });
+    writeFileSync(join(ASSETS, `${name}.br`), brotli);
+    files[name] = { sha256: hashOf(contents), brotli: hashOf(brotli), type: TYPES[extname(name)] };
   }
   return files;
 }

@@ -1,4 +1,4 @@
-"""The page's scripts, styles and fonts, served as they were built: gzipped, named after their content, kept for ever.
+"""The page's scripts, styles and fonts, served as they were built: packed, named after their content, kept for ever.
 
 Called by `app` for the route and by `document` for the names. Only names in `manifest.json` are ever looked up.
 """
@@ -19,7 +19,11 @@ from api.errors import Misconfigured
 
 HERE = Path(__file__).parent
 
-_GZIP_TAKEN = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
+# Best first: the coding, the ending of its files, and how a browser says that it takes it.
+_CODINGS = tuple(
+    (name, ending, re.compile(rf"\b{name}\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE))
+    for name, ending in (("br", "br"), ("gzip", "gz"))
+)
 _HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
     # The workers among the files are documents of their own to a browser: they may load our scripts, nothing else.
@@ -31,9 +35,10 @@ _HEADERS = {
 
 
 class File(TypedDict):
-    """What the manifest says of one file: the hash of its unpacked bytes and its content type."""
+    """What the manifest says of one file: the hashes of its unpacked bytes and of its brotli, and its content type."""
 
     sha256: str
+    brotli: str
     type: str
 
 
@@ -56,10 +61,11 @@ def manifest() -> Manifest:
 
 
 @cache
-def packed(name: str) -> bytes:
-    """The gzipped bytes of one file of the manifest, compared with its hash when first read."""
-    content = (HERE / "assets" / f"{name}.gz").read_bytes()
-    if hashlib.sha256(gzip.decompress(content)).hexdigest() != manifest()["files"][name]["sha256"]:
+def packed(name: str, ending: str) -> bytes:
+    """The packed bytes of one file of the manifest, compared with their hash when first read. `ending`: gz or br."""
+    content, about = (HERE / "assets" / f"{name}.{ending}").read_bytes(), manifest()["files"][name]
+    found, built = (content, about["brotli"]) if ending == "br" else (gzip.decompress(content), about["sha256"])
+    if hashlib.sha256(found).hexdigest() != built:
         raise Misconfigured(f"The file {name} of the GraphiQL page is not the one that was built.")
     return content
 
@@ -70,18 +76,11 @@ def _file(request: Request) -> Response:
     about = manifest()["files"].get(name)
     if about is None:
         return PlainTextResponse("Not Found", status_code=404)
-    gzipped = _GZIP_TAKEN.search(request.headers.get("accept-encoding", "")) is not None
-    headers = _HEADERS | {"ETag": _etag(about, gzipped=gzipped)}
+    taken = request.headers.get("accept-encoding", "")
+    coding, ending = next(((name, ending) for name, ending, takes in _CODINGS if takes.search(taken)), ("", ""))
+    headers = _HEADERS | {"ETag": f'"{about["sha256"][:32]}{"-" if coding else ""}{coding}"'}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return _body(packed(name), about["type"], headers, gzipped=gzipped)
-
-
-def _etag(about: File, *, gzipped: bool) -> str:
-    return f'"{about["sha256"][:32]}{"-gzip" if gzipped else ""}"'
-
-
-def _body(content: bytes, media_type: str, headers: dict[str, str], *, gzipped: bool) -> Response:
-    if gzipped:
-        return Response(content, headers=headers | {"Content-Encoding": "gzip"}, media_type=media_type)
-    return Response(gzip.decompress(content), headers=headers, media_type=media_type)
+    if not coding:
+        return Response(gzip.decompress(packed(name, "gz")), headers=headers, media_type=about["type"])
+    return Response(packed(name, ending), headers=headers | {"Content-Encoding": coding}, media_type=about["type"])
