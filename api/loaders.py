@@ -37,6 +37,7 @@ class Loaders:
     drafts: Loader[str, Draft]
     drafts_by_process: Loader[str, Draft]
     drafts_by_plan: Loader[str, Draft]
+    tasks: Loader[str, Task]
     processes: Loader[str, ProcessInstance]
     processes_by_draft: Loader[str, list[ProcessInstance]]
     variables: Loader[str, Variables]
@@ -76,6 +77,7 @@ def make_loaders(upstreams: Upstreams, viewer: Viewer, needs: Needs) -> Loaders:
         drafts=by_key(partial(retool.drafts_by_id, parts=needs.of_draft("drafts"))),
         drafts_by_process=by_key(partial(retool.drafts_by_process, parts=needs.of_draft("drafts_by_process"))),
         drafts_by_plan=by_key(partial(retool.drafts_by_plan, parts=needs.of_draft("drafts_by_plan"))),
+        tasks=by_key(camunda.tasks_by_id),
         processes=by_key(camunda.processes_by_id),
         processes_by_draft=by_key(camunda.processes_by_draft),
         variables=by_key(partial(camunda.variables_by_process, names=needs.names)),

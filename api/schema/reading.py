@@ -39,6 +39,23 @@ async def reader(info: Info, *, written_by: str | None) -> Reader | None:
     return Reader(canonical(viewer.id), tuple(process_ids or ()))
 
 
+async def sees(info: Info, task: camunda.Task) -> bool:
+    """Whether the viewer may see an open task: asked of whom it is offered to, then who submitted, then who wrote."""
+    loaders, process_id = info.context.loaders, task.process_instance_id
+
+    def may(*, submitted_by: str | None = None, author: str | None = None, is_offered: bool = False) -> bool:
+        viewer, assignee = info.context.viewer, task.assignee
+        return may_see_task(viewer, assignee=assignee, submitted_by=submitted_by, author=author, is_offered=is_offered)
+
+    if may() or may(is_offered=bool(await loaders.decidable.load(task.id))):
+        return True
+    submitted_by = (await loaders.variables.load(process_id) or {}).get("submittedBy")
+    if may(submitted_by=None if submitted_by is None else str(submitted_by)):
+        return True
+    draft = await loaders.drafts_by_process.load(process_id)
+    return draft is not None and may(author=draft.created_by)
+
+
 async def visible(
     info: Info, tasks: list[camunda.Task], *, submitted_by: str | None, author: str | None
 ) -> list[camunda.Task]:

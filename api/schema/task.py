@@ -11,6 +11,7 @@ from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plan_of, current_plan_of
+from api.schema.reading import sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
 from api.upstreams import camunda
@@ -133,25 +134,26 @@ def _not(code: UserErrorCode, message: str) -> Decidability:
 
 async def task_by_id(info: Info, task_id: str) -> Task | None:
     """A task, open or already completed, that the viewer may see."""
-    record = await _found(info, task_id)
+    record = await info.context.loaders.tasks.load(task_id)
     if record is None:
         return None
-    seen = await seen_task(info.context.upstreams, info.context.viewer, record)
-    if seen is None:
+    if not await _may_see(info, record):
         audit(info.context.viewer, info.field_name, "refused", code="NOT_FOUND", task_id=record.id)
         return None
-    return task(seen.task)
+    return task(record)
+
+
+async def _may_see(info: Info, record: camunda.Task) -> bool:
+    """Open tasks are asked about together; about closed ones, the engine tells one at a time only."""
+    if record.ended is None:
+        return await sees(info, record)
+    return await seen_task(info.context.upstreams, info.context.viewer, record) is not None
 
 
 async def task_acted_on(info: Info, task_id: str | None) -> Task | None:
     """A task that the viewer did something with, and so knows, as it now is."""
-    record = await _found(info, task_id) if task_id else None
+    record = await info.context.loaders.tasks.load(task_id) if task_id else None
     return task(record) if record else None
-
-
-async def _found(info: Info, task_id: str) -> camunda.Task | None:
-    engine = info.context.upstreams.camunda
-    return await engine.task(task_id) or await engine.past_task(task_id)
 
 
 def task(record: camunda.Task) -> Task:

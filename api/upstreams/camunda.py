@@ -197,6 +197,15 @@ class Camunda:
         found = await self.tasks({"taskId": task_id}, limit=1)
         return found[0] if found else None
 
+    async def tasks_by_id(self, task_ids: Sequence[str]) -> dict[str, Task]:
+        """Tasks by id: the open ones by one request; the engine tells of closed ones one at a time only."""
+        asked = plausible(task_ids)
+        if not asked:
+            return {}
+        found = {task.id: task for task in await self.tasks({"taskIdIn": asked}, limit=len(asked))}
+        past = await asyncio.gather(*(self.past_task(task_id) for task_id in asked if task_id not in found))
+        return found | {task.id: task for task in past if task is not None}
+
     async def tasks(
         self,
         query: Mapping[str, object],

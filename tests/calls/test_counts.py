@@ -145,6 +145,16 @@ TABLE = {
 }
 
 
+TABLE |= {
+    "the inbox, and where it stands": Cost(
+        tasks("items { decidable { allowed } draft { approval { state openTasks { id } } history { kind } } }"),
+        always={TASKS: 1},
+        of_some={VARIABLES: 2, SQL: 1, PROCESSES: 2, TASKS: 1, WAITING: 1},
+    ),
+    "drafts by ids, as a reviewer": Cost(named("items { id name }"), always={}, of_some={SQL: 1, TASKS: 1}),
+}
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("name", TABLE)
 def test_requests(cold: Api, recording: Recording, inboxes: Inboxes, name: str, length: int) -> None:
@@ -177,6 +187,46 @@ def test_a_list_that_is_not_asked_for_costs_nothing(cold: Api, recording: Record
         "drafts": {"totalCount": 0, "items": []},
     }
     assert recording.counts() == {}
+
+
+TASK = "{ id name draft { name } submittedBy { id } hasConflict }"
+
+
+def test_tasks_one_by_one(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
+    """As many as a request can name: they share what one would cost."""
+    inbox = inboxes.of(50)
+    ids = [item["id"] for item in cold.ask(tasks("items { id }"), inbox.reviewer)["pendingTasks"]["items"]][:20]
+    asked = " ".join(f't{number}: task(id: "{task_id}") {TASK}' for number, task_id in enumerate(ids))
+    for someone in (inbox.reviewer, inbox.author):
+        recording.calls.clear()
+        found = cold.ask(f"{{ {asked} }}", someone)
+        assert [found[f"t{number}"]["id"] for number in range(20)] == ids
+        assert recording.counts() == {TASKS: 2, VARIABLES: 1, SEARCH: 1, SQL: 1}
+    recording.calls.clear()
+    assert set(cold.ask(f"{{ {asked} }}", Someone("stranger")).values()) == {None}
+    assert recording.counts() == {TASKS: 2, VARIABLES: 1, SQL: 1}
+
+
+def test_tasks_of_a_gateway(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
+    inbox = inboxes.of(50)
+    ids = [item["id"] for item in cold.ask(tasks("items { id }"), inbox.reviewer)["pendingTasks"]["items"]]
+    recording.calls.clear()
+    query = f"query Entities($keys: [_Any!]!) {{ _entities(representations: $keys) {{ ... on Task {TASK} }} }}"
+    found = cold.ask(query, inbox.reviewer, keys=[{"__typename": "Task", "id": task_id} for task_id in ids])
+    assert [each["id"] for each in found["_entities"]] == ids
+    assert recording.counts() == {TASKS: 2, VARIABLES: 1, SEARCH: 1, SQL: 1}
+
+
+def test_approvals_one_by_one(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
+    inbox = inboxes.of(50)
+    asked = " ".join(
+        f'd{number}: approvalStatus(draftId: "{draft_id}") {{ state openTasks {{ id }} submittedBy {{ id }} }}'
+        for number, draft_id in enumerate(inbox.draft_ids[:20])
+    )
+    for someone, more in ((inbox.author, 0), (inbox.reviewer, 2)):  # whether they are theirs to read, and to decide
+        recording.calls.clear()
+        assert {each["state"] for each in cold.ask(f"{{ {asked} }}", someone).values()} == {"IN_REVIEW"}
+        assert recording.counts() == {TASKS: 1 + more, PROCESSES: 1, VARIABLES: 1, WAITING: 1, SQL: 1}
 
 
 @pytest.fixture
