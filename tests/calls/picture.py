@@ -31,7 +31,7 @@ QUERY = """{ pendingTasks(limit: 1000) { totalCount items {
   basePlan { versionId resource } currentPlan { versionId resource } hasConflict } } }"""
 COLOURS = {"plan-api": "#444c56", "camunda": "#c2410c", "retool": "#1d4ed8", "aidbox": "#15803d"}
 WORDS = {"POST /": "POST / (batch of versions)", "SQL": "SELECT … camunda_process_id = ANY(…)"}
-WIDTH, LEFT, ROW, TOP = 860, 330, 26, 56
+WIDTH, LEFT, ROW, TOP = 880, 356, 26, 56
 SCALE = WIDTH - LEFT - 90
 
 
