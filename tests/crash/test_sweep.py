@@ -14,7 +14,9 @@ from tests.crash.enumeration import Enumeration, until
 from tests.crash.picture import difference, picture
 from tests.crash.scenarios import FIRST_VERSION
 from tests.crash.tripwire import Mode, Point, Tripwires
+from tests.serving import AUTHOR
 from tests.stories.behind import Behind, edited
+from tests.verbs import submitted
 
 CALLS = {"reconcile a new plan": 10, "reconcile an edit": 11, "reconcile a conflict": 11, "reconcile a rejection": 7}
 
@@ -105,6 +107,14 @@ def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, name: str
         told[str(point)] = difference(whole, picture(behind, draft_id, plan_id, {}))
     enumeration.tried[name] = (len(calls), len(points))
     assert not any(told.values()), "\n\n".join(f"{point}\n{text}" for point, text in told.items() if text)
+
+
+def test_a_draft_in_review_is_left_alone(enumeration: Enumeration) -> None:
+    behind, draft_id = enumeration.behind, enumeration.behind.drafts.new()
+    submitted(enumeration.other.api, draft_id, AUTHOR)
+    before = picture(behind, draft_id, draft_id, {})
+    _swept(enumeration.living, _just_before(draft_id))
+    assert picture(behind, draft_id, draft_id, {}) == before
 
 
 def _strike(settings: Settings, point: Point, after_id: str) -> None:
