@@ -125,7 +125,7 @@ BUGS = (
         "a plan that says so already is written again",
         PUBLISH,
         "if current is not None and documents.is_held(",
-        "if current is None and documents.is_held(",
+        "if current is not None and draft is None and documents.is_held(",
         "same or already or twice",
         STORIES,
     ),
@@ -193,13 +193,6 @@ BUGS = (
         "if all(task.has_failed for task in waiting):",
         "if waiting is not None:",
         "asked_again and (submit and new and plan)",
-    ),
-    Bug(
-        "a failed report is taken for a report",
-        TASKS,
-        '    except Gone:\n        told = "lost"',
-        '    except ApprovalApiError:\n        told = "lost"',
-        "asked_again",
     ),
     Bug(
         "a running process is not adopted",

@@ -34,6 +34,7 @@ RETRY = f"mutation ($input: RetryPublicationInput!) {{ retryPublication(input: $
 CLAIM = f"mutation ($input: ClaimTaskInput!) {{ claimTask(input: $input) {{ {ERRORS} }} }}"
 UNCLAIM = f"mutation ($input: UnclaimTaskInput!) {{ unclaimTask(input: $input) {{ {ERRORS} }} }}"
 REASSIGN = f"mutation ($input: ReassignTaskInput!) {{ reassignTask(input: $input) {{ {ERRORS} }} }}"
+OPERATIONS = (SUBMIT, COMPLETE, RETURN, WITHDRAW, RETRY, CLAIM, UNCLAIM, REASSIGN)
 
 
 @dataclass(frozen=True)

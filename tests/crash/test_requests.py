@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from api.schema import schema
 from tests.crash.enumeration import Enumeration, Example, Struck
 from tests.crash.picture import Picture, difference
-from tests.crash.scenarios import NOT_SENT_AGAIN, SCENARIOS, Scenario
+from tests.crash.scenarios import NOT_SENT_AGAIN, OPERATIONS, SCENARIOS, Scenario
 from tests.crash.tripwire import Point
 
 # The upstream calls of each verb undisturbed: every one of them is tried in three modes, twice.
@@ -30,6 +31,17 @@ CALLS = {
     "unclaim": 4,
     "reassign": 4,
 }
+
+
+# Mutations whose only write is one statement on one draft: there is nothing between it and the answer to be left.
+OF_ONE_STATEMENT = {"createDraftFromPlan", "rebaseDraft"}
+
+
+def test_every_mutation_is_tried() -> None:
+    mutation = schema._schema.mutation_type
+    assert mutation is not None
+    tried = {field for field in mutation.fields if any(f" {field}(" in operation for operation in OPERATIONS)}
+    assert set(mutation.fields) - tried == OF_ONE_STATEMENT
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
