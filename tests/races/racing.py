@@ -30,6 +30,7 @@ class Turnstile:
     worker: str = "worker"
     schedule: Schedule = field(default_factory=Schedule)
     given_up: int = 0
+    held: int = 0
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -37,8 +38,13 @@ class Turnstile:
         return {"transports": self.transport, "connection_class": self._connection_class()}
 
     async def turn(self) -> None:
+        """Wait as the schedule says; `held` are those that wait."""
         named = request_id.get()
-        await self.schedule.turn(self.worker if named == "-" else named)
+        self.held += 1
+        try:
+            await self.schedule.turn(self.worker if named == "-" else named)
+        finally:
+            self.held -= 1
 
     def transport(self, _name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         """Before a request leaves. Looking for work is not counted: a worker does it again and again."""

@@ -83,7 +83,7 @@ def _hold(random: Random, who: str, actors: Sequence[str], calls: int) -> Hold:
 def past_locks(seed: int, workers: Sequence[str], *, calls: int, lock_seconds: float) -> Schedule:
     """Each worker is held once or twice, for longer than a lock lasts unless the other comes far enough."""
     random = Random(seed)  # noqa: S311  # as above
-    longest = 4 * lock_seconds
+    longest = 2 * lock_seconds
     holds = [_hold(random, who, workers, calls) for who in workers for _ in range(random.randint(1, 2))]
     return Schedule([replace(hold, reaches=NEVER, longest=random.uniform(lock_seconds, longest)) for hold in holds])
 

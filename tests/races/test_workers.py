@@ -18,7 +18,7 @@ from tests.serving import serving
 from tests.stories.behind import Behind, until
 
 CALLS = 8  # what a worker asks of the three systems in a draft's life, about
-LOCK = 0.3  # seconds
+LOCK = 0.8  # seconds; three quarters of it are for the work, which a busy machine needs too
 WORKERS = ("worker-1", "worker-2")
 
 
@@ -31,6 +31,7 @@ def turnstiles(patient: Settings) -> Iterator[list[Turnstile]]:
         for turnstile in both:
             stack.enter_context(serving(quick, **turnstile.parts))
         yield both
+        until(lambda: not any(turnstile.held for turnstile in both))
 
 
 def test_two_on_one_life(
@@ -38,7 +39,7 @@ def test_two_on_one_life(
 ) -> None:
     """Registered, published or recorded by the workers alone, each held somewhere for longer than its lock lasts."""
     seen.update({"approved": 0, "conflict": 0, "rejected": 0, "given up and late": 0})
-    for seed in seeds:
+    for seed in seeds[: max(len(seeds) // 2, 1)]:  # each takes as long as some locks
         with told_by(seed):
             raced = (of_stored_plan if seed % 2 else of_new_plan)(behind)
             schedule = past_locks(seed, WORKERS, calls=CALLS, lock_seconds=LOCK)
@@ -46,9 +47,11 @@ def test_two_on_one_life(
                 turnstile.schedule = schedule
             process_id = behind.start(raced.draft_id, business_key=raced.draft_id)
             until(lambda raced=raced: len(behind.tasks(raced.draft_id)) == 1)  # type: ignore[misc]  # bound at once
+            if seed % 8 == 2:
+                raced.store_version("Outside, before")
             _decide(raced, approved=seed % 4 != 1)
-            if seed % 8 in (2, 3):
-                raced.store_version("Outside")
+            if seed % 8 == 3:
+                raced.store_version("Outside, meanwhile")
             until(partial(_over, behind, raced.draft_id))
 
             after = settle(raced)
