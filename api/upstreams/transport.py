@@ -6,9 +6,11 @@ and once more on a new one when nothing came; what may not has a new connection,
 """
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 
 import httpx
 
@@ -17,7 +19,7 @@ from api.upstreams.wire import Answer, NothingCame, Wire
 REPEATABLE = "repeatable"  # the extension of a request that says it may be sent twice
 SAFE = ("GET", "HEAD", "OPTIONS")
 LONGEST_IDLE = 20.0  # seconds; the engine closes after 60
-FORBIDDEN = (b"\r", b"\n", b"\0")
+FORBIDDEN = re.compile(rb"[\r\n\0]")
 
 
 @dataclass
@@ -135,8 +137,7 @@ def _head(request: httpx.Request, length: int) -> bytes:
         headers = [each for each in headers if each[0].lower() != b"transfer-encoding"]
         headers.append((b"Content-Length", b"%d" % length))
     target = request.url.raw_path
-    parts = [target, *(part for header in headers for part in header)]
-    if any(sign in part for part in parts for sign in FORBIDDEN):
+    if FORBIDDEN.search(b"".join([target, *chain.from_iterable(headers)])):
         raise httpx.LocalProtocolError("a line break in a header")
     lines = b"".join(b"%b: %b\r\n" % header for header in headers)
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, lines)

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 import uvloop
 
+from tests.bench import replicas
 from tests.bench.running import Case, bench_database, replayed, run_rounds, servers
 from tests.conftest import Systems
 
@@ -23,3 +24,10 @@ def test_every_server_answers_the_same(systems: Systems) -> None:
         "naive": (2 + TASKS + 2 * 8, TASKS),
     }
     assert all(each.median("rate") > 0 for each in results.values())
+
+
+def test_replicas_answer_behind_the_balancer(systems: Systems) -> None:
+    with replayed(bench_database(systems.retool_database_url), replicas.TASKS) as behind:
+        seen = replicas.run(behind, (1, 2), rounds=1, requests=16)
+    assert {count: len(rounds) for count, rounds in seen.items()} == {1: 1, 2: 1}
+    assert len(replicas.rows(seen)) == 3
