@@ -59,7 +59,8 @@ class Client:
         return await (self._sent(request) if self._auth is None else self._with_auth(request, self._auth))
 
     def _url_of(self, path: str, params: tuple[tuple[str, str | int | bool], ...]) -> httpx.URL:
-        url = f"{self._base}/{path.lstrip('/')}"
+        is_whole = path.startswith(("https://", "http://"))  # the issuer of tokens names where its keys are
+        url = path if is_whole else f"{self._base}/{path.lstrip('/')}"
         return httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
 
     async def _with_auth(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
