@@ -91,10 +91,11 @@ class Transport(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
 
     async def aclose(self) -> None:
-        """Close those that nobody uses."""
+        """Close those that nobody uses, at once: TLS would wait for the other end's goodbye, and the loop may end."""
         for pool in self._pools.values():
             while pool.idle:
-                pool.idle.pop().transport.close()
+                pool.idle.pop().transport.abort()
+        await asyncio.sleep(0)
 
     def _pool(self, url: httpx.URL) -> Pool:
         is_secure = url.scheme == "https"
