@@ -1,5 +1,6 @@
 """Every verb, stopped or cut at every upstream call of its request."""
 
+from time import sleep
 from typing import Any
 
 import pytest
@@ -60,6 +61,8 @@ def test_asked_again(enumeration: Enumeration, name: str) -> None:
     example = enumeration.example(name, SCENARIOS[name])
     struck = enumeration.strike(name, SCENARIOS[name])
     whole = {**example.after, "answer": example.answer}
+    if SCENARIOS[name].is_asked_late:
+        sleep(enumeration.living.lock_seconds)
     ends = enumeration.ask_again(struck)
     told = differences([whole] * len(struck), ends, struck)
     assert not told, told
