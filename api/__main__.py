@@ -13,10 +13,12 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvicorn
+from prometheus_client import start_http_server
 from rich.console import Console
 
 from api import settings as configuration
@@ -45,6 +47,7 @@ DEMO_NOTE = (
     " `author`, `second-reviewer` and `admin` are there too."
 )
 COLOURS = {Grade.OK: typer.colors.GREEN, Grade.WARNING: typer.colors.YELLOW, Grade.WRONG: typer.colors.RED}
+LONGEST_FINISH = 20  # seconds for requests under way when the service is asked to stop
 FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
 
 
@@ -178,12 +181,28 @@ def serve() -> None:
 
 def serve_until_stopped(settings: Settings, *, note: str = "") -> None:
     """Run uvicorn in this thread. It finishes the requests under way when it is asked to stop."""
+    stop = asyncio.Event()
     with _told_in_one_line():
-        served = build_app(settings, note=note)
+        served = build_app(settings, note=note, stop=stop)
     _leave_garbage_longer()
-    uvicorn.run(
-        served, host=settings.host, port=settings.port, timeout_graceful_shutdown=20, **server_options(settings)
-    )
+    options = {"host": settings.host, "port": settings.port, **server_options(settings)}
+    server = _Server(uvicorn.Config(served, timeout_graceful_shutdown=LONGEST_FINISH, **options), stop)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which sets `stop` as soon as it is asked to stop, not after the last request."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self.stop = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        self.stop.set()
+        super().handle_exit(sig, frame)
 
 
 def _leave_garbage_longer() -> None:
@@ -205,6 +224,8 @@ async def _work_until_stopped(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, addr=settings.host)
     async with open_upstreams(settings) as upstreams:
         await work(upstreams, settings, stop)
 

@@ -28,6 +28,7 @@ from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.health import live, ready
 from api.transport.limits import Places
+from api.transport.metrics import metrics
 from api.transport.persisted import open_operations
 from api.transport.presenting import MASKED, request_error
 from api.transport.rest import problem, submit_plan
@@ -35,7 +36,7 @@ from api.upstreams import as_it_is, open_upstreams
 from api.upstreams.calling import Transports
 from api.upstreams.connections import Connection
 
-LONGEST_GOODBYE = 20.0  # seconds
+LONGEST_GOODBYE = 8.0  # seconds; what the worker has in hand then is given back
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +51,14 @@ def build_app(
     settings: Settings,
     *,
     note: str = "",
+    stop: asyncio.Event | None = None,
     transports: Transports = as_it_is,
     connection_class: type[Connection] = Connection,
 ) -> ASGIApp:
-    """The ASGI application. `note`: a sentence for the IDE's page. Raises Misconfigured."""
+    """The ASGI application. `note`: a sentence for the IDE's page. Raises Misconfigured.
+
+    `stop`: set when the server is asked to stop, so that its worker takes nothing new while requests are finished.
+    """
 
     operations = open_operations(settings)
 
@@ -63,10 +68,10 @@ def build_app(
             open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams,
             open_authentication(settings, transports=transports) as authentication,
         ):
-            stop = asyncio.Event()
-            worker = asyncio.create_task(work(upstreams, settings, stop)) if settings.worker else None
+            stopped = stop or asyncio.Event()
+            worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None
             yield {"held": State(settings, upstreams, authentication, operations, Places(settings), note)}
-            stop.set()
+            stopped.set()
             if worker is not None:
                 await _goodbye(worker)
 
@@ -76,6 +81,8 @@ def build_app(
         Route("/live", live),
         Route("/ready", ready),
     ]
+    if settings.metrics:
+        routes.append(Route("/metrics", metrics))
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
     handlers: dict[Any, Any] = {404: nothing_here, 405: not_like_that, ClientDisconnect: gone, Exception: masked}

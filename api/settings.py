@@ -205,6 +205,11 @@ class Settings(BaseSettings):
     allow_own_approval: bool = Field(default=False, description="Whether submitters may decide their own plans.")
     graphiql: bool = Field(default=True, description="Whether browsers get the GraphiQL page at /graphql.")
 
+    metrics: bool = Field(default=True, description="Whether /metrics tells Prometheus how this replica fares.")
+    worker_metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="Where `plan-api worker`, alone, serves its /metrics, on HOST."
+    )
+
     request_seconds: Seconds = Field(30, description="How long a request may take in all, whatever it waits for.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="The largest request that is read.")
     receive_seconds: Seconds = Field(15, description="How long a request's head may take to come, and its body again.")

@@ -72,6 +72,11 @@ class Wire:
         self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._changed = asyncio.Event()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether anybody is connected."""
+        return bool(self._connections)
+
     @contextmanager
     def during(self, fault: Fault) -> Iterator[None]:
         """Have this fault until the block ends."""
