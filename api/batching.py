@@ -1,12 +1,14 @@
-"""`Loader`: what is asked of an upstream at the same moment is asked once. Used by loaders.py, one for each question.
+"""`Loader`, aiodataloader's with cheaper waiting. Used by loaders.py, one for each question.
 
-All who wait for a batch wait for one future, so a thousand keys cost little more than one; a list of keys is asked for
-as cheaply as it is passed on.
+All who wait for a batch wait for one future instead of one a key, so a thousand keys cost little more than one; a list
+of keys is asked for as cheaply as it is passed on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
+
+from aiodataloader import DataLoader
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -18,11 +20,11 @@ class Batch(Generic[Key, Value]):
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
-        self.found: dict[Key, Value] | None = None
+        self.found: Mapping[Key, Value | None] | None = None
         self.is_over = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def succeed(self, found: dict[Key, Value]) -> None:
+    def succeed(self, found: Mapping[Key, Value | None]) -> None:
         """Tell all who wait, or ask for one of its keys later."""
         self.found = found
         self._end().set_result(None)
@@ -69,17 +71,22 @@ class Loading(Generic[Key, Value]):
         return batch.found.get(self.key)
 
 
-class Loader(Generic[Key, Value]):
+class Loader(DataLoader[Key, Value | None]):
     """Batches over `fetch`, no larger than `largest`. Each key is asked for once; a batch fails as a whole."""
 
     def __init__(self, fetch: Fetch[Key, Value], *, largest: int) -> None:
-        self._fetch = fetch
-        self._largest = largest
+        async def values(keys: list[Key]) -> list[Value | None]:
+            found = await fetch(keys)
+            return [found.get(key) for key in keys]
+
         self._asked: dict[Key, Batch[Key, Value]] = {}
+        self._largest = largest
         self._open: Batch[Key, Value] | None = None
         self._fetching: set[asyncio.Task[None]] = set()
+        cache: Any = self._asked  # of batches instead of futures
+        super().__init__(values, max_batch_size=largest, cache_map=cache)
 
-    def load(self, key: Key) -> Loading[Key, Value]:
+    def load(self, key: Key) -> Loading[Key, Value]:  # type: ignore[override]  # awaited like the future it stands for
         """The key's value, later: it is asked for with what else is asked before the event loop's next rounds."""
         batch = self._asked.get(key)
         if batch is None:
@@ -90,15 +97,21 @@ class Loader(Generic[Key, Value]):
                 self._open = None
         return Loading(batch, key)
 
-    async def load_many(self, keys: Iterable[Key]) -> list[Value | None]:
+    async def load_many(self, keys: Iterable[Key]) -> list[Value | None]:  # type: ignore[override]  # as above
         """The keys' values, in their order."""
         return [await loading for loading in [self.load(key) for key in keys]]
+
+    def prime(self, key: Key, value: Value | None) -> "Loader[Key, Value]":
+        """As `know`, of one."""
+        self.know({} if value is None else {key: value})
+        return self
 
     def know(self, values: dict[Key, Value]) -> None:
         """What was found on another way, and so is not asked for."""
         batch: Batch[Key, Value] = Batch()
         batch.succeed(values)
-        self._asked = {**dict.fromkeys(values, batch), **self._asked}
+        for key in values:
+            self._asked.setdefault(key, batch)
 
     def abandon(self) -> None:
         """End what is being asked: nobody waits for it any longer."""
@@ -119,10 +132,10 @@ class Loader(Generic[Key, Value]):
         if self._open is batch:
             self._open = None
         try:
-            found = await self._fetch(batch.keys)
+            values = await self.batch_load_fn(batch.keys)
         except BaseException as error:
             batch.fail(error)
             if not isinstance(error, Exception):
                 raise
         else:
-            batch.succeed(found)
+            batch.succeed(dict(zip(batch.keys, values, strict=True)))

@@ -32,9 +32,16 @@ async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) ->
     return report
 
 
+def as_new(settings: Settings) -> int:
+    """The retries of a task that gave up and is to be tried again: one more than any has that failed since."""
+    return settings.publish_retries + 1
+
+
 def _may_land_yet(settings: Settings, retries: int | None) -> bool:
     """Whether there was a failure, and too few tries since then for its write to be over."""
-    return retries is not None and retries > max(settings.publish_retries - TRIES_A_WRITE_MAY_TAKE, 1)
+    if retries is None or retries == as_new(settings):
+        return False
+    return retries > max(settings.publish_retries - TRIES_A_WRITE_MAY_TAKE, 1)
 
 
 async def publish_reviewed(

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_admin
+from api.coordination.publish import as_new
 from api.coordination.seeing import readable_draft
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
@@ -27,8 +28,9 @@ async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Vi
     waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
     if not draft.is_submitted or not waiting:
         raise Refused(UserErrorCode.NOT_SUBMITTED, "No publication of this draft has stopped.", field="draftId")
+    tries = max(1, settings.publish_retries)
     for task in waiting:
         if task.has_failed:
             with suppress(Gone):  # somebody else has seen to it
-                await upstreams.camunda.retry_external(task.id, max(1, settings.publish_retries))
+                await upstreams.camunda.retry_external(task.id, as_new(settings) if task.has_given_up else tries)
     await settle(upstreams, settings, draft.id, process_id)

@@ -116,6 +116,11 @@ class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
         """Whether a try failed already, so that the next one comes later or by hand."""
         return self.retries is not None
 
+    @property
+    def has_given_up(self) -> bool:
+        """Whether it waits for somebody to mend the cause (an incident)."""
+        return self.retries == 0
+
 
 class _Value(msgspec.Struct, frozen=True):
     value: Any = None

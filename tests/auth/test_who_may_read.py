@@ -154,7 +154,7 @@ def test_a_decided_task_is_no_secret_to_who_may_see_it(api: Api, world: World, n
 def test_a_group_added_to_one_task_by_hand(api: Api, world: World, drafts: Drafts, engine: httpx.Client) -> None:
     """It counts while the task is open. Of a closed one the model tells, for the draft; the engine, for the task."""
     committee = Someone(f"member-{world.mark}", (f"committee-{world.mark}",))
-    draft_id = drafts.new(f"By hand {world.mark}", author=world.people["author"].id)
+    draft_id = drafts.new("By hand", author=world.people["author"].id)
     submitted(api, draft_id, world.people["author"])
     task_id = open_task(api, draft_id)
     assert api.ask(DRAFT, committee, id=draft_id)["draft"] is None

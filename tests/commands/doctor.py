@@ -45,7 +45,8 @@ def server_line(settings: Settings, drafts: Drafts) -> str:
 
 def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
     version = engine.get("/version").json()["version"]
-    newest = engine.get("/process-definition", params={"key": "benefit-approval", "latestVersion": "true"}).json()[0]
+    asked = {"key": "benefit-approval", "latestVersion": "true", "withoutTenantId": "true"}
+    newest = engine.get("/process-definition", params=asked).json()[0]
     stuck = engine.get("/incident/count", params={"processDefinitionKeyIn": "benefit-approval"}).json()["count"]
     told = f"warning incidents: {stuck}: Cockpit shows why; once it is mended, retryPublication goes on"
     return [
