@@ -7,7 +7,7 @@ import pytest
 from api.sandbox.samples import ENCODER
 from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, Api, meanwhile, serving
-from tests.stories.behind import FHIR_JSON, Behind, edited, exactly, read
+from tests.stories.behind import FHIR_JSON, Behind, edited, exactly, read, until
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted
 
 
@@ -71,6 +71,20 @@ def test_retried_with_the_cause_mended_it_is_published(api: Api, behind: Behind,
     assert exactly(version) == exactly(read(behind.drafts.row(stopped)["plan_data"]))
     assert (behind.incidents(process_id), behind.end_of(process_id)) == ([], ["approved"])
     assert perform(api, RETRY, ADMIN, draftId=stopped) == payload
+
+
+def test_retried_in_cockpit_it_is_published(behind: Behind, settings: Settings, stopped: str, owner: str) -> None:
+    """Cockpit's button sets the task's retries, and a worker does the rest."""
+    process_id = behind.drafts.row(stopped)["camunda_process_id"]
+    _found_owner(behind, owner)
+    (task,) = behind.external_tasks(process_id)
+    behind.engine.put(f"/external-task/{task['id']}/retries", json={"retries": 1}).raise_for_status()
+    with serving(settings.model_copy(update={"worker": True, "worker_poll_seconds": 0.05})):
+        until(lambda: bool(behind.drafts.row(stopped)["status"] == "approved"))
+        until(lambda: behind.end_of(process_id) == ["approved"])
+
+    assert behind.incidents(process_id) == []
+    assert len(behind.versions(stopped)) == 1
 
 
 def test_a_draft_edited_meanwhile_is_in_conflict(api: Api, behind: Behind, stopped: str) -> None:

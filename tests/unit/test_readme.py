@@ -67,6 +67,12 @@ def test_every_file_the_readme_names_is_there() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_every_test_the_readme_names_is_there() -> None:
+    named = re.findall(r"\[`(test_\w+)`\]\((tests/[\w/]+\.py)\)", README)
+    assert len(named) > 20
+    assert [name for name, file in named if f"def {name}(" not in (ROOT / file).read_text("utf-8")] == []
+
+
 def test_every_make_target_it_names_is_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE)) <= targets
