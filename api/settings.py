@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True)
 
     retool_database_url: PostgresAddress = Field(description="The PostgreSQL database that holds the drafts.")
-    retool_pool_size: int = Field(10, ge=1, le=200, description="Connections to it, at most.")
+    retool_pool_size: int = Field(10, ge=2, le=200, description="Connections to it, at most; a sweep has one of them.")
     retool_timeout: Seconds = Field(5, description="Deadline of one statement, in seconds.")
 
     drafts_table: str = Field("benefit_plan_drafts", description="The drafts' table, `schema.table` allowed.")
