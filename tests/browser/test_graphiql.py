@@ -58,9 +58,9 @@ def test_sends_the_headers_of_the_headers_pane(opened: Page) -> None:
 
 def test_shows_what_is_wrong_with_a_query(opened: Page) -> None:
     write_anew(opened, "{ nobody }")
+    expect(opened.locator(f"{QUERY} .squiggly-error").first).to_be_visible()  # the new text has been read
     run(opened)
     expect(opened.locator(ANSWER)).to_contain_text("nobody")
-    expect(opened.locator(f"{QUERY} .squiggly-error").first).to_be_visible()
 
 
 def test_the_explorer_writes_a_query(opened: Page) -> None:
