@@ -286,15 +286,6 @@ class Camunda:
         found = await self._processes({"processInstanceIds": asked}, limit=len(asked))
         return {process.id: process for process in found}
 
-    async def processes_of_draft(self, draft_id: str, *, limit: int = 100) -> list[ProcessInstance]:
-        """Every submission of a draft, newest first."""
-        query = {
-            "processInstanceBusinessKey": draft_id,
-            "processDefinitionKey": PROCESS_KEY,
-            "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}],
-        }
-        return await self._processes(query, limit=limit)
-
     async def processes_by_draft(self, draft_ids: Sequence[str]) -> dict[str, list[ProcessInstance]]:
         """Every submission of each draft, newest first."""
         if not draft_ids:
