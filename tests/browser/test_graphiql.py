@@ -28,7 +28,7 @@ def test_opens_with_a_tab_for_each_example(opened: Page) -> None:
 
 
 def test_shows_the_answer_to_a_query(opened: Page) -> None:
-    write_anew(opened, "{ viewer { id } }")
+    write_anew(opened, "Who", "{ viewer { id } }")
     run(opened)
     expect(opened.locator(ANSWER)).to_contain_text('"reviewer"')
 
@@ -46,7 +46,7 @@ def test_runs_the_first_tab_as_it_is(opened: Page) -> None:
 
 
 def test_sends_the_headers_of_the_headers_pane(opened: Page) -> None:
-    write_anew(opened, "{ viewer { id } }")
+    write_anew(opened, "Who", "{ viewer { id } }")
     opened.get_by_role("button", name="Headers", exact=True).click()
     write(opened, opened.locator(PANE), '{ "X-User-Id": "somebody-else" }')
     run(opened)
@@ -57,10 +57,10 @@ def test_sends_the_headers_of_the_headers_pane(opened: Page) -> None:
 
 
 def test_shows_what_is_wrong_with_a_query(opened: Page) -> None:
-    write_anew(opened, "{ nobody }")
-    expect(opened.locator(f"{QUERY} .squiggly-error").first).to_be_visible()  # the new text has been read
+    write_anew(opened, "Nobody", "{ nobody }")
     run(opened)
     expect(opened.locator(ANSWER)).to_contain_text("nobody")
+    expect(opened.locator(f"{QUERY} .squiggly-error").first).to_be_visible()
 
 
 def test_the_explorer_writes_a_query(opened: Page) -> None:
@@ -100,10 +100,14 @@ def write(page: Page, pane: Locator, text: str) -> None:
     page.evaluate(PASTE, text)
 
 
-def write_anew(page: Page, query: str) -> None:
-    """In a tab of its own: for a moment the page still sends the name of the operation that stood there before."""
+def write_anew(page: Page, name: str, selection: str) -> None:
+    """An operation in a tab of its own. Until the page has read it, it asks for the one that stood there before.
+
+    It names the tab after the operation in the same moment.
+    """
     page.get_by_role("button", name="New tab").click()
-    write(page, page.locator(QUERY), query)
+    write(page, page.locator(QUERY), f"query {name} {selection}")
+    expect(page.locator(".graphiql-tab-active")).to_contain_text(name)
 
 
 def run(page: Page) -> None:
