@@ -1,6 +1,7 @@
 """The server's protocol with an end to its patience: a request's head has to come in time and may not be endless.
 
-uvicorn by itself waits for ever for a head that has begun, or for a first one. Called by `__main__` and the tests.
+uvicorn by itself waits for ever for a head that has begun, or for a first one. The rest of a body that nobody needs,
+its request being answered already, is let by, so that the answer is read. Called by `__main__` and the tests.
 """
 
 import asyncio
@@ -9,11 +10,12 @@ from typing import Any
 
 import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.settings import Settings
 
 LARGEST_HEAD = 65_536  # bytes
+LARGEST_REST = 1_048_576  # bytes
 LAST_WORDS = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 
 
@@ -29,15 +31,18 @@ def server_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-class Patient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # httptools' or h11's, as the machine has it
+class Patient(HttpToolsProtocol):
     """One connection. The clock runs whenever the next request's head is awaited and something of it may have come."""
 
     patience: float
     config: Config
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None before the first request, whatever uvicorn says
     _clock: asyncio.TimerHandle | None = None
     _awaited: int = 0
+    _let_by: int = 0
+    _in_body: bool = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A first head is awaited from the start."""
         super().connection_made(transport)
         self._wait()
@@ -47,15 +52,29 @@ class Patient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # httptools' 
         self._stop()
         super().connection_lost(exc)
 
+    def on_headers_complete(self) -> None:
+        """The parser: a body begins, be it empty."""
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The parser: what comes next is another head."""
+        self._in_body = False
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
-        """Let the parser have it; then either a request is under way, or its head is not complete yet."""
+        """Let the parser have it; then a request is under way, or the rest of one is let by, or a head is awaited."""
+        rest = self._in_body
         super().data_received(data)
         if self._is_under_way():
             self._stop()
             return
         self._wait()
-        self._awaited += len(data)
-        if self._awaited > LARGEST_HEAD:
+        if rest:
+            self._let_by += len(data)
+        else:
+            self._awaited += len(data)
+        if self._awaited > LARGEST_HEAD or self._let_by > LARGEST_REST:
             self._end(431, f"The head of a request may have at most {LARGEST_HEAD} bytes.", "REQUEST_TOO_LARGE")
 
     def _is_under_way(self) -> bool:
@@ -67,7 +86,7 @@ class Patient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # httptools' 
             self._clock = self.loop.call_later(self.patience, self._end, 408, words, "REQUEST_TOO_SLOW")
 
     def _stop(self) -> None:
-        self._awaited = 0
+        self._awaited = self._let_by = 0
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None

@@ -87,5 +87,17 @@ def test_endless_senders(hasty: Api, name: str) -> None:
     assert sent_until_closed(hasty, first, again, 0.001).startswith(answered)
 
 
+def test_the_rest_of_a_body_answered_already_is_let_by(hasty: Api) -> None:
+    url, rest = hasty.client.base_url, b" " * 300_000
+    post = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(rest)
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(post)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
+            connection.sendall(rest)
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_the_patience_of_a_service_as_it_is_installed(settings: Settings) -> None:
     assert settings.receive_seconds <= 20
