@@ -38,14 +38,24 @@ class Batch(Generic[Key, Value]):
             done.set_exception(error)
             done.exception()  # seen: nobody may be waiting
 
-    def waited(self) -> asyncio.Future[None]:
+    def __await__(self) -> Generator[Any, None, Mapping[Key, Value | None]]:
+        while self.found is None:
+            try:
+                yield from self._waited()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self.is_over or (task is not None and task.cancelling()):
+                    raise
+        return self.found
+
+    def _waited(self) -> asyncio.Future[None]:
         """What to wait for. A task that is cancelled cancels what it waits for, and the batch is not its own."""
         if self.done.cancelled() and not self.is_over:
             self.done = asyncio.get_running_loop().create_future()
         return self.done
 
     def _end(self) -> asyncio.Future[None]:
-        done = self.waited()
+        done = self._waited()
         self.is_over = True
         return done
 
@@ -60,15 +70,10 @@ class Loading(Generic[Key, Value]):
         self.key = key
 
     def __await__(self) -> Generator[Any, None, Value | None]:
-        batch = self.batch
-        while batch.found is None:
-            try:
-                yield from batch.waited()
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if batch.is_over or (task is not None and task.cancelling()):
-                    raise
-        return batch.found.get(self.key)
+        found = self.batch.found
+        if found is None:
+            found = yield from self.batch.__await__()
+        return found.get(self.key)
 
 
 class Loader(DataLoader[Key, Value | None]):
@@ -88,18 +93,15 @@ class Loader(DataLoader[Key, Value | None]):
 
     def load(self, key: Key) -> Loading[Key, Value]:  # type: ignore[override]  # awaited like the future it stands for
         """The key's value, later: it is asked for with what else is asked before the event loop's next rounds."""
-        batch = self._asked.get(key)
-        if batch is None:
-            batch = self._open or self._opened()
-            batch.keys.append(key)
-            self._asked[key] = batch
-            if len(batch.keys) == self._largest:
-                self._open = None
-        return Loading(batch, key)
+        return Loading(self._asked.get(key) or self._added(key), key)
 
     async def load_many(self, keys: Iterable[Key]) -> list[Value | None]:  # type: ignore[override]  # as above
         """The keys' values, in their order."""
-        return [await loading for loading in [self.load(key) for key in keys]]
+        wanted, asked = list(keys), self._asked
+        batches = [asked.get(key) or self._added(key) for key in wanted]
+        for batch in set(batches):
+            await batch
+        return [batch.found.get(key) if batch.found else None for batch, key in zip(batches, wanted, strict=True)]
 
     def prime(self, key: Key, value: Value | None) -> "Loader[Key, Value]":
         """As `know`, of one."""
@@ -117,6 +119,13 @@ class Loader(DataLoader[Key, Value | None]):
         """End what is being asked: nobody waits for it any longer."""
         for task in self._fetching:
             task.cancel()
+
+    def _added(self, key: Key) -> Batch[Key, Value]:
+        batch = self._asked[key] = self._open or self._opened()
+        batch.keys.append(key)
+        if len(batch.keys) == self._largest:
+            self._open = None
+        return batch
 
     def _opened(self) -> Batch[Key, Value]:
         batch = self._open = Batch()

@@ -1,5 +1,6 @@
 """The type Draft: a row of the drafts table, and the hops from it to the store and the engine."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,9 @@ from api.needs import PLAN, REVISION
 from api.schema.audit import AuditEvent, history_of
 from api.schema.changes import CONFLICT_VARIABLES, FieldChange, FieldConflict, changes_of, conflicts_of
 from api.schema.guards import checked_limit
+from api.schema.hops import hop
 from api.schema.info import Info
-from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plan_of, current_plan_of
+from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
 from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.scalars import Json
@@ -40,6 +42,16 @@ def draft_status(status: str) -> DraftStatus:
     return DraftStatus(status) if status in DraftStatus._value2member_map_ else DraftStatus.DRAFT
 
 
+async def _base_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
+    """By the variables of their processes."""
+    return await base_plans_of(info, [each.record.camunda_process_id for each in drafts])
+
+
+async def _current_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
+    """By the rows' own references."""
+    return await current_plans_of(info, [each.record.aidbox_id for each in drafts])
+
+
 @strawberry.federation.type(keys=["id"], description="A benefit plan as its author writes it, in Retool's database.")
 class Draft:
     """Plain fields come from the row; the rest crosses to another system and is null when that could not be asked."""
@@ -65,21 +77,16 @@ class Draft:
         description="The plan of the store it edits or became; null for a new plan."
     )
 
-    @strawberry.field(
+    base_plan: PlanVersion | None = hop(
+        _base_plans,
         description="The plan version this draft was submitted against, if it edits one.",
         metadata=reads(variables=BASE_VARIABLES, finds=("plan_versions",)),
     )
-    async def base_plan(self, info: Info) -> PlanVersion | None:
-        """By the variables of its process."""
-        process_id = self.record.camunda_process_id
-        return await base_plan_of(info, process_id) if process_id else None
-
-    @strawberry.field(
-        description="The plan as the store has it now. Null when there is none yet.", metadata=reads(finds=("plans",))
+    current_plan: PlanVersion | None = hop(
+        _current_plans,
+        description="The plan as the store has it now. Null when there is none yet.",
+        metadata=reads(finds=("plans",)),
     )
-    async def current_plan(self, info: Info) -> PlanVersion | None:
-        """By the row's own reference."""
-        return await current_plan_of(info, self.record.aidbox_id)
 
     @strawberry.field(
         description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "

@@ -9,7 +9,7 @@ from api.schema.approval_status import ApprovalState
 from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
-from api.schema.plan_version import PlanVersion, current_plan_of
+from api.schema.plan_version import PlanVersion, current_plans_of
 from api.schema.task import Task, task_acted_on
 from api.schema.user_error import UserError
 
@@ -64,7 +64,7 @@ class CompleteApprovalPayload:
     @strawberry.field(description="The plan as the store now has it; null when there is none.")
     async def plan(self, info: Info) -> PlanVersion | None:
         """Read afresh."""
-        return await current_plan_of(info, self.plan_id)
+        return (await current_plans_of(info, [self.plan_id]))[0]
 
 
 @strawberry.type(description="The answer of mutations on a task.")

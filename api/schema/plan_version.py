@@ -1,5 +1,6 @@
 """The type PlanVersion: one version of a plan in the store, and the hops from it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,11 +8,13 @@ import strawberry
 
 from api.needs import RESOURCE
 from api.schema.guards import checked_limit
+from api.schema.hops import found_of
 from api.schema.info import Info
 from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.scalars import Json
 from api.upstreams import plan_version as records
+from api.upstreams.plan_version import PlanKey
 
 BASE_VARIABLES = ("aidboxPlanId", "baseVersion")
 
@@ -82,17 +85,25 @@ def plan_version(record: records.PlanVersion) -> PlanVersion:
     )
 
 
-async def base_plan_of(info: Info, process_id: str) -> PlanVersion | None:
-    """The version a process was started against, by its variables."""
-    variables = await info.context.loaders.variables.load(process_id) or {}
-    plan_id, version_id = variables.get("aidboxPlanId"), variables.get("baseVersion")
-    if plan_id is None or version_id is None:
-        return None
-    found = await info.context.loaders.plan_versions.load((str(plan_id), str(version_id)))
-    return plan_version(found) if found else None
+def base_in(variables: Mapping[str, object] | None) -> PlanKey | None:
+    """The plan and version a process was started against, by its variables."""
+    plan_id, version_id = (variables or {}).get("aidboxPlanId"), (variables or {}).get("baseVersion")
+    return None if plan_id is None or version_id is None else (str(plan_id), str(version_id))
 
 
-async def current_plan_of(info: Info, plan_id: object) -> PlanVersion | None:
-    """A plan as the store has it now."""
-    found = None if plan_id is None else await info.context.loaders.plans.load(str(plan_id))
-    return plan_version(found) if found else None
+async def base_plans_of(info: Info, processes: Sequence[str | None]) -> list[PlanVersion | None]:
+    """The versions that processes were started against."""
+    loaders = info.context.loaders
+    bases = [base_in(variables) for variables in await found_of(loaders.variables, processes)]
+    found = await found_of(loaders.plan_versions, bases)
+    return _as_types(found)
+
+
+async def current_plans_of(info: Info, plan_ids: Sequence[str | None]) -> list[PlanVersion | None]:
+    """Plans as the store has them now."""
+    found = await found_of(info.context.loaders.plans, plan_ids)
+    return _as_types(found)
+
+
+def _as_types(found: Sequence[records.PlanVersion | None]) -> list[PlanVersion | None]:
+    return [plan_version(record) if record else None for record in found]

@@ -24,7 +24,7 @@ from api.schema.lists import (
     row_sorting,
 )
 from api.schema.person import Person, viewer_as_person
-from api.schema.plan_version import PlanVersion, current_plan_of, plan_version
+from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
 from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.task import Task, task_by_id
@@ -142,7 +142,7 @@ class Query:
     ) -> PlanVersion | None:
         """Null when the store has none, or not this version."""
         if version_id is None:
-            return await current_plan_of(info, id)
+            return (await current_plans_of(info, [id]))[0]
         found = await info.context.loaders.plan_versions.load((id, version_id))
         return plan_version(found) if found else None
 

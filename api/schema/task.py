@@ -1,5 +1,7 @@
 """The type Task: a step of a review that waits for a person, and the hops from it to draft and plan."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 import strawberry
@@ -7,14 +9,16 @@ import strawberry
 from api.coordination.auditing import audit
 from api.coordination.seeing import seen_task
 from api.identity import same_person
+from api.loaders import Variables
 from api.schema.draft import Draft, draft
+from api.schema.hops import found_of, hop
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plan_of, current_plan_of
+from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
 from api.schema.reading import sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
-from api.upstreams import camunda
+from api.upstreams import camunda, retool
 
 FOUR_EYES = "You submitted this plan, so somebody else has to decide it."
 
@@ -26,6 +30,87 @@ class Decidability:
     allowed: bool = strawberry.field(description="Whether completeApproval would take the viewer's decision.")
     code: UserErrorCode | None = strawberry.field(default=None, description="Why not, for programs.")
     message: str | None = strawberry.field(default=None, description="Why not, for people.")
+
+
+def _processes(tasks: "Sequence[Task]") -> list[str]:
+    return [task.record.process_instance_id for task in tasks]
+
+
+async def _variables(tasks: "Sequence[Task]", info: Info) -> list[Variables]:
+    found = await info.context.loaders.variables.load_many(_processes(tasks))
+    return [variables or {} for variables in found]
+
+
+async def _candidate_groups(tasks: "Sequence[Task]", info: Info) -> list[list[str]]:
+    """One request a model, not one a task."""
+    models = [task.record.process_definition_id for task in tasks]
+    found = await info.context.loaders.candidate_groups.load_many(models)
+    return [(steps or {}).get(task.step, []) for task, steps in zip(tasks, found, strict=True)]
+
+
+async def _submitters(tasks: "Sequence[Task]", info: Info) -> list[Person | None]:
+    return [person(variables.get("submittedBy")) for variables in await _variables(tasks, info)]
+
+
+async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
+    """Straight from the processes; by the variables only for drafts that went on to another process."""
+    processes = _processes(tasks)
+    found = await info.context.loaders.drafts_by_process.load_many(processes)
+    gone = [process_id for process_id, record in zip(processes, found, strict=True) if record is None]
+    moved = await _moved_drafts(gone, info) if gone else {}
+    return [draft(record or moved.get(process_id)) for process_id, record in zip(processes, found, strict=True)]
+
+
+async def _moved_drafts(processes: Sequence[str], info: Info) -> dict[str, retool.Draft | None]:
+    """So seldom that it is asked by itself: every variable makes the request for a whole list longer."""
+    variables = await info.context.loaders.draft_ids.load_many(processes)
+    ids = [(found or {}).get("draftId") for found in variables]
+    records = await found_of(info.context.loaders.drafts, [str(draft_id) if draft_id else None for draft_id in ids])
+    return dict(zip(processes, records, strict=True))
+
+
+async def _base_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
+    return await base_plans_of(info, _processes(tasks))
+
+
+async def _current_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
+    plan_ids = [variables.get("aidboxPlanId") for variables in await _variables(tasks, info)]
+    return await current_plans_of(info, [None if plan_id is None else str(plan_id) for plan_id in plan_ids])
+
+
+async def _conflicts(tasks: "Sequence[Task]", info: Info) -> list[bool]:
+    """Base versions against current ones; a new plan has nothing to conflict with."""
+    variables = await _variables(tasks, info)
+    bases = [base_in(each) if task.is_open else None for task, each in zip(tasks, variables, strict=True)]
+    current = await found_of(info.context.loaders.plans, [base and base[0] for base in bases])
+    return [
+        base is not None and (plan is None or plan.version_id != base[1])
+        for base, plan in zip(bases, current, strict=True)
+    ]
+
+
+async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
+    """The rules of coordination/permissions.py, asked for all tasks of an answer at once."""
+    loaders, open_tasks = info.context.loaders, [task for task in tasks if task.is_open]
+    asked = asyncio.gather(loaders.decidable.load_many(task.id for task in open_tasks), _variables(open_tasks, info))
+    found = zip(*await asked, strict=True)
+    closed = _not(UserErrorCode.ALREADY_DECIDED, "This task is no longer open.")
+    return [_decidability(info, task, *next(found)) if task.is_open else closed for task in tasks]
+
+
+def _decidability(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
+    viewer, assignee = info.context.viewer, task.record.assignee
+    if same_person(str(variables.get("submittedBy")), viewer.id) and not info.context.settings.allow_own_approval:
+        return _not(UserErrorCode.OWN_SUBMISSION, FOUR_EYES)
+    if assignee and not same_person(assignee, viewer.id):
+        return _not(UserErrorCode.ALREADY_CLAIMED, f"{assignee} has claimed this task.")
+    if same_person(assignee, viewer.id) or offered:
+        return Decidability(allowed=True)
+    return _not(UserErrorCode.FORBIDDEN, "This task is not offered to you.")
+
+
+def _not(code: UserErrorCode, message: str) -> Decidability:
+    return Decidability(allowed=False, code=code, message=message)
 
 
 @strawberry.federation.type(keys=["id"], description="One step of a review, waiting for a person or already decided.")
@@ -43,93 +128,46 @@ class Task:
     priority: int = strawberry.field(description="As the model or an operator set it; 50 is the engine's default.")
     process_id: strawberry.ID = strawberry.field(description="The process instance it belongs to.")
 
-    @strawberry.field(
-        description="Groups whose members may claim it, as the process model names them.", metadata=reads()
+    candidate_groups: list[str] = hop(
+        _candidate_groups,
+        description="Groups whose members may claim it, as the process model names them.",
+        metadata=reads(),
     )
-    async def candidate_groups(self, info: Info) -> list[str]:
-        """One request a model, not one a task."""
-        steps = await info.context.loaders.candidate_groups.load(self.record.process_definition_id)
-        return (steps or {}).get(self.record.task_definition_key, [])
-
-    @strawberry.field(description="Who submitted the draft.", metadata=reads(variables=("submittedBy",)))
-    async def submitted_by(self, info: Info) -> Person | None:
-        """By the process's variables."""
-        variables = await info.context.loaders.variables.load(self.record.process_instance_id) or {}
-        return person(variables.get("submittedBy"))
-
-    @strawberry.field(
+    submitted_by: Person | None = hop(
+        _submitters, description="Who submitted the draft.", metadata=reads(variables=("submittedBy",))
+    )
+    draft: Draft | None = hop(
+        _drafts,
         description="The draft under review. Null when the drafts database could not be asked.",
         metadata=reads(finds=("drafts_by_process", "drafts")),
     )
-    async def draft(self, info: Info) -> Draft | None:
-        """Straight from the process; by the variables only for a draft that went on to another process."""
-        loaders = info.context.loaders
-        found = await loaders.drafts_by_process.load(self.record.process_instance_id)
-        if found is None:
-            # so seldom that it is asked by itself: every variable makes the request for a whole list longer
-            draft_id = (await loaders.draft_ids.load(self.record.process_instance_id) or {}).get("draftId")
-            found = await loaders.drafts.load(str(draft_id)) if draft_id else None
-        return draft(found)
-
-    @strawberry.field(
+    base_plan: PlanVersion | None = hop(
+        _base_plans,
         description="The plan version the draft was submitted against. "
         "Null when there is none or the store could not be asked.",
         metadata=reads(variables=BASE_VARIABLES, finds=("plan_versions",)),
     )
-    async def base_plan(self, info: Info) -> PlanVersion | None:
-        """By the process's variables."""
-        return await base_plan_of(info, self.record.process_instance_id)
-
-    @strawberry.field(
+    current_plan: PlanVersion | None = hop(
+        _current_plans,
         description="The plan as the store has it now. Null for a new plan.",
         metadata=reads(variables=("aidboxPlanId",), finds=("plans",)),
     )
-    async def current_plan(self, info: Info) -> PlanVersion | None:
-        """By the process's variables."""
-        variables = await info.context.loaders.variables.load(self.record.process_instance_id) or {}
-        return await current_plan_of(info, variables.get("aidboxPlanId"))
-
-    @strawberry.field(
+    has_conflict: bool | None = hop(
+        _conflicts,
         description="True when the store moved on since submission: approving would end in a conflict. "
         "Null when that could not be asked.",
         metadata=reads(variables=BASE_VARIABLES),
     )
-    async def has_conflict(self, info: Info) -> bool | None:
-        """The base version against the current one; a new plan has nothing to conflict with."""
-        variables = await info.context.loaders.variables.load(self.record.process_instance_id) or {}
-        plan_id, base_version = variables.get("aidboxPlanId"), variables.get("baseVersion")
-        if plan_id is None or base_version is None or not self.is_open:
-            return False
-        current = await info.context.loaders.plans.load(str(plan_id))
-        return current is None or current.version_id != base_version
-
-    @strawberry.field(
-        description="Whether the viewer may decide it, and if not, why.", metadata=reads(variables=("submittedBy",))
+    decidable: Decidability | None = hop(
+        _decidable,
+        description="Whether the viewer may decide it, and if not, why.",
+        metadata=reads(variables=("submittedBy",)),
     )
-    async def decidable(self, info: Info) -> Decidability | None:
-        """The rules of coordination/permissions.py, asked for all tasks of an answer at once."""
-        if not self.is_open:
-            return _not(UserErrorCode.ALREADY_DECIDED, "This task is no longer open.")
-        viewer, settings = info.context.viewer, info.context.settings
-        offered = info.context.loaders.decidable.load(self.record.id)
-        variables = await info.context.loaders.variables.load(self.record.process_instance_id) or {}
-        if same_person(str(variables.get("submittedBy")), viewer.id) and not settings.allow_own_approval:
-            return _not(UserErrorCode.OWN_SUBMISSION, FOUR_EYES)
-        if self.record.assignee and not same_person(self.record.assignee, viewer.id):
-            return _not(UserErrorCode.ALREADY_CLAIMED, f"{self.record.assignee} has claimed this task.")
-        allowed = same_person(self.record.assignee, viewer.id) or bool(await offered)
-        return (
-            Decidability(allowed=True) if allowed else _not(UserErrorCode.FORBIDDEN, "This task is not offered to you.")
-        )
 
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> "Task | None":  # noqa: A002  # the key's name
         """For a federation gateway: the task of a key."""
         return await task_by_id(info, id)
-
-
-def _not(code: UserErrorCode, message: str) -> Decidability:
-    return Decidability(allowed=False, code=code, message=message)
 
 
 async def task_by_id(info: Info, task_id: str) -> Task | None:

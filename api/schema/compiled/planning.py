@@ -5,7 +5,7 @@ types, deferred fragments, fields with a way of their own to get at their value.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +28,7 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from api.schema.compiled.values import Convert, Unusual, converter
+from api.schema.hops import COLUMN, Column
 
 DEFINITION = "strawberry-definition"
 
@@ -78,7 +79,7 @@ class Constant:
 class Resolved:
     """A field with a resolver, called for each object. `direct`: the resolver itself, where nothing stands before it.
 
-    `info_name`: how it wants the info, if it does.
+    `info_name`: how it wants the info, if it does. `column`: what to ask instead, for all objects at once.
     """
 
     name: str
@@ -86,8 +87,9 @@ class Resolved:
     nodes: list[FieldNode]
     arguments: Mapping[str, Any]
     shape: Shape
-    direct: Callable[..., Any] | None
-    info_name: str | None
+    direct: Callable[..., Any] | None = None
+    info_name: str | None = None
+    column: Column | None = None
 
 
 Source = Read | Constant | Resolved
@@ -157,30 +159,35 @@ def _resolved(
         if definition.args or node.arguments
         else {}
     )
-    direct, info_name = _direct(executor, definition, field)
-    return Resolved(node.name.value, definition, [each.node for each in details], arguments, shape, direct, info_name)
+    nodes = [each.node for each in details]
+    resolved = Resolved(node.name.value, definition, nodes, arguments, shape)
+    return _shortened(resolved, field) if _is_plainly_called(executor, definition, field) else resolved
 
 
 def _is_streamed(details: FieldDetails) -> bool:
     return any(directive.name.value == "stream" for directive in details.node.directives or ())
 
 
-def _direct(
-    executor: Executor[Any], definition: GraphQLField, field: StrawberryField
-) -> tuple[Callable[..., Any] | None, str | None]:
-    """The resolver itself and its parameter for the info, if strawberry would do no more than call it."""
+def _is_plainly_called(executor: Executor[Any], definition: GraphQLField, field: StrawberryField) -> bool:
+    """Whether strawberry would do no more than call the resolver."""
     resolver, schema = field.base_resolver, executor.schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001  # strawberry's mark
-    plainly_called = (
+    return (
         resolver is not None
         and not definition.args
         and not field.extensions
         and not schema.exception_handlers
         and schema.config.info_class is Info
-        and resolver.self_parameter
         and not resolver.parent_parameter
-        and not resolver.root_parameter
     )
-    call = resolver.wrapped_func if resolver is not None else None
-    if not plainly_called or resolver is None or not callable(call):
-        return None, None
-    return call, resolver.info_parameter.name if resolver.info_parameter else None
+
+
+def _shortened(resolved: Resolved, field: StrawberryField) -> Resolved:
+    """The field with what may be called instead of strawberry's way to its resolver, if anything may."""
+    if column := field.metadata.get(COLUMN):
+        return replace(resolved, column=column)
+    resolver = field.base_resolver
+    call = resolver.wrapped_func if resolver and resolver.self_parameter and not resolver.root_parameter else None
+    if resolver is None or not callable(call):
+        return resolved
+    info = resolver.info_parameter
+    return replace(resolved, direct=call, info_name=info.name if info else None)

@@ -124,6 +124,8 @@ class Run:
 
 
 async def _resolved(executor: Executor[Any], level: Level, name: str, field: Resolved) -> Column:
+    if field.column is not None:
+        return list(await field.column(level.objects, _info(executor, level, name, field)))
     values = _called(executor, level, name, field)
     places = [number for number, value in enumerate(values) if type(value) not in HARMLESS]
     waiting = [number for number in places if executor.is_awaitable(values[number])]
@@ -170,6 +172,13 @@ def _calls(executor: Executor[Any], level: Level, name: str, field: Resolved) ->
         shared = Shared(first, first.context, name, level)
         for n, each in enumerate(level.objects):
             yield call(each, **{info_name: RowInfo(shared, n)})
+
+
+def _info(executor: Executor[Any], level: Level, name: str, field: Resolved) -> "RowInfo":
+    """The first object's."""
+    path = Path(level.path_of(0), name, level.plan.type.name)
+    raw = executor.build_resolve_info(field.definition, field.nodes, level.plan.type, path)
+    return RowInfo(Shared(raw, raw.context, name, level), 0)
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:
