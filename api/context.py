@@ -13,6 +13,7 @@ from api.upstreams import Upstreams
 class Context:
     """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write.
 
+    `shapes`: what the executor keeps with the document from one request to the next.
     `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
     """
 
@@ -21,6 +22,7 @@ class Context:
     settings: Settings
     needs: Needs = EVERYTHING
     may_be_given_up: bool = False
+    shapes: object = None
     _loaders: Loaders | None = None
 
     @property

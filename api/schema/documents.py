@@ -7,6 +7,7 @@ or settings each time.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -26,6 +27,7 @@ from strawberry.types.graphql import OperationType
 from api.bounded import BoundedCache
 from api.errors import OverLimit
 from api.needs import EVERYTHING, Needs
+from api.schema.compiled.keeping import KeptShapes
 from api.schema.costing import Costing
 from api.schema.limits import costs_too_much, first_excess, too_deep_to_read, too_many_tokens
 from api.schema.measuring import largest
@@ -34,6 +36,8 @@ from api.settings import Settings
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20
+MOST_COSTS = 16  # kept of one document, with variables that take so many bytes
+LONGEST_VARIABLES = 100
 KEPT_TEXT = 250_000  # characters of all kept documents; in memory a document takes some hundred times its text
 
 
@@ -43,8 +47,9 @@ class Document:
     def __init__(self, parsed: DocumentNode) -> None:
         self.parsed = parsed
         self.amount = largest(parsed)
+        self.shapes = KeptShapes()
         self._mistakes: list[GraphQLError] | None = None
-        self._costs: dict[str | None, int] = {}
+        self._costs: dict[tuple[str | None, bytes], int] = {}
         self._needs: dict[str | None, Needs] = {}
 
     def mistakes(self, schema: GraphQLSchema) -> list[GraphQLError]:
@@ -55,16 +60,23 @@ class Document:
 
     def cost(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> int:
         """What an operation of this valid document can cost; counted again only where variables change it."""
-        if operation_name in self._costs:
-            return self._costs[operation_name]
+        alone, asked = (operation_name, b""), (operation_name, msgspec.json.encode(variables))
+        if (known := self._costs.get(alone, self._costs.get(asked))) is not None:
+            return known
         operation = get_operation_ast(self.parsed, operation_name)
         if operation is None:
             return 0
         costing = Costing(schema, self.parsed, operation, variables)
         cost = costing.total()
-        if not costing.read_variables:
-            self._costs[operation_name] = cost
+        self._keep_cost(asked if costing.read_variables else alone, cost)
         return cost
+
+    def _keep_cost(self, key: tuple[str | None, bytes], cost: int) -> None:
+        if len(key[1]) > LONGEST_VARIABLES:
+            return
+        if len(self._costs) >= MOST_COSTS:
+            self._costs.clear()
+        self._costs[key] = cost
 
     def needs(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> Needs:
         """What an operation of this valid document reads; looked through again only where variables change it."""
@@ -146,5 +158,6 @@ class Ready(SchemaExtension):
         if over := costs_too_much(self._document.cost(schema, name, context.variables or {}), settings):
             return [_refusal(over)]
         context.context.needs = self._document.needs(schema, name, context.variables or {})
+        context.context.shapes = self._document.shapes
         context.context.may_be_given_up = context.operation_type is OperationType.QUERY
         return []

@@ -1,6 +1,7 @@
 """graphql-core's executor as strawberry has it, with lists of objects completed by columns.
 
-Given to strawberry as the schema's `execution_context_class`. What it answers, errors included, is what the stock
+Given to strawberry as the schema's `execution_context_class`; `shapes` of the context, if it has any, are those kept
+with the document. What it answers, errors included, is what the stock
 executor answers: a list is either completed without any error here, or not here at all.
 """
 
@@ -12,6 +13,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from api.schema.compiled.keeping import KeptShapes
 from api.schema.compiled.planning import Shape, shape_of
 from api.schema.compiled.running import Run
 
@@ -22,6 +24,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shapes: dict[tuple[int, int], tuple[FieldDetailsList, Shape | None]] = {}
+        self._kept: KeptShapes = getattr(self.context_value, "shapes", None) or KeptShapes()
         self._is_plain = self.abort_signal is None and not getattr(self.middleware_manager, "middlewares", None)
 
     def complete_list_value(
@@ -65,7 +68,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         key = (id(details), id(kind))
         kept = self._shapes.get(key)
         if kept is None:  # with the list itself, so that its id stays taken
-            kept = self._shapes[key] = (details, self._made(kind, details))
+            shape = self._kept.find(self, kind, details, lambda: self._made(kind, details))
+            kept = self._shapes[key] = (details, shape)
         return kept[1]
 
     def _made(self, kind: GraphQLList[Any], details: FieldDetailsList) -> Shape | None:
