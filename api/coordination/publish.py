@@ -10,7 +10,7 @@ from api.errors import Busy, Refused, Stale, Unfit
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda import LockedTask, Scalar
-from api.upstreams.plan_version import PlanVersion
+from api.upstreams.plan_version import PlanVersion, Tag
 from api.upstreams.retool import Draft
 
 VERSION_CHANGED = "Version changed during approval"
@@ -91,7 +91,7 @@ async def _own_version(
     asked = (plan_id, HISTORY_SEARCHED)
     history = (await upstreams.aidbox.histories_by_key([asked])).get(asked, [])
     # A store may carry tags over to later versions, so the oldest one that has it is the one we wrote.
-    ours = (documents.PROCESS_TAG, process_id)
+    ours = Tag(documents.PROCESS_TAG, process_id)
     return next((version for version in reversed(history) if ours in version.tags), None)
 
 

@@ -19,7 +19,8 @@ def _pass_through(value: object) -> object:
 
 
 def _in_utc(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return moment.isoformat()[: -len("+00:00")] + "Z"
 
 
 def _with_offset(value: str) -> datetime:

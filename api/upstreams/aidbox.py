@@ -18,7 +18,7 @@ import msgspec
 from api.errors import Garbled, Stale, Unfit
 from api.upstreams.calling import Upstream
 from api.upstreams.kept_versions import KeptVersions
-from api.upstreams.plan_version import PlanKey, PlanVersion
+from api.upstreams.plan_version import PlanKey, PlanVersion, Tag
 
 CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
 NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
@@ -33,15 +33,10 @@ _SENT_FHIR_JSON = {**_FHIR_JSON, "Content-Type": "application/fhir+json"}
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # `.` and `..` are ways in a URL
 
 
-class _Tag(msgspec.Struct, frozen=True):
-    system: str | None = None
-    code: str | None = None
-
-
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     version_id: str
     last_updated: datetime
-    tag: tuple[_Tag, ...] = ()
+    tag: tuple[Tag, ...] = ()
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -77,6 +72,18 @@ class _Link(msgspec.Struct, frozen=True):
 class _Bundle(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: Literal["Bundle"]
     entry: tuple[_Entry, ...] = ()
+    link: tuple[_Link, ...] = ()
+
+
+class _HeaderEntry(msgspec.Struct, frozen=True):
+    resource: _Header | None = None
+
+
+class _Headers(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of a search that asked for headers alone: read in one go."""
+
+    resource_type: Literal["Bundle"]
+    entry: tuple[_HeaderEntry, ...] = ()
     link: tuple[_Link, ...] = ()
 
 
@@ -149,25 +156,28 @@ class Aidbox:
         form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | ({} if whole else {"_elements": HEADER})
         headers = {**_FHIR_JSON, "Cache-Control": caching}
         response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
-        return await self._all_pages(self.store.decode(response, _Bundle), whole=whole)
-
-    async def _all_pages(self, bundle: _Bundle, *, whole: bool) -> list[PlanVersion]:
         found: list[PlanVersion] = []
         while True:
-            found += [self._version(entry.plan, whole=whole) for entry in bundle.entry if entry.plan is not None]
-            following = next((link.url for link in bundle.link if link.relation == "next"), None)
+            versions, following = self._page(response, whole=whole)
+            found += versions
             if following is None:
                 return found
-            bundle = await self._page(following)
+            response = await self._following(following)
 
-    async def _page(self, link: str) -> _Bundle:
+    def _page(self, response: httpx.Response, *, whole: bool) -> tuple[list[PlanVersion], str | None]:
+        """The versions of a page, and the link to the next one."""
+        if whole:
+            bundle = self.store.decode(response, _Bundle)
+            return [self._version(entry.plan) for entry in bundle.entry if entry.plan is not None], _next(bundle.link)
+        headers = self.store.decode(response, _Headers)
+        versions = [_headed(entry.resource, None) for entry in headers.entry if entry.resource is not None]
+        return versions, _next(headers.link)
+
+    async def _following(self, link: str) -> httpx.Response:
         """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
         parts = urlsplit(link)
         path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
-        response = await self.store.call(
-            "GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON, again=True
-        )
-        return self.store.decode(response, _Bundle)
+        return await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON, again=True)
 
     async def versions_by_key(self, keys: Sequence[PlanKey], *, whole: bool = True) -> dict[PlanKey, PlanVersion]:
         """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others."""
@@ -246,16 +256,7 @@ class Aidbox:
         await self.plan("plan-api-is-there-anybody")
 
     def _version(self, resource: msgspec.Raw, *, whole: bool = True) -> PlanVersion:
-        header = self._decoded(resource, _Header)
-        return PlanVersion(
-            id=header.id,
-            version_id=header.meta.version_id,
-            published_at=header.meta.last_updated,
-            name=header.name,
-            status=header.status,
-            tags=tuple((tag.system, tag.code) for tag in header.meta.tag),
-            document=resource if whole else None,
-        )
+        return _headed(self._decoded(resource, _Header), resource if whole else None)
 
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
         return self.store.read(raw, kind)
@@ -268,6 +269,15 @@ class Aidbox:
             return f"aidbox answered with status {response.status_code}"
         said = (issue.diagnostics or str((issue.details or {}).get("text", "")) for issue in outcome.issue)
         return "; ".join(text for text in said if text) or f"aidbox answered with status {response.status_code}"
+
+
+def _headed(header: _Header, document: msgspec.Raw | None) -> PlanVersion:
+    meta = header.meta
+    return PlanVersion(header.id, meta.version_id, meta.last_updated, header.name, header.status, meta.tag, document)
+
+
+def _next(links: Iterable[_Link]) -> str | None:
+    return next((link.url for link in links if link.relation == "next"), None)
 
 
 def _version_url(plan_id: str, version_id: str, *, whole: bool) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -68,17 +69,17 @@ class Upstream:
         `again`: it may be sent anew without harm, so it is when the system can not be reached or asks for patience.
         Raises UpstreamFailed otherwise: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
         """
-        content, kind = (None, {}) if body is None else (encode(body), {"Content-Type": "application/json"})
+        content, kind = _encoded(body, None if files else form)
         send = partial(
             self._once,
             answers,
             method,
             path,
             content=content,
-            data=form,
+            data=form if files else None,
             files=files,
             params=params,
-            headers={**kind, **(headers or {})},
+            headers={**kind, **headers} if headers else kind,
             extensions={REPEATABLE: again},
         )
         began, told = time.perf_counter(), "ok"
@@ -167,6 +168,13 @@ class Upstream:
             },
         )
         return failure
+
+
+def _encoded(body: object, form: Mapping[str, str] | None) -> tuple[bytes | None, dict[str, str]]:
+    """What is sent, and the header that says what it is."""
+    if form is not None:
+        return urlencode(form, safe=",").encode("ascii"), {"Content-Type": "application/x-www-form-urlencoded"}
+    return (None, {}) if body is None else (encode(body), {"Content-Type": "application/json"})
 
 
 def _asked_pause(response: httpx.Response) -> float | None:

@@ -8,6 +8,13 @@ PlanKey = tuple[str, str]
 """The id of a plan and of one of its versions."""
 
 
+class Tag(msgspec.Struct, frozen=True):
+    """A mark on a version: publications of ours carry one with their process."""
+
+    system: str | None = None
+    code: str | None = None
+
+
 class PlanVersion(msgspec.Struct, frozen=True):
     """One version of a plan. `document` is the InsurancePlan as JSON bytes, untouched; None: it was not asked for."""
 
@@ -16,7 +23,7 @@ class PlanVersion(msgspec.Struct, frozen=True):
     published_at: datetime
     name: str | None
     status: str | None
-    tags: tuple[tuple[str | None, str | None], ...]
+    tags: tuple[Tag, ...]
     document: msgspec.Raw | None
 
     @property

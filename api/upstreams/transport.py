@@ -32,6 +32,17 @@ class Pool:
     places: asyncio.Semaphore
     idle: deque[Wire] = field(default_factory=deque)
 
+    async def place(self, seconds: float | None) -> None:
+        """One of the places, to be released. Raises httpx.PoolTimeout."""
+        if not self.places.locked():  # nothing to wait for, so no time to be watched
+            await self.places.acquire()
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self.places.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("no connection was free in time") from error
+
     def kept(self) -> Wire | None:
         """The one used last, so that the others grow old."""
         oldest = asyncio.get_running_loop().time() - LONGEST_IDLE
@@ -79,11 +90,7 @@ class Transport(httpx.AsyncBaseTransport):
         timeouts = request.extensions.get("timeout", {})
         body = await request.aread()
         head = _head(request, len(body))
-        try:
-            async with asyncio.timeout(timeouts.get("pool")):
-                await pool.places.acquire()
-        except TimeoutError as error:
-            raise httpx.PoolTimeout("no connection was free in time") from error
+        await pool.place(timeouts.get("pool"))
         try:
             answer = await _asked(pool, request, head, body, timeouts)
         finally:
