@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.authentication import open_authentication
 from api.coordination.worker import GIVING_BACK, work
 from api.deadline import within
+from api.room import Room
 from api.settings import Settings
 from api.telemetry import begin_request
 from api.transport.asking import State
@@ -70,7 +71,8 @@ def build_app(
         ):
             stopped = stop or asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None
-            yield {"held": State(settings, upstreams, authentication, operations, Places(settings), note)}
+            places, room = Places(settings), Room(settings.max_cost_at_once)
+            yield {"held": State(settings, upstreams, authentication, operations, places, room, note)}
             stopped.set()
             if worker is not None:
                 await _goodbye(worker)

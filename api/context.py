@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from api.identity import Viewer
 from api.loaders import Loaders, make_loaders
 from api.needs import EVERYTHING, Needs
+from api.room import Room
 from api.settings import Settings
 from api.upstreams import Upstreams
 
@@ -13,6 +14,7 @@ from api.upstreams import Upstreams
 class Context:
     """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write.
 
+    `room`: for large answers, the same for all requests.
     `shapes`: what the executor keeps with the document from one request to the next.
     `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
     """
@@ -20,6 +22,7 @@ class Context:
     viewer: Viewer
     upstreams: Upstreams
     settings: Settings
+    room: Room
     needs: Needs = EVERYTHING
     may_be_given_up: bool = False
     shapes: object = None
@@ -42,6 +45,6 @@ class Context:
             self._loaders.abandon()
 
 
-def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings) -> Context:
+def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings, room: Room) -> Context:
     """The context of a request now begun."""
-    return Context(viewer, upstreams, settings)
+    return Context(viewer, upstreams, settings, room)

@@ -19,6 +19,8 @@ ApprovalApiError
 
 from enum import StrEnum
 
+OVERLOADED = "OVERLOADED"  # the code of what may be asked again in a moment
+
 
 class UserErrorCode(StrEnum):
     """What a user can mend. Each is described in the schema (`schema/user_error.py`)."""

@@ -225,6 +225,12 @@ class Settings(BaseSettings):
     max_cost: int = Field(
         100_000, ge=100, description="Values an answer could have, lists at their longest; a JSON document is 10."
     )
+    max_cost_at_once: int = Field(
+        65_000,
+        ge=100,
+        description="And those of all large answers being put together, which wait for one another; a twentieth of "
+        "this is large.",
+    )
     executor: Literal["compiled", "stock"] = Field(
         "compiled",
         description="How queries are executed: lists by columns, or all by graphql-core. Answers are the same.",

@@ -4,7 +4,7 @@
 or settings each time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -128,6 +128,7 @@ class Ready(SchemaExtension):
     """Takes the place of strawberry's own parsing and validation, whose caches miss when limits are rules."""
 
     _document: Document
+    _cost = 0
 
     def on_parse(self) -> Iterator[None]:
         """Find the document or parse it."""
@@ -143,6 +144,12 @@ class Ready(SchemaExtension):
         context.pre_execution_errors = self._refusals(context.context.settings)
         yield
 
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Once there is room for it, while there is time left to ask the systems."""
+        context = self.execution_context.context
+        async with context.room.taken(self._cost, seconds=context.settings.request_seconds / 2):
+            yield
+
     def _refusals(self, settings: Settings) -> list[GraphQLError]:
         """Why this is not executed, if it is not."""
         if over := first_excess(self._document.amount, settings):
@@ -155,7 +162,8 @@ class Ready(SchemaExtension):
         name = context._provided_operation_name  # noqa: SLF001  # the public name has that default in it
         if name is None and self._document.has_several_operations():
             return [GraphQLError("operationName must say which of the operations is meant.")]
-        if over := costs_too_much(self._document.cost(schema, name, context.variables or {}), settings):
+        self._cost = self._document.cost(schema, name, context.variables or {})
+        if over := costs_too_much(self._cost, settings):
             return [_refusal(over)]
         context.context.needs = self._document.needs(schema, name, context.variables or {})
         context.context.shapes = self._document.shapes

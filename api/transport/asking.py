@@ -7,6 +7,7 @@ from starlette.requests import Request
 from api.authentication import Authentication
 from api.errors import Unauthenticated
 from api.identity import Viewer
+from api.room import Room
 from api.settings import Settings
 from api.transport.limits import Places
 from api.transport.persisted import Operations
@@ -22,6 +23,7 @@ class State:
     authentication: Authentication
     operations: Operations
     places: Places
+    room: Room
     note: str
 
 

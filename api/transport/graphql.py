@@ -17,7 +17,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.context import make_context
-from api.errors import Unauthenticated, UpstreamFailed
+from api.errors import OVERLOADED, OverLimit, Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
 from api.settings import Settings
@@ -26,7 +26,7 @@ from api.transport.browsers import refuse_cross_site
 from api.transport.conditional import revalidated
 from api.transport.graphiql import examples, page
 from api.transport.leaving import unless_left
-from api.transport.limits import NotAsked, received
+from api.transport.limits import COME_BACK, NotAsked, received
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 from api.transport.presenting import error_entries, request_error
 
@@ -76,7 +76,7 @@ def _graphiql(state: State) -> Response:
 
 async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> ExecutionResult:
     state = state_of(request)
-    context = make_context(viewer, state.upstreams, state.settings)
+    context = make_context(viewer, state.upstreams, state.settings, state.room)
     work = schema_for(state.settings).execute(
         state.operations.text(parameters.query, parameters.document_id, parameters.extensions or {}),
         variable_values=parameters.variables,
@@ -85,7 +85,7 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
         allowed_operation_types=_allowed(request.method),
     )
     try:
-        return await unless_left(request, context, work)
+        return _in_room(await unless_left(request, context, work))
     except CannotGetOperationTypeError as error:
         return ExecutionResult(data=None, errors=[GraphQLError(_no_operation(error.operation_name))])
     except InvalidOperationTypeError as error:
@@ -93,6 +93,17 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
         if kind == OperationType.MUTATION.value:
             raise NotAsked(405, "A mutation is asked by POST.", {"Allow": "POST"}) from error
         raise NotAsked(400, f"There is no {kind} here.") from error
+    finally:
+        # graphql-core's executor holds on to itself and all this; what was read need not wait for the garbage collector
+        context.renew_loaders()
+
+
+def _in_room(result: ExecutionResult) -> ExecutionResult:
+    """The result, unless there was no room for it."""
+    cause = result.errors[0].original_error if result.errors else None
+    if isinstance(cause, OverLimit) and cause.code == OVERLOADED:
+        raise NotAsked(503, cause.message, COME_BACK, code=OVERLOADED)
+    return result
 
 
 def _no_operation(name: str | None) -> str:

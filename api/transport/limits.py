@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from starlette.requests import Request
 
+from api.errors import OVERLOADED
 from api.settings import Settings
 
 COME_BACK = {"Retry-After": "1"}  # seconds
@@ -43,7 +44,7 @@ class Places:
         """A place until the block ends. Raises NotAsked (503) when there is none."""
         if self._taken >= self._most:
             message = f"{self._most} requests are under way here, the most there can be. Try again."
-            raise NotAsked(503, message, COME_BACK, code="OVERLOADED")
+            raise NotAsked(503, message, COME_BACK, code=OVERLOADED)
         self._taken += 1
         try:
             yield

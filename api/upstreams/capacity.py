@@ -15,6 +15,8 @@ from api.errors import Busy, Denied, TimedOut, Unreachable, UpstreamFailed
 
 LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
 
+WAITING = 10  # for each place; one large answer alone asks the store ten times
+
 
 class Capacity:
     """The places of one system. `failures` running close it for `pause` seconds; with 0 it never closes."""
@@ -22,7 +24,7 @@ class Capacity:
     def __init__(self, name: str, *, places: int, failures: int, pause: float) -> None:
         self.name = name
         self._places = asyncio.Semaphore(places)
-        self._most_waiting = 2 * places
+        self._most_waiting = WAITING * places
         self._waiting = 0
         self._failures = failures
         self._pause = pause
@@ -35,8 +37,8 @@ class Capacity:
     async def place(self, seconds: float) -> AsyncIterator[None]:
         """A place until the block ends, waited for so long at most. What the block raises is taken note of.
 
-        Raises Busy when twice as many as there are places wait already, TimedOut, and while it is closed the failure
-        that closed it.
+        Raises Busy when ten times as many as there are places wait already, TimedOut, and while it is closed the
+        failure that closed it.
         """
         self._demand_open()
         await self._taken(seconds)

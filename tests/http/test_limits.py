@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -228,6 +229,46 @@ def test_requests_at_once(settings: Settings, limit: str, who: Someone, status: 
         [code] if code else [],
     )
     assert response.headers.get("Retry-After") == ("1" if code else None)
+
+
+MANY = "{ pendingTasks(limit: 100) { items { id } } }"
+FEW = "{ pendingTasks(limit: 1) { items { id } } }"
+
+
+def test_large_answers_take_turns(settings: Settings) -> None:
+    """While one is put together, small ones are answered, and a second large one waits."""
+    done: list[str] = []
+
+    def ask(name: str, query: str) -> None:
+        assert "errors" not in api.answer(query, REVIEWER)
+        done.append(name)
+
+    def others() -> None:
+        second.append(pool.submit(ask, "second", MANY))
+        for _ in range(5):
+            ask("small", FEW)
+        done.append("first may go on")
+
+    second: list[Future[None]] = []
+    transports = meanwhile("camunda", "POST .*/task", others)
+    changed = settings.model_copy(update={"max_cost_at_once": 100})
+    with serving(changed, transports=transports) as api, ThreadPoolExecutor(1) as pool:
+        ask("first", MANY)
+        second[0].result()
+    assert done[:6] == ["small"] * 5 + ["first may go on"]
+    assert sorted(done[6:]) == ["first", "second"]
+
+
+def test_a_large_answer_that_would_wait_too_long_is_told_to_come_back(settings: Settings) -> None:
+    told: list[httpx.Response] = []
+    transports = meanwhile("camunda", "POST .*/task", lambda: told.append(api.post(MANY, REVIEWER)))
+    changed = settings.model_copy(update={"max_cost_at_once": 100, "request_seconds": 2, "camunda_timeout": 10})
+    with serving(changed, transports=transports) as api:
+        assert "errors" not in api.answer(MANY, REVIEWER)
+    (response,) = told
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    (error,) = response.json()["errors"]
+    assert (error["extensions"]["code"], "data" in response.json()) == ("OVERLOADED", False)
 
 
 def test_a_list_of_operations_is_refused(api: Api) -> None:
