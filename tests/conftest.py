@@ -1,11 +1,11 @@
 """The real systems for the whole run, the API served before them, and ways to look behind it.
 
-The sandbox is started once. `--retool-dsn`, `--camunda-url` and `--aidbox-url` take running systems in its place,
-`--engine camunda` Camunda 7.24 in Operaton's.
+The sandbox is started once, in each process that tests run in. `--retool-dsn`, `--camunda-url` and `--aidbox-url` take
+running systems in its place, `--engine camunda` Camunda 7.24 in Operaton's.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -31,9 +31,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=1, help="the seed of the first round; the next has the next number")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--camunda-url") and config.getoption("numprocesses"):
+        raise pytest.UsageError("workers of several processes would carry out each other's tasks in one engine")
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     first, rounds = config.getoption("--seed"), config.getoption("--rounds")
     return f"races: {rounds} rounds each, seeds {first} to {first + rounds - 1}"
+
+
+TRIED = "crash points"  # a test's property: name, calls, points tried
+Recorder = Callable[[str, object], None]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many points the tests in crash/ tried, whichever processes they ran in."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    properties = [each for report in reports if report.when == "call" for each in report.user_properties]
+    tried: dict[str, tuple[int, int]] = {}
+    for name, calls, points in (value for key, value in properties if key == TRIED):
+        tried[name] = (calls, points + tried.get(name, (calls, 0))[1])
+    if not tried:
+        return
+    terminalreporter.section("crash points: verb, calls, points tried")
+    total = (sum(calls for calls, _ in tried.values()), sum(points for _, points in tried.values()))
+    for name, (calls, points) in [*sorted(tried.items()), ("all", total)]:
+        terminalreporter.write_line(f"{name:34} {calls:3} {points:5}")
 
 
 @dataclass(frozen=True)

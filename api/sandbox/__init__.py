@@ -19,6 +19,7 @@ from rich.console import Console
 from api.sandbox.jars import cache_folder, fetch, read_list
 from api.sandbox.jvm import java_server
 from api.sandbox.keeper import Keeper
+from api.sandbox.ports import free_listener, listener_at, port_of
 from api.sandbox.postgres import database_url, make_databases, postgres_server
 from api.sandbox.server import SandboxError, Server
 
@@ -155,17 +156,15 @@ def _stop(sandbox: Sandbox) -> None:
 def _chosen(ports: Ports) -> Ports:
     """Every port is held until all three are known, so that no two are the same."""
     with ExitStack() as held:
-        return Ports(*(_free_port(port, held) for port in (ports.postgres, ports.engine, ports.store)))
+        wanted = (ports.postgres, ports.engine, ports.store)
+        return Ports(*(port_of(held.enter_context(_held(port))) for port in wanted))
 
 
-def _free_port(wanted: int, held: ExitStack) -> int:
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _held(wanted: int) -> socket.socket:
     try:
-        listener.bind(("127.0.0.1", wanted))
+        return listener_at(wanted) if wanted else free_listener()
     except OSError as error:
-        raise SandboxError(f"Port {wanted} is in use.") from error
-    return int(listener.getsockname()[1])
+        raise SandboxError(f"Port {wanted} is in use." if wanted else f"There is no port: {error}.") from error
 
 
 @contextmanager

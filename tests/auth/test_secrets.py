@@ -1,7 +1,6 @@
 """No secret is ever told: not by the settings, the commands, the log, the errors, or the list of processes."""
 
 import hashlib
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.sandbox.ports import free_port
 from api.settings import Settings
 from tests.auth.asking import VIEWER, audit, bearing, settings_with
 from tests.auth.issuer import AUDIENCE, little_issuer
@@ -33,10 +33,7 @@ WORD = "Geheim"
 @pytest.fixture
 def closed() -> int:
     """A port at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    return free_port()
 
 
 def secretive(settings: Settings, **given: object) -> Settings:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.sandbox.ports import free_port
+
 ROOT = Path(__file__).parent.parent.parent
 LONGEST_START = 30.0  # seconds
 LONGEST_END = 10.0
@@ -61,13 +63,6 @@ def serving(name: str, command: list[str], environment: Mapping[str, str]) -> It
 
 def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:

@@ -5,7 +5,6 @@ Used by run.py. The three systems are the sandbox's own, which can be killed and
 
 import os
 import shlex
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ import httpx
 
 from api.sandbox import Sandbox
 from api.sandbox.keeper import Keeper
+from api.sandbox.ports import free_port
 from api.sandbox.server import Server
 from tests.degraded.conftest import at_port
 from tests.wire import Wire, wire
@@ -78,7 +78,7 @@ def _replica(name: str, sandbox: Sandbox, logs: Path, keeper: Keeper, stack: Exi
         assert parts.port
         wires[system] = stack.enter_context(wire(parts.hostname, parts.port))
         through.append(at_port(url, wires[system].port))
-    port = _free_port()
+    port = free_port()
     addresses = dict(zip(("RETOOL_DATABASE_URL", "CAMUNDA_URL", "AIDBOX_URL"), through, strict=True))
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LD_LIBRARY_PATH")}
     command = f"exec {shlex.quote(sys.executable)} -m api serve >> {shlex.quote(str(logs / name))}.log 2>&1"
@@ -98,9 +98,3 @@ def _lives(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/live", timeout=5, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

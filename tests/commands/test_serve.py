@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from api.sandbox.ports import free_port
 from api.settings import Settings
 from tests.commands.running import ROOT
 from tests.degraded.conftest import Wired, read_again, wired
-from tests.degraded.test_recovery import first_answer, free_port
+from tests.degraded.test_recovery import first_answer
 from tests.serving import AUTHOR, REVIEWER, Api, serving
 from tests.stories.behind import Behind, until
 from tests.stories.conftest import behind

@@ -1,4 +1,4 @@
-"""The replicas that are asked, the other models, and the table of what was tried at the end of the run."""
+"""The replicas that are asked, and the other models."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from api.settings import Settings
 from api.setup import MODEL
-from tests.crash.enumeration import TRIED, Enumeration, Replica
+from tests.crash.enumeration import Enumeration, Replica
 from tests.crash.scenarios import MODELS
 from tests.serving import Drafts
 from tests.stories.behind import Behind
@@ -29,17 +29,14 @@ LIVING = {
 
 
 @pytest.fixture(scope="session")
-def enumeration(
-    request: pytest.FixtureRequest, settings: Settings, drafts: Drafts, engine: httpx.Client, store: httpx.Client
-) -> Iterator[Enumeration]:
+def enumeration(settings: Settings, drafts: Drafts, engine: httpx.Client, store: httpx.Client) -> Iterator[Enumeration]:
     """Two replicas without a worker, and the systems behind them."""
     for tenant, model in MODELS.items():
         _deploy(engine, tenant, model)
     living = settings.model_copy(update=LIVING)
     struck = living.model_copy(update=STRUCK)
-    tried = request.config.stash.setdefault(TRIED, {})
     with Replica.serving(living.model_copy(update=CUT)) as one, Replica.serving(living) as other:
-        yield Enumeration(struck, living, Behind(drafts, engine, store), one, other, tried)
+        yield Enumeration(struck, living, Behind(drafts, engine, store), one, other)
 
 
 def _deploy(engine: httpx.Client, tenant: str, model: Path) -> None:
@@ -47,16 +44,3 @@ def _deploy(engine: httpx.Client, tenant: str, model: Path) -> None:
     form = {"deployment-name": tenant, "tenant-id": tenant, "enable-duplicate-filtering": "true"}
     files = {MODEL.name: (MODEL.name, model.read_bytes(), "application/xml")}
     engine.post("/deployment/create", data=form, files=files).raise_for_status()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """How many points were tried."""
-    tried = config.stash.get(TRIED, {})
-    if not tried:
-        return
-    terminalreporter.section("crash points: verb, calls, points tried")
-    for name, (calls, points) in tried.items():
-        terminalreporter.write_line(f"{name:34} {calls:3} {points:5}")
-    terminalreporter.write_line(
-        f"{'all':34} {sum(c for c, _ in tried.values()):3} {sum(p for _, p in tried.values()):5}"
-    )

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-import pytest
-
 from api.settings import Settings
 from tests.crash.doomed import SIDE_BY_SIDE, stop_requests, warm
 from tests.crash.moves import Moves
@@ -26,7 +24,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LONGEST_WAIT = 100.0  # seconds
-TRIED = pytest.StashKey[dict[str, tuple[int, int]]]()
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Struck:
 
 @dataclass
 class Enumeration:
-    """`one` is what is cut, `other` what is asked again; both without a worker. `tried`: calls and points by name.
+    """`one` is what is cut, `other` what is asked again; both without a worker.
 
     `struck` are the settings of what is stopped or cut, `living` those of all others.
     """
@@ -92,7 +89,6 @@ class Enumeration:
     behind: Behind
     one: Replica
     other: Replica
-    tried: dict[str, tuple[int, int]]
     examples: dict[str, Example] = field(default_factory=dict)
 
     @property
@@ -131,8 +127,6 @@ class Enumeration:
         alive = [request for request in by_request if request not in dead]
         told = dict(zip(alive, each_of(lambda request: asked[request].of(self.one.api, request), alive), strict=True))
         assert self.one.wires.met >= set(alive)
-        calls, points = self.tried.get(name, (len(example.calls), 0))
-        self.tried[name] = (calls, points + len(by_request))
         return [Struck(point, case, told.get(request)) for request, (point, case) in by_request.items()]
 
     def _expect(self, cases: Sequence[Case]) -> Moves:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api.schema import schema
+from tests.conftest import TRIED, Recorder
 from tests.crash.enumeration import Enumeration, Example, Struck
 from tests.crash.picture import Picture, difference
 from tests.crash.scenarios import NOT_SENT_AGAIN, OPERATIONS, SCENARIOS, Scenario
@@ -56,10 +57,11 @@ def test_undisturbed(enumeration: Enumeration, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_asked_again(enumeration: Enumeration, name: str) -> None:
+def test_asked_again(enumeration: Enumeration, record_property: Recorder, name: str) -> None:
     """It ends as if nothing had happened, and is told so."""
     example = enumeration.example(name, SCENARIOS[name])
     struck = enumeration.strike(name, SCENARIOS[name])
+    record_property(TRIED, (name, len(example.calls), len(struck)))
     whole = {**example.after, "answer": example.answer}
     if SCENARIOS[name].is_asked_late:
         sleep(enumeration.living.lock_seconds)
@@ -69,10 +71,11 @@ def test_asked_again(enumeration: Enumeration, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_left_to_a_worker(enumeration: Enumeration, name: str) -> None:
+def test_left_to_a_worker(enumeration: Enumeration, record_property: Recorder, name: str) -> None:
     """What was decided is carried out, what was not is as if it had never been asked."""
     scenario = SCENARIOS[name]
     example, struck = enumeration.example(name, scenario), enumeration.strike(name, scenario)
+    record_property(TRIED, (name, len(example.calls), len(struck)))
     expected = [left(scenario, example, each) for each in struck]
     ends = enumeration.leave_to_a_worker(struck)
     told = differences(expected, ends, struck)

@@ -9,6 +9,7 @@ import pytest
 
 from api.errors import UpstreamFailed
 from api.settings import Settings
+from tests.conftest import TRIED, Recorder
 from tests.crash.doomed import run_sweep, stop_sweep
 from tests.crash.enumeration import Enumeration, until
 from tests.crash.picture import difference, picture
@@ -88,7 +89,7 @@ def _swept(settings: Settings, after_id: str | None) -> str | None:
 
 
 @pytest.mark.parametrize("name", LEFT)
-def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, name: str) -> None:
+def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, record_property: Recorder, name: str) -> None:
     behind, settings = enumeration.behind, enumeration.living
     leave, status, versions = LEFT[name]
     draft_id, plan_id = leave(behind)
@@ -105,7 +106,7 @@ def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, name: str
         _strike(settings, point, _just_before(draft_id))
         _swept(settings, _just_before(draft_id))
         told[str(point)] = difference(whole, picture(behind, draft_id, plan_id, {}))
-    enumeration.tried[name] = (len(calls), len(points))
+    record_property(TRIED, (name, len(calls), len(points)))
     assert not any(told.values()), "\n\n".join(f"{point}\n{text}" for point, text in told.items() if text)
 
 

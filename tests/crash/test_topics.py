@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from api.settings import Settings
+from tests.conftest import TRIED, Recorder
 from tests.crash.doomed import run_worker, stop_workers
 from tests.crash.enumeration import Enumeration, each_of, until
 from tests.crash.picture import Picture, difference, picture
@@ -34,7 +35,7 @@ def _nothing_waits(enumeration: Enumeration) -> None:
 
 
 @pytest.mark.parametrize("name", TOPICS)
-def test_another_worker_finishes_it(enumeration: Enumeration, name: str) -> None:
+def test_another_worker_finishes_it(enumeration: Enumeration, record_property: Recorder, name: str) -> None:
     topic = TOPICS[name]
     calls, whole = _undisturbed(enumeration, topic)
     ends = [end for process in whole["processes"] for end in process["ends"]]
@@ -46,7 +47,7 @@ def test_another_worker_finishes_it(enumeration: Enumeration, name: str) -> None
     _stop_and_cut(enumeration.living.model_copy(update=ONE_EACH), points)
     enumeration.let_work(enumeration.nothing_is_left([draft_id for draft_id, _ in made]))
     found = each_of(lambda each: picture(enumeration.behind, *each, {}), made)
-    enumeration.tried[name] = (len(calls), len(points))
+    record_property(TRIED, (name, len(calls), len(points)))
     told = "\n\n".join(text for each in found if (text := difference(whole, each)))
     assert not told, told
 

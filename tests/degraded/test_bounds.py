@@ -157,7 +157,7 @@ def test_a_system_that_hangs_keeps_its_own_places_only(wired: Wired) -> None:
 
 
 def test_a_system_that_keeps_failing_is_left_alone_and_tried_again(wired: Wired) -> None:
-    broken = read_again(wired.settings, breaker_failures=3, breaker_seconds=1.5, read_tries=1)
+    broken = read_again(wired.settings, breaker_failures=3, breaker_seconds=4, read_tries=1)
     with serving(broken) as api:
         with wired.wires["aidbox"].during(Say(504)):
             before = wired.wires["aidbox"].answers

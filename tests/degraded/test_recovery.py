@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from api.sandbox import Sandbox, Server
+from api.sandbox.ports import free_port
 from tests.degraded.conftest import Wired, World
 from tests.degraded.faults import SYSTEMS
 from tests.serving import Api, serving
@@ -142,12 +143,6 @@ def test_the_command_serves_while_all_three_are_away(tmp_path: Path) -> None:
     assert (ready.status_code, ready.json()["status"]) == (503, "waiting")
     assert (live.status_code, live.json()) == (200, {"status": "live"})
     assert "server" not in live.headers
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def first_answer(url: str) -> httpx.Response:

@@ -204,7 +204,7 @@ REFUSALS = {
 @pytest.mark.parametrize("name", REFUSALS)
 def test_an_endpoint_that_refuses_is_asked_once_for_many(door: Api, guard: Guard, log: Log, name: str) -> None:
     guard.status, guard.body, code = REFUSALS[name]
-    guard.delay = 0.3
+    guard.delay = 0.6
     bodies = ask_at_once(door, 10)
     assert [body["data"] for body in bodies] == [{"plan": None}] * 10
     assert codes(bodies) == {code}

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import venv
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from api.sandbox import unroot
+from api.sandbox.ports import free_port
 from api.settings import Settings
 from tests.deploy.compose import api_environment
 from tests.deploy.dockerfile import ROOT, Build, Stage
@@ -85,14 +85,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture
 def image(stage: Stage, settings: Settings) -> Image:
     """The image with the environment that compose.yaml gives the API, but for the addresses."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     there = {
         "RETOOL_DATABASE_URL": settings.retool_database_url.get_secret_value(),
         "CAMUNDA_URL": settings.camunda_url,
         "AIDBOX_URL": settings.aidbox_url,
         "HOST": "127.0.0.1",
-        "PORT": str(port),
+        "PORT": str(free_port()),
     }
     return Image(stage, {**stage.environment, **api_environment(), **there})

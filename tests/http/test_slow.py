@@ -87,8 +87,8 @@ def test_endless_senders(hasty: Api, name: str) -> None:
     assert sent_until_closed(hasty, first, again, 0.001).startswith(answered)
 
 
-def test_the_rest_of_a_body_answered_already_is_let_by(hasty: Api) -> None:
-    url, rest = hasty.client.base_url, b" " * 300_000
+def test_the_rest_of_a_body_answered_already_is_let_by(api: Api) -> None:
+    url, rest = api.client.base_url, b" " * 300_000
     post = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(rest)
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         for _ in range(2):

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from xml.etree.ElementTree import canonicalize
 
@@ -17,7 +17,7 @@ from tests.serving import GOLD, Drafts
 Resource = dict[str, Any]
 PROCESS_TAG = "urn:plan-api:approval-process"
 FHIR_JSON = {"Content-Type": "application/fhir+json"}
-LONGEST_WAIT = 20.0  # seconds
+LONGEST_WAIT = 100.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -169,3 +169,4 @@ def until(holds: Callable[[], bool]) -> None:
     begun = monotonic()
     while not holds():
         assert monotonic() - begun < LONGEST_WAIT, "it never came to be"
+        sleep(0.01)

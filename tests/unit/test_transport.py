@@ -70,6 +70,13 @@ async def settle() -> None:
     await asyncio.sleep(0.05)
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Look again and again until it holds."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  # the peer tells nobody
+            await asyncio.sleep(0.01)
+
+
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     def runs() -> None:
         asyncio.run(test())
@@ -183,21 +190,20 @@ async def test_more_than_was_asked_for_spoils_the_connection() -> None:
 async def test_no_answer_in_time() -> None:
     async with peer_and_client(silence) as (peer, client):
         with pytest.raises(httpx.ReadTimeout):
-            await client.get("/plan", timeout=0.05)
-        await settle()
-    assert (len(peer.came), peer.gone) == (1, 1)
+            await client.get("/plan", timeout=httpx.Timeout(5, read=0.05))
+        await until(lambda: (len(peer.came), peer.gone) == (1, 1))
 
 
 @run
 async def test_a_cancelled_request_ends_its_connection() -> None:
     async with peer_and_client(silence) as (peer, client):
         asking = asyncio.create_task(client.get("/plan"))
-        await settle()
+        await until(lambda: len(peer.came) == 1)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await settle()
-        assert (len(peer.came), peer.gone) == (1, 1)
+        await until(lambda: peer.gone == 1)
+    assert len(peer.came) == 1
 
 
 @run
@@ -205,8 +211,7 @@ async def test_no_more_connections_than_allowed() -> None:
     async with peer_and_client(saying(FINE), connections=2) as (peer, client):
         await asyncio.gather(*(client.get("/plan") for _ in range(20)))
         await client.post("/complete", content=b"{}")  # in the place of a kept one
-        await settle()
-        assert peer.connections - peer.gone == 2
+        await until(lambda: peer.connections - peer.gone == 2)
     assert len(peer.came) == 21
 
 
