@@ -1,7 +1,7 @@
 """`python -m tests.bench`, or `make bench`: every server, every case, and the table of the README.
 
-By default the systems behind are played back. With --camunda-url and --aidbox-url they are those of a sandbox, whose
-tasks are as many as they are.
+By default the systems behind are played back. With --camunda-url, --aidbox-url and --retool-dsn they are those of a
+sandbox, where tasks are made for a group of their own.
 """
 
 import argparse
@@ -12,7 +12,17 @@ from contextlib import ExitStack
 import uvloop
 
 from tests.bench.cold import cold
-from tests.bench.running import Case, Result, Systems, bench_database, own_database, replayed, run_rounds, servers
+from tests.bench.running import (
+    Case,
+    Result,
+    Systems,
+    bench_database,
+    filled,
+    own_database,
+    replayed,
+    run_rounds,
+    servers,
+)
 
 TIMED = ("cpu", "p50", "p99")
 NAMES = ("plan-api", "limit", "plain", "naive")
@@ -55,8 +65,7 @@ def main() -> None:
 
 def _systems(given: argparse.Namespace, most: float, stack: ExitStack) -> Systems:
     if given.camunda_url:
-        urls = {"RETOOL_DATABASE_URL": given.retool_dsn, "CAMUNDA_URL": given.camunda_url}
-        return Systems({**urls, "AIDBOX_URL": given.aidbox_url})
+        return filled(given.retool_dsn, given.camunda_url, given.aidbox_url, int(most))
     server = given.retool_dsn or stack.enter_context(own_database())
     return stack.enter_context(replayed(bench_database(server), int(most)))
 

@@ -26,16 +26,16 @@ def cold(names: Sequence[str], systems: Systems, sizes: Sequence[float], *, time
             if takes_part(name, Case(tasks, 1, 0)):
                 with ExitStack() as stack:
                     server = servers([name], systems, stack)[0]
-                    seen[name].append(uvloop.run(_first(server, tasks)))
+                    seen[name].append(uvloop.run(_first(server, tasks, systems.group)))
         for name, rounds in seen.items():
             start, cpu, waited, memory = (statistics.median(values) for values in zip(*rounds, strict=True))
             told = f"{start:.2f} s | {cpu * 1000:.1f} ms | {waited * 1000:.1f} ms | {memory:.0f} MB"
             yield f"| {tasks} | {name} | {told} |"
 
 
-async def _first(server: Measured, tasks: int) -> tuple[float, ...]:
+async def _first(server: Measured, tasks: int, group: str) -> tuple[float, ...]:
     async with connected(server.port, 1) as clients:
         await asyncio.sleep(0.2)  # what a start leaves to be done is done
         start = server.cpu()
-        load = await ask_all(clients, request_for(tasks), 1)
+        load = await ask_all(clients, request_for(tasks, group), 1)
     return start, server.cpu() - start, load.latencies[0], server.largest_memory()

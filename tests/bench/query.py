@@ -19,11 +19,11 @@ query Inbox($limit: Int!) {
   }
 }
 """
-HEADERS = {"X-User-Id": "reviewer", "X-User-Groups": "benefit-reviewers"}
+GROUP = os.environ.get("BENCH_GROUP", "benefit-reviewers")  # of a server started by running.py
 VARIABLES = ("draftId", "aidboxPlanId", "baseVersion")
 TASKS = {
     "processDefinitionKey": "benefit-approval",
-    "orQueries": [{"assignee": "reviewer", "candidateGroups": ["benefit-reviewers"], "includeAssignedTasks": True}],
+    "orQueries": [{"assignee": "reviewer", "candidateGroups": [GROUP], "includeAssignedTasks": True}],
 }
 SORTED = {"sorting": [{"sortBy": "created", "sortOrder": "asc"}, {"sortBy": "id", "sortOrder": "asc"}]}
 

@@ -13,6 +13,7 @@ import uvloop
 
 from tests.bench.load import ask_all, connected
 from tests.bench.processes import Measured, python, serving
+from tests.bench.query import GROUP
 from tests.bench.running import Systems, bench_database, own_database, replayed, request_for, servers
 
 TASKS = 50
@@ -46,7 +47,7 @@ def _balanced(replicas: Sequence[Measured], stack: ExitStack) -> Measured:
 async def _round(balancer: Measured, replicas: Sequence[Measured], requests: int) -> Round:
     async with connected(balancer.port, CLIENTS) as clients:
         begun = sum(replica.cpu() for replica in replicas)
-        load = await ask_all(clients, request_for(TASKS), requests)
+        load = await ask_all(clients, request_for(TASKS, GROUP), requests)
         cpu = sum(replica.cpu() for replica in replicas) - begun
     return requests / load.seconds, cpu / requests, cpu / load.seconds
 

@@ -25,7 +25,9 @@ from api.upstreams.retool import Columns
 from tests.bench.contents import fill_drafts
 from tests.bench.load import Client, ask_all, connected, http_request
 from tests.bench.processes import ROOT, Measured, python, serving
-from tests.bench.query import HEADERS, INBOX
+from tests.bench.query import GROUP, INBOX
+from tests.calls.inboxes import Inboxes
+from tests.serving import Drafts
 
 # the slower ones have to be waited for
 PATIENCE = dict.fromkeys(("RETOOL_TIMEOUT", "CAMUNDA_TIMEOUT", "AIDBOX_TIMEOUT"), "100")
@@ -52,10 +54,11 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Systems:
-    """Where the systems are; `control` of the replay, empty for real ones."""
+    """Where the systems are, and whose tasks are listed; `control` of the replay, empty for real ones."""
 
     environment: dict[str, str]
     control: str = ""
+    group: str = GROUP
 
     def asked(self, *, delay: float | None = None) -> dict[str, int]:
         """Requests and statements since the last time; sets the delay."""
@@ -127,6 +130,15 @@ def replayed(retool_url: str, tasks: int) -> Iterator[Systems]:
             process.terminate()
 
 
+def filled(retool_url: str, camunda_url: str, aidbox_url: str, tasks: int) -> Systems:
+    """Real systems, with so many tasks for a group of their own."""
+    drafts = Drafts(retool_url)
+    with drafts.connection:
+        inbox = Inboxes(drafts, camunda_url, aidbox_url).of(tasks)
+    environment = {"RETOOL_DATABASE_URL": retool_url, "CAMUNDA_URL": camunda_url, "AIDBOX_URL": aidbox_url}
+    return Systems(environment, group=inbox.reviewer.groups[0])
+
+
 @contextmanager
 def own_database() -> Iterator[str]:
     """A PostgreSQL of its own, until the block ends; its address."""
@@ -155,7 +167,7 @@ def bench_database(server_url: str) -> str:
 
 def servers(names: Sequence[str], systems: Systems, stack: ExitStack) -> list[Measured]:
     """Each of COMMANDS named, started until the stack ends."""
-    ours = {"AUTH": "headers", "WORKER": "false", "LOG_LEVEL": "error", **PATIENCE}
+    ours = {"AUTH": "headers", "WORKER": "false", "LOG_LEVEL": "error", "BENCH_GROUP": systems.group, **PATIENCE}
     return [
         stack.enter_context(serving(name, COMMANDS[name.split()[0]], {**ours, **systems.environment, **_extra(name)}))
         for name in names
@@ -167,8 +179,10 @@ def _extra(name: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in name.split()[1:])
 
 
-def request_for(tasks: int) -> bytes:
-    return http_request("/graphql", HEADERS, orjson.dumps({"query": INBOX, "variables": {"limit": tasks}}))
+def request_for(tasks: int, group: str) -> bytes:
+    """The first so many tasks of a member of the group."""
+    headers = {"X-User-Id": "reviewer", "X-User-Groups": group}
+    return http_request("/graphql", headers, orjson.dumps({"query": INBOX, "variables": {"limit": tasks}}))
 
 
 def takes_part(name: str, case: Case) -> bool:
@@ -180,7 +194,7 @@ async def run_rounds(
     measured: Sequence[Measured], systems: Systems, case: Case, *, rounds: int, seconds: float
 ) -> dict[str, Result]:
     """Rounds of about so many seconds for each server, in changing order. They must all answer the same."""
-    request = request_for(case.tasks)
+    request = request_for(case.tasks, systems.group)
     systems.asked(delay=case.delay)
     taking_part = [each for each in measured if takes_part(each.name, case)]
     await _compare(taking_part, request)

@@ -4,8 +4,9 @@ from contextlib import ExitStack
 
 import uvloop
 
+from api.settings import Settings
 from tests.bench import replicas
-from tests.bench.running import Case, bench_database, replayed, run_rounds, servers
+from tests.bench.running import Case, bench_database, filled, replayed, run_rounds, servers
 from tests.conftest import Systems
 
 TASKS = 10  # two of them about new plans
@@ -23,6 +24,15 @@ def test_every_server_answers_the_same(systems: Systems) -> None:
         "plain": (5, 1),
         "naive": (2 + TASKS + 2 * 8, TASKS),
     }
+    assert all(each.median("rate") > 0 for each in results.values())
+
+
+def test_every_server_answers_the_same_on_the_real_systems(systems: Systems, settings: Settings) -> None:
+    assert settings.camunda_url == systems.camunda_url, "the drafts table is there"
+    with ExitStack() as stack:
+        behind = filled(systems.retool_database_url, systems.camunda_url, systems.aidbox_url, TASKS)
+        measured = servers(["plan-api", "limit", "plain", "naive"], behind, stack)
+        results = uvloop.run(run_rounds(measured, behind, Case(TASKS, clients=1, delay=0), rounds=1, seconds=0))
     assert all(each.median("rate") > 0 for each in results.values())
 
 

@@ -6,7 +6,7 @@ does. `KEEP=0` makes it ask for them each time.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ DRAFTS = (
 )
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 JSON = b"Content-Type: application/json\r\n"
-FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\nCache-Control: no-store\r\n"
 KEEP = os.environ.get("KEEP") != "0"
 LIMIT = 2**24
 
@@ -36,17 +36,29 @@ class System:
         self.idle: list[Streams] = []
 
     async def ask(self, target: bytes, kind: bytes, body: bytes) -> Any:
-        reader, writer = self.idle.pop() if self.idle else await self._connect()
-        writer.write(
-            b"POST %b%b HTTP/1.1\r\nHost: upstream\r\n%bContent-Length: %d\r\n\r\n%b"
-            % (self.path, target, kind, len(body), body)
-        )
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        request = b"POST %b%b HTTP/1.1\r\nHost: upstream\r\n%bContent-Length: %d\r\n\r\n%b"
+        sent = request % (self.path, target, kind, len(body), body)
+        while True:
+            kept = bool(self.idle)
+            reader, writer = self.idle.pop() if kept else await self._connect()
+            try:
+                writer.write(sent)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                break
+            except (asyncio.IncompleteReadError, ConnectionError):
+                if not kept:  # else it was closed meanwhile
+                    raise
         if head[9:12] != b"200":
             raise RuntimeError(head)
-        start = head.index(b"content-length:") + 15
-        answer = await reader.readexactly(int(head[start : head.index(b"\r", start)]))
-        self.idle.append((reader, writer))
+        if b"transfer-encoding: chunked" in head:  # the real store's way
+            answer = b"".join([piece async for piece in _chunks(reader)])
+        else:
+            start = head.index(b"content-length:") + 15
+            answer = await reader.readexactly(int(head[start : head.index(b"\r", start)]))
+        if b"connection: close" in head:
+            writer.close()
+        else:
+            self.idle.append((reader, writer))
         return orjson.loads(answer)
 
     async def _connect(self) -> Streams:
@@ -135,6 +147,12 @@ class Inbox:
         }
 
 
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while size := int(await reader.readline(), 16):
+        yield (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
+
+
 def _versions(bundle: Any) -> dict[tuple[str, str], dict[str, str]]:
     found = {}
     for entry in bundle["entry"]:
@@ -150,7 +168,7 @@ def _versions(bundle: Any) -> dict[tuple[str, str], dict[str, str]]:
 
 def _instant(text: str) -> str:
     """All of them are in UTC, to the millisecond."""
-    return f"{text[:23]}000Z"
+    return f"{text[:19]}Z" if text[20:23] == "000" else f"{text[:23]}000Z"
 
 
 def serving(answer: Callable[[Any], Awaitable[bytes]]) -> Callable[..., Awaitable[None]]:

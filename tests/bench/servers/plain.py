@@ -115,7 +115,7 @@ class Task:
 
 def _instant(text: str) -> str:
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 @strawberry.type
