@@ -101,11 +101,12 @@ def settings(systems: Systems) -> Settings:
         worker=False,
         lock_seconds=5,
     )
-    asyncio.run(_set_up(made))
+    asyncio.run(setting_up(made))
     return made
 
 
-async def _set_up(settings: Settings) -> None:
+async def setting_up(settings: Settings) -> None:
+    """What `plan-api setup` does."""
     async with open_upstreams(settings) as upstreams:
         await set_up(upstreams)
 
