@@ -38,7 +38,7 @@ def run(settings: Settings, *words: str, **environment: str) -> Ran:
         env={**kept, **known, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     return Ran(done.returncode, done.stdout.splitlines(), done.stderr)

@@ -107,7 +107,7 @@ def test_an_update_that_waited_for_a_rollback_goes_on(systems: Systems, drafts: 
 
 def until_waiting(drafts: Drafts, connection: psycopg.Connection[Any]) -> None:
     """Until a connection waits for a lock, as the server itself sees it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 100
     waiting = "SELECT coalesce(wait_event_type = 'Lock', false) FROM pg_stat_activity WHERE pid = %s"
     while not value(drafts, waiting, connection.info.backend_pid):
         assert time.monotonic() < deadline, "it does not wait"

@@ -13,7 +13,7 @@ from tests.serving import AUTHOR, REVIEWER, Drafts, Someone, serving
 from tests.verbs import SUBMIT
 
 INBOX = "{ pendingTasks { items { id submittedBy { id } currentPlan { versionId } } } }"
-LONG = 20.0  # seconds
+LONG = 100.0  # seconds
 
 
 class Slow(httpx.AsyncBaseTransport):

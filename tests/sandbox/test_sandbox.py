@@ -201,7 +201,7 @@ def test_a_parent_that_ends_leaves_nothing(tmp_path: Path, number: signal.Signal
         assert any(b"PostgreSQL is ready" in line for line in parent.stdout)
         wait_until(lambda: sum("SpringApplication" in word for word in left_of(tmp_path)) == 2)
         parent.send_signal(number)
-        assert parent.wait(30) != 0
+        assert parent.wait(100) != 0
     wait_until(lambda: not left_of(tmp_path))
 
 
@@ -226,7 +226,7 @@ def left_of(folder: Path) -> list[str]:
     return found
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 100) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
