@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from api.identity import Viewer
-from api.loaders import Loaders, make_loaders
+from api.loaders import Loaders
 from api.needs import EVERYTHING, Needs
 from api.room import Room
 from api.settings import Settings
@@ -32,7 +32,7 @@ class Context:
     def loaders(self) -> Loaders:
         """Made when the first is used: what the request reads is known by then."""
         if self._loaders is None:
-            self._loaders = make_loaders(self.upstreams, self.viewer, self.needs)
+            self._loaders = Loaders(self.upstreams, self.viewer, self.needs)
         return self._loaders
 
     def renew_loaders(self) -> None:

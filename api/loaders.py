@@ -5,18 +5,15 @@ them; coordination never does. A batch that fails fails for all who asked, and w
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 from api.batching import Loader
 from api.identity import Viewer
 from api.needs import RESOURCE, Needs
 from api.upstreams import Upstreams
-from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.camunda import Scalar
 from api.upstreams.involvement import Submitted, concerning, involved
-from api.upstreams.plan_version import PlanKey, PlanVersion
-from api.upstreams.retool import Draft
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -25,71 +22,64 @@ Variables = dict[str, Scalar]
 LARGEST_BATCH = 5000
 
 
-def by_key(fetch: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> Loader[Key, Value]:
-    """A loader over a `…_by_…` function of an upstream; what that does not find is None."""
-    return Loader(fetch, largest=LARGEST_BATCH)
+def by_key(
+    question: Callable[["Loaders"], Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]],
+) -> "cached_property[Loader[Key, Value]]":
+    """A loader over a `…_by_…` function of an upstream, made when it is first used; what is not found is None."""
+    return cached_property(lambda loaders: Loader(question(loaders), largest=LARGEST_BATCH))
 
 
-@dataclass(frozen=True)
 class Loaders:
-    """What a request can load, named after what comes back and, where it is not its own id, by what it is found."""
+    """What a request can load, named after what comes back and, where it is not its own id, by what it is found.
 
-    drafts: Loader[str, Draft]
-    drafts_by_process: Loader[str, Draft]
-    drafts_by_plan: Loader[str, Draft]
-    tasks: Loader[str, Task]
-    processes: Loader[str, ProcessInstance]
-    processes_by_draft: Loader[str, list[ProcessInstance]]
-    variables: Loader[str, Variables]
-    draft_ids: Loader[str, Variables]
-    decisions: Loader[str, Variables]
-    open_tasks: Loader[str, list[Task]]
-    waiting: Loader[str, list[ExternalTask]]
-    candidate_groups: Loader[str, dict[str, list[str]]]
-    decidable: Loader[str, bool]
-    involved: Loader[Submitted, bool]
-    concerning: Loader[str, list[str]]
-    plans: Loader[str, PlanVersion]
-    plan_versions: Loader[PlanKey, PlanVersion]
-    plan_histories: Loader[tuple[str, int], list[PlanVersion]]
+    Nothing is in them at first, and they ask for what is needed. To be used where the event loop runs.
+    """
+
+    def __init__(self, upstreams: Upstreams, viewer: Viewer, needs: Needs) -> None:
+        self.retool, self.camunda, self.aidbox = upstreams.retool, upstreams.camunda, upstreams.aidbox
+        self.viewer = viewer
+        self.needs = needs
+
+    drafts = by_key(lambda own: partial(own.retool.drafts_by_id, parts=own.needs.of_draft("drafts")))
+    drafts_by_process = by_key(
+        lambda own: partial(own.retool.drafts_by_process, parts=own.needs.of_draft("drafts_by_process"))
+    )
+    drafts_by_plan = by_key(lambda own: partial(own.retool.drafts_by_plan, parts=own.needs.of_draft("drafts_by_plan")))
+    tasks = by_key(lambda own: own.camunda.tasks_by_id)
+    processes = by_key(lambda own: own.camunda.processes_by_id)
+    processes_by_draft = by_key(lambda own: own.camunda.processes_by_draft)
+    variables = by_key(lambda own: partial(own.camunda.variables_by_process, names=own.needs.names))
+    draft_ids = by_key(lambda own: partial(own.camunda.variables_by_process, names=["draftId"]))
+    decisions = by_key(lambda own: own.camunda.decisions_by_process)
+    open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
+    waiting = by_key(lambda own: own.camunda.external_tasks_by_process)
+    candidate_groups = by_key(lambda own: own.camunda.candidate_groups_by_definition)
+    decidable = by_key(lambda own: partial(_decidable, own))
+    involved = by_key(lambda own: partial(_involved, own))
+    concerning = by_key(lambda own: partial(_concerning, own))
+    plans = by_key(lambda own: partial(own.aidbox.plans_by_id, whole=own.needs.has("plans", RESOURCE)))
+    plan_versions = by_key(
+        lambda own: partial(own.aidbox.versions_by_key, whole=own.needs.has("plan_versions", RESOURCE))
+    )
+    plan_histories = by_key(
+        lambda own: partial(own.aidbox.histories_by_key, whole=own.needs.has("plan_histories", RESOURCE))
+    )
 
     def abandon(self) -> None:
         """End what is being asked: nobody waits for it any longer."""
-        for each in fields(self):
-            getattr(self, each.name).abandon()
+        for made in vars(self).values():
+            if isinstance(made, Loader):
+                made.abandon()
 
 
-def make_loaders(upstreams: Upstreams, viewer: Viewer, needs: Needs) -> Loaders:
-    """Loaders with nothing in them, that ask for what is needed. To be called where the event loop runs."""
-    retool, camunda, aidbox = upstreams.retool, upstreams.camunda, upstreams.aidbox
+async def _decidable(own: Loaders, task_ids: Sequence[str]) -> dict[str, bool]:
+    concerned = await own.camunda.claimable(task_ids, own.viewer.id, own.viewer.groups)
+    return {task_id: task_id in concerned for task_id in task_ids}
 
-    async def decidable(task_ids: Sequence[str]) -> dict[str, bool]:
-        concerned = await camunda.claimable(task_ids, viewer.id, viewer.groups)
-        return {task_id: task_id in concerned for task_id in task_ids}
 
-    async def involvement(drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
-        return await involved(camunda, drafts, viewer.id, viewer.groups)
+async def _involved(own: Loaders, drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
+    return await involved(own.camunda, drafts, own.viewer.id, own.viewer.groups)
 
-    async def concern(_own: Sequence[str]) -> dict[str, list[str]]:
-        return {viewer.id: await concerning(camunda, viewer.id, viewer.groups)}
 
-    return Loaders(
-        drafts=by_key(partial(retool.drafts_by_id, parts=needs.of_draft("drafts"))),
-        drafts_by_process=by_key(partial(retool.drafts_by_process, parts=needs.of_draft("drafts_by_process"))),
-        drafts_by_plan=by_key(partial(retool.drafts_by_plan, parts=needs.of_draft("drafts_by_plan"))),
-        tasks=by_key(camunda.tasks_by_id),
-        processes=by_key(camunda.processes_by_id),
-        processes_by_draft=by_key(camunda.processes_by_draft),
-        variables=by_key(partial(camunda.variables_by_process, names=needs.names)),
-        draft_ids=by_key(partial(camunda.variables_by_process, names=["draftId"])),
-        decisions=by_key(camunda.decisions_by_process),
-        open_tasks=by_key(camunda.open_tasks_by_process),
-        waiting=by_key(camunda.external_tasks_by_process),
-        candidate_groups=by_key(camunda.candidate_groups_by_definition),
-        decidable=by_key(decidable),
-        involved=by_key(involvement),
-        concerning=by_key(concern),
-        plans=by_key(partial(aidbox.plans_by_id, whole=needs.has("plans", RESOURCE))),
-        plan_versions=by_key(partial(aidbox.versions_by_key, whole=needs.has("plan_versions", RESOURCE))),
-        plan_histories=by_key(partial(aidbox.histories_by_key, whole=needs.has("plan_histories", RESOURCE))),
-    )
+async def _concerning(own: Loaders, _viewer: Sequence[str]) -> dict[str, list[str]]:
+    return {own.viewer.id: await concerning(own.camunda, own.viewer.id, own.viewer.groups)}
