@@ -11,11 +11,14 @@ LOWEST, HIGHEST = 20_000, 32_767
 TRIES = 100
 
 
-def listener_at(port: int) -> socket.socket:
-    """A socket that holds this port; OSError when it is in use."""
+def listener_at(port: int, *, again: bool = True) -> socket.socket:
+    """A socket that holds this port; OSError when it is in use. `again`: what ended there a moment ago does not count.
+
+    Those taken again do not keep each other out until one listens.
+    """
     listener = socket.socket()
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(again))
         listener.bind(("127.0.0.1", port))
     except OSError:
         listener.close()
@@ -28,7 +31,7 @@ def free_listener() -> socket.socket:
     draw = random.SystemRandom()  # a seed that several processes share would give them the same ports
     for _ in range(TRIES):
         try:
-            return listener_at(draw.randint(LOWEST, HIGHEST))
+            return listener_at(draw.randint(LOWEST, HIGHEST), again=False)
         except OSError:
             continue
     raise OSError(f"none of {TRIES} ports tried from {LOWEST} to {HIGHEST} is free")
