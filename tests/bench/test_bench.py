@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import uvloop
 
 from api.settings import Settings
-from tests.bench import replicas
+from tests.bench import leaving, replicas
 from tests.bench.running import Case, bench_database, filled, replayed, run_rounds, servers
 from tests.conftest import Systems
 
@@ -34,6 +34,12 @@ def test_every_server_answers_the_same_on_the_real_systems(systems: Systems, set
         measured = servers(["plan-api", "limit", "plain", "naive"], behind, stack)
         results = uvloop.run(run_rounds(measured, behind, Case(TASKS, clients=1, delay=0), rounds=1, seconds=0))
     assert all(each.median("rate") > 0 for each in results.values())
+
+
+def test_a_replica_whose_clients_leave_is_idle_again(systems: Systems) -> None:
+    with replayed(bench_database(systems.retool_database_url), leaving.TASKS) as behind:
+        ((seconds, _),) = leaving.run(behind, rounds=1)
+    assert seconds < leaving.LONGEST
 
 
 def test_replicas_answer_behind_the_balancer(systems: Systems) -> None:
