@@ -1,12 +1,13 @@
 """The type ApprovalStatus: where the approval of a draft stands, put together from engine and drafts at every look."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 
 import strawberry
 
+from api.batching import Loader
 from api.coordination.decide import Decision, read_decision
 from api.coordination.standing import standing
 from api.loaders import Value, Variables
@@ -111,25 +112,36 @@ class ApprovalStatus:
         return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
-async def approval_status_of(info: Info, record: retool.Draft) -> ApprovalStatus:
-    """The status of a draft: at most four questions to the engine, side by side for all drafts of an answer."""
-    process_id, loaders = record.camunda_process_id or "", info.context.loaders
+async def approval_statuses_of(info: Info, records: Sequence[retool.Draft]) -> list[ApprovalStatus]:
+    """The statuses of drafts: at most four questions to the engine, side by side."""
+    processes, loaders = [record.camunda_process_id or "" for record in records], info.context.loaders
 
-    async def read(part: str, load: Callable[[str], Awaitable[Value | None]]) -> Value | None:
-        return await load(process_id) if info.context.needs.has("approvals", part) else None
+    async def read(part: str, loader: Loader[str, Value]) -> Sequence[Value | None]:
+        return await loader.load_many(processes) if info.context.needs.has("approvals", part) else [None] * len(records)
 
-    process, variables, tasks, waiting = await asyncio.gather(
-        read(PROCESS, loaders.processes.load),
-        read(VALUES, loaders.variables.load),
-        read(TASKS, loaders.open_tasks.load),
-        read(WAITING, loaders.waiting.load),
+    asked = (
+        read(PROCESS, loaders.processes),
+        read(VALUES, loaders.variables),
+        read(TASKS, loaders.open_tasks),
+        read(WAITING, loaders.waiting),
     )
+    process, values, tasks, waiting = await asyncio.gather(*asked)
+    return [_status(*each) for each in zip(records, process, values, tasks, waiting, strict=True)]
+
+
+def _status(
+    record: retool.Draft,
+    process: camunda.ProcessInstance | None,
+    variables: Variables | None,
+    tasks: list[camunda.Task] | None,
+    waiting: list[camunda.ExternalTask] | None,
+) -> ApprovalStatus:
     values, open_tasks = variables or {}, tasks or []
     where = standing(record, process, values, open_tasks, waiting or [])
     steps = sorted({task.task_definition_key for task in open_tasks} | {task.activity_id for task in waiting or []})
     revision = values.get("draftRevision")
     return ApprovalStatus(
-        process_id=process_id,
+        process_id=record.camunda_process_id or "",
         author=record.created_by,
         waiting=open_tasks,
         draft_status=draft_status(record.status),

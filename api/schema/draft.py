@@ -52,6 +52,13 @@ async def _current_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVers
     return await current_plans_of(info, [each.record.aidbox_id for each in drafts])
 
 
+async def _approvals(drafts: "Sequence[Draft]", info: Info) -> "list[ApprovalStatus]":
+    """As the root field approvalStatus."""
+    from api.schema.approval_status import approval_statuses_of  # noqa: PLC0415  # the two types name each other
+
+    return await approval_statuses_of(info, [each.record for each in drafts])
+
+
 @strawberry.federation.type(keys=["id"], description="A benefit plan as its author writes it, in Retool's database.")
 class Draft:
     """Plain fields come from the row; the rest crosses to another system and is null when that could not be asked."""
@@ -119,16 +126,11 @@ class Draft:
         """Three requests to the engine, for all drafts of an answer."""
         return await history_of(info, self.record, checked_limit(limit))
 
-    @strawberry.field(
-        description="Where its approval stands, asked live of the engine.", metadata=reads(finds=("approvals",))
+    approval: Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None = hop(
+        _approvals,
+        description="Where its approval stands, asked live of the engine.",
+        metadata=reads(finds=("approvals",)),
     )
-    async def approval(
-        self, info: Info
-    ) -> Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None:
-        """As the root field approvalStatus."""
-        from api.schema.approval_status import approval_status_of  # noqa: PLC0415  # the two types name each other
-
-        return await approval_status_of(info, self.record)
 
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> "Draft | None":  # noqa: A002  # the key's name

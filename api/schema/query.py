@@ -7,7 +7,7 @@ import strawberry
 
 from api.coordination.auditing import audited
 from api.coordination.permissions import acting_viewer
-from api.schema.approval_status import ApprovalStatus, approval_status_of
+from api.schema.approval_status import ApprovalStatus, approval_statuses_of
 from api.schema.draft import Draft, draft
 from api.schema.guards import checked_limit, checked_offset
 from api.schema.info import Info
@@ -154,4 +154,4 @@ class Query:
     async def approval_status(self, info: Info, draft_id: DraftId) -> ApprovalStatus | None:
         """Null when there is no such draft that the viewer may read."""
         record = await readable(info, await info.context.loaders.drafts.load(draft_id))
-        return await approval_status_of(info, record) if record else None
+        return (await approval_statuses_of(info, [record]))[0] if record else None
