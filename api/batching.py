@@ -99,7 +99,7 @@ class Loader(DataLoader[Key, Value | None]):
         """The keys' values, in their order."""
         wanted, asked = list(keys), self._asked
         batches = [asked.get(key) or self._added(key) for key in wanted]
-        for batch in set(batches):
+        for batch in dict.fromkeys(batches):
             await batch
         return [batch.found.get(key) if batch.found else None for batch, key in zip(batches, wanted, strict=True)]
 
