@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import msgspec
 
-from api.errors import Garbled, Stale, Unfit
+from api.errors import Garbled, Stale, Unfit, UpstreamFailed
 from api.upstreams.calling import Upstream
 from api.upstreams.kept_versions import KeptVersions
 from api.upstreams.plan_version import PlanKey, PlanVersion, Tag
@@ -234,7 +234,7 @@ class Aidbox:
         if response.status_code in STALE:
             raise Stale("aidbox", self._words(response), status=response.status_code)
         if response.status_code >= 400:
-            raise Unfit("aidbox", self._words(response), status=response.status_code)
+            raise self._refusal(response)
         return self._version(msgspec.Raw(response.content))
 
     async def _put(self, plan_id: str, resource: Mapping[str, object], condition: Mapping[str, str]) -> httpx.Response:
@@ -260,6 +260,11 @@ class Aidbox:
 
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
         return self.store.read(raw, kind)
+
+    def _refusal(self, response: httpx.Response) -> UpstreamFailed:
+        """Unfit by the store's own word, which is JSON. What stands before it says such things too, about a request."""
+        kind = Unfit if response.content.lstrip()[:1] == b"{" else UpstreamFailed
+        return kind("aidbox", self._words(response), status=response.status_code)
 
     def _words(self, response: httpx.Response) -> str:
         """What an OperationOutcome says, read softly: gateways answer in HTML."""
