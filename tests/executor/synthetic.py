@@ -118,6 +118,13 @@ class Node:
         return info.context.nodes[:most] if colour is Colour.RED else self.kin
 
     @strawberry.field
+    async def by_selection(self, info: Asked) -> "Node":
+        """Which one depends on everything that is selected on it, wherever in the document that stands."""
+        await asyncio.sleep(0)
+        selected = [each for field in info.selected_fields for each in field.selections]
+        return info.context.nodes[len(selected) % NODES]
+
+    @strawberry.field
     async def in_time(self, info: Asked) -> str | None:
         """Needs a task of its own."""
         async with asyncio.timeout(30):
@@ -195,13 +202,12 @@ RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "words": st.lists(st.text(max_size=2), max_size=2),
     "holes": st.none() | st.lists(st.none() | st.text(max_size=2), max_size=2),
 }
-WRONG: st.SearchStrategy[Any] = st.sampled_from(
-    [
-        *(None, 7, 2**31, -(2**31) - 1, 10**400, 1.5, 2.0, float("nan"), float("inf"), True),
-        *("red", "x", b"y", [], [None], [1], ("a",), {}, object, Colour.RED),
-        *(ValueError("held"), datetime(2027, 1, 1)),  # noqa: DTZ001  # wrong on purpose
-    ]
-)
+ODD: list[Any] = [
+    *(None, 7, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 10**400, 1.5, 2.0, float("nan"), float("inf"), True),
+    *("red", "x", b"y", [], [None], [1], ("a",), {}, object, Colour.RED),
+    *(ValueError("held"), datetime(2027, 1, 1)),  # noqa: DTZ001  # wrong on purpose
+]
+WRONG: st.SearchStrategy[Any] = st.sampled_from(ODD)
 LINKS = ("friend", "twin", "kin", "guests")
 
 
@@ -237,7 +243,7 @@ def worlds(draw: st.DrawFn, *, right: bool = False) -> World:
 RESOLVED = ("brittle", "late", "later", "far", "must", "more", "inTime")
 LEAVES = ("number", "text", "maybe", "share", "sure", "key", "colour", "since", "document", "words", "holes")
 CALLED = ("pathNow", "selected", "shout", "brittle", "late", "later", "inTime", "ownContext", "promised", "raised")
-OBJECTS = ("friend", "twin", "kin", "guests", "far", "must", "more")
+OBJECTS = ("friend", "twin", "kin", "guests", "far", "must", "more", "bySelection")
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from api.schema import Schema
-from tests.executor.synthetic import COMPILED, STOCK, World, mutations, queries, worlds
+from tests.executor.synthetic import COMPILED, LINKS, ODD, RIGHT, STOCK, World, mutations, queries, worlds
 
 AROUND = 200  # characters
 # graphql-core leaves coroutines behind that it has begun for an object which then turns out null.
@@ -58,7 +59,7 @@ def as_sent(data: Any) -> bytes:
     try:
         return orjson.dumps(data, default=repr)
     except TypeError:
-        return repr(data).encode()
+        return json.dumps(data, default=lambda other: type(other).__name__).encode()
 
 
 def null_position(data: Any, path: list[str | int]) -> list[str | int]:
@@ -87,6 +88,31 @@ def test_both_executors_answer_alike(query: str, world: World, yes: bool) -> Non
     logging.getLogger("strawberry.execution").disabled = True
     variables = {"yes": yes, "most": 2}
     assert difference(told(COMPILED, query, world, variables), told(STOCK, query, world, variables)) == ""
+
+
+@settings(UNHURRIED, max_examples=2)
+@given(worlds(right=True))
+@pytest.mark.parametrize("name", [*RIGHT, "number", *LINKS])
+def test_every_odd_value_is_answered_alike(name: str, world: World) -> None:
+    """In the middle of a list of right ones."""
+    logging.getLogger("strawberry.execution").disabled = True
+    query = f"{{ nodes {{ key {name} {'{ text }' if name in LINKS else ''} }} }}"
+    right = getattr(world.nodes[1], name)
+    for odd in ODD:
+        object.__setattr__(world.nodes[1], name, odd)
+        compiled, stock = told(COMPILED, query, world, {}), told(STOCK, query, world, {})
+        assert (odd, difference(compiled, stock)) == (odd, "")
+    object.__setattr__(world.nodes[1], name, right)
+
+
+@settings(UNHURRIED, max_examples=5)
+@given(worlds(right=True))
+def test_a_resolver_sees_all_that_is_selected_on_its_field(world: World) -> None:
+    query = """
+    { nodes { bySelection { key } ...More bySelection { number } ... { bySelection { text maybe } } } }
+    fragment More on Node { bySelection { sure } }
+    """
+    assert difference(told(COMPILED, query, world, {}), told(STOCK, query, world, {})) == ""
 
 
 @UNHURRIED
