@@ -109,7 +109,7 @@ def test_every_odd_value_is_answered_alike(name: str, world: World) -> None:
 @given(worlds(right=True))
 def test_a_resolver_sees_all_that_is_selected_on_its_field(world: World) -> None:
     query = """
-    { nodes { bySelection { key } ...More bySelection { number } ... { bySelection { text maybe } } } }
+    { nodes { bySelection { key } ...More bySelection { number } ... { bySelection { text maybe share } } } }
     fragment More on Node { bySelection { sure } }
     """
     assert difference(told(COMPILED, query, world, {}), told(STOCK, query, world, {})) == ""
