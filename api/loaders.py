@@ -12,7 +12,7 @@ from api.batching import Loader
 from api.identity import Viewer
 from api.needs import RESOURCE, Needs
 from api.upstreams import Upstreams
-from api.upstreams.camunda import Scalar
+from api.upstreams.engine import Scalar
 from api.upstreams.involvement import Submitted, concerning, involved
 
 Key = TypeVar("Key")

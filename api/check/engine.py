@@ -7,7 +7,8 @@ import msgspec
 from api.check.finding import Finding, address_of, failure, ok, warning, wrong
 from api.check.model import judge_model
 from api.errors import UpstreamFailed
-from api.upstreams.camunda import PROCESS_KEY, Camunda
+from api.upstreams.camunda import Camunda
+from api.upstreams.engine import PROCESS_KEY
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"

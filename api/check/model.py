@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from api.check.finding import Finding, ok, warning, wrong
-from api.upstreams.camunda import BPMN, EXTENSION, TOPICS, WITHDRAW_MESSAGE, offered_groups
+from api.upstreams.engine import BPMN, EXTENSION, TOPICS, WITHDRAW_MESSAGE, offered_groups
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
 GUARD = "decider"

@@ -11,7 +11,7 @@ from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda import Task
+from api.upstreams.engine import Task
 
 
 async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str) -> None:

@@ -19,7 +19,7 @@ from api.deadline import left, within
 from api.errors import ApprovalApiError, Gone, Unreachable
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda import LockedTask, Scalar
+from api.upstreams.engine import LockedTask, Scalar
 from api.upstreams.retool import Draft
 
 LONGEST_PAUSE = 60.0  # seconds

@@ -9,7 +9,7 @@ from api.coordination.reports import Done, GaveUp, Left, Report
 from api.errors import Busy, Refused, Stale, Unfit
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda import LockedTask, Scalar
+from api.upstreams.engine import LockedTask, Scalar
 from api.upstreams.plan_version import PlanVersion, Tag
 from api.upstreams.retool import Draft
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from api.upstreams.camunda import Scalar
+from api.upstreams.engine import Scalar
 
 
 @dataclass(frozen=True)

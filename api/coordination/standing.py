@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
 from api.upstreams.retool import Draft
 
 

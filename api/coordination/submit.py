@@ -12,7 +12,7 @@ from api.errors import Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda import Scalar
+from api.upstreams.engine import Scalar
 from api.upstreams.retool import Draft
 
 TRIES = 3

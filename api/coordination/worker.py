@@ -20,7 +20,7 @@ from api.deadline import within
 from api.errors import ApprovalApiError
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda import LockedTask
+from api.upstreams.engine import LockedTask
 
 LONGEST_PAUSE = 30.0  # seconds, while the engine is away
 GIVING_BACK = 3.0  # seconds

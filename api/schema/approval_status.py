@@ -17,8 +17,8 @@ from api.schema.person import Person, person
 from api.schema.reading import visible
 from api.schema.reads import reads
 from api.schema.task import Task, task
-from api.upstreams import camunda, retool
-from api.upstreams.camunda import DECISION_PREFIX
+from api.upstreams import engine, retool
+from api.upstreams.engine import DECISION_PREFIX
 
 PROCESS, VALUES, TASKS, WAITING = "process", "values", "tasks", "waiting"  # what is asked of the engine for it
 OUTCOME_VARIABLES = ("approvalOutcome", "approved", "changesRequested", "conflictDetected")
@@ -73,7 +73,7 @@ class ApprovalStatus:
 
     process_id: strawberry.Private[str]
     author: strawberry.Private[str | None]
-    waiting: strawberry.Private[list[camunda.Task]]
+    waiting: strawberry.Private[list[engine.Task]]
     draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=reads())
     state: ApprovalState = strawberry.field(
         description="Where the approval stands.",
@@ -131,10 +131,10 @@ async def approval_statuses_of(info: Info, records: Sequence[retool.Draft]) -> l
 
 def _status(
     record: retool.Draft,
-    process: camunda.ProcessInstance | None,
+    process: engine.ProcessInstance | None,
     variables: Variables | None,
-    tasks: list[camunda.Task] | None,
-    waiting: list[camunda.ExternalTask] | None,
+    tasks: list[engine.Task] | None,
+    waiting: list[engine.ExternalTask] | None,
 ) -> ApprovalStatus:
     values, open_tasks = variables or {}, tasks or []
     where = standing(record, process, values, open_tasks, waiting or [])

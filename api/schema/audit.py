@@ -17,7 +17,7 @@ from api.coordination.standing import decided
 from api.loaders import Variables
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.upstreams.camunda import DECISION_PREFIX, ProcessInstance, Scalar
+from api.upstreams.engine import DECISION_PREFIX, ProcessInstance, Scalar
 from api.upstreams.retool import Draft
 
 

@@ -18,7 +18,7 @@ from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.scalars import Json
 from api.upstreams import retool
-from api.upstreams.camunda import VARIABLES
+from api.upstreams.engine import VARIABLES
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus

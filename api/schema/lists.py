@@ -15,7 +15,7 @@ from api.schema.info import Info
 from api.schema.reading import readable, reader
 from api.schema.reads import reads
 from api.schema.task import Task, task
-from api.upstreams.camunda import instant
+from api.upstreams.engine import instant
 from api.upstreams.retool import DraftFilter as Narrowed
 
 MOST_NAMED = 1000  # drafts by their names, which the engine does not know: it gets the ids of their processes

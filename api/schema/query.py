@@ -28,7 +28,7 @@ from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
 from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.task import Task, task_by_id
-from api.upstreams.camunda import PROCESS_KEY, concerns
+from api.upstreams.engine import PROCESS_KEY, concerns
 
 Limit = Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")]
 Offset = Annotated[int, strawberry.argument(description="So many are left out first.")]

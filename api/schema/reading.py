@@ -10,7 +10,7 @@ from api.coordination.auditing import audit
 from api.coordination.permissions import has_on_record, may_read_draft, may_see_task, reads_all
 from api.identity import canonical, same_person
 from api.schema.info import Info
-from api.upstreams import camunda, retool
+from api.upstreams import engine, retool
 from api.upstreams.involvement import Submitted
 from api.upstreams.retool import Reader
 
@@ -39,7 +39,7 @@ async def reader(info: Info, *, written_by: str | None) -> Reader | None:
     return Reader(canonical(viewer.id), tuple(process_ids or ()))
 
 
-async def sees(info: Info, task: camunda.Task) -> bool:
+async def sees(info: Info, task: engine.Task) -> bool:
     """Whether the viewer may see an open task: asked of whom it is offered to, then who submitted, then who wrote."""
     loaders, process_id = info.context.loaders, task.process_instance_id
 
@@ -57,8 +57,8 @@ async def sees(info: Info, task: camunda.Task) -> bool:
 
 
 async def visible(
-    info: Info, tasks: list[camunda.Task], *, submitted_by: str | None, author: str | None
-) -> list[camunda.Task]:
+    info: Info, tasks: list[engine.Task], *, submitted_by: str | None, author: str | None
+) -> list[engine.Task]:
     """Those of a process's open tasks that the viewer may see."""
     viewer = info.context.viewer
     if may_see_task(viewer, assignee=None, submitted_by=submitted_by, author=author, is_offered=False):

@@ -18,7 +18,7 @@ from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_p
 from api.schema.reading import sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
-from api.upstreams import camunda, retool
+from api.upstreams import engine, retool
 
 FOUR_EYES = "You submitted this plan, so somebody else has to decide it."
 
@@ -117,7 +117,7 @@ def _not(code: UserErrorCode, message: str) -> Decidability:
 class Task:
     """Plain fields come from the engine's task; the rest is asked when it is selected."""
 
-    record: strawberry.Private[camunda.Task]
+    record: strawberry.Private[engine.Task]
     id: strawberry.ID = strawberry.field(description="The engine's own id.")
     name: str = strawberry.field(description="What the process model calls the step.")
     step: str = strawberry.field(description="The step's key in the process model; a new step needs no new schema.")
@@ -181,7 +181,7 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
     return task(record)
 
 
-async def _may_see(info: Info, record: camunda.Task) -> bool:
+async def _may_see(info: Info, record: engine.Task) -> bool:
     """Open tasks are asked about together; about closed ones, the engine tells one at a time only."""
     if record.ended is None:
         return await sees(info, record)
@@ -194,7 +194,7 @@ async def task_acted_on(info: Info, task_id: str | None) -> Task | None:
     return task(record) if record else None
 
 
-def task(record: camunda.Task) -> Task:
+def task(record: engine.Task) -> Task:
     """The type of a task the engine sent."""
     return Task(
         record=record,

@@ -1,15 +1,13 @@
-"""The process engine: its records and routes. Any engine with Camunda 7's REST API (Operaton, CIB seven) will do.
+"""The process engine: its routes. Any engine with Camunda 7's REST API (Operaton, CIB seven) will do.
 
 Loaders read lists through it, coordination reads and writes through it. What the engine answers on errors is not
 reliable (a lost race may be 400, 404 or 500), so writes report `Gone` for all of these: read again, then decide.
 """
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal
-from xml.etree import ElementTree as ET
+from datetime import datetime
+from typing import Any
 
 import httpx
 import msgspec
@@ -17,57 +15,30 @@ import msgspec
 from api.errors import Gone, UpstreamFailed
 from api.upstreams.calling import Upstream
 from api.upstreams.client import Params
-
-PROCESS_KEY = "benefit-approval"
-WITHDRAW_MESSAGE = "withdraw-submission"
-TOPICS = ("register-submission", "publish-plan", "record-outcome")
-
-DRAFT_VARIABLES = (
-    "draftId", "draftSource", "draftRevision", "baseVersion", "submittedBy", "aidboxPlanId", "previousProcessId",
-    "submissionComment",
-)  # fmt: skip
-OUTCOME_VARIABLES = (
-    "approvalOutcome",
-    "publishedVersion",
-    "approved",
-    "approvedBy",
-    "rejectedBy",
-    "withdrawnBy",
-    "comment",
-    "changesRequested",
-    "conflictDetected",
-    "reason",
+from api.upstreams.engine import (
+    DECISION_PREFIX,
+    PROCESS_KEY,
+    TOPICS,
+    VARIABLES,
+    WITHDRAW_MESSAGE,
+    ExternalTask,
+    LockedTask,
+    ProcessInstance,
+    Scalar,
+    Task,
+    Variables,
+    concerns,
+    offered_groups,
+    plausible,
+    typed,
 )
-VARIABLES = (*DRAFT_VARIABLES, *OUTCOME_VARIABLES)
-DECISION_PREFIX = "decision_"
-PAGE = 5000  # of lists that are read to their end
-BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-EXTENSION = "http://camunda.org/schema/1.0/bpmn"
 
-_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+PAGE = 5000  # of lists that are read to their end
+
 _BY_INSTANCE_AND_NAME = [
     {"sortBy": "instanceId", "sortOrder": "asc"},
     {"sortBy": "variableName", "sortOrder": "asc"},
 ]
-
-Scalar = str | bool | int | float | None
-Variables = Mapping[str, Scalar]
-
-
-class Task(msgspec.Struct, frozen=True, rename="camel"):
-    """A user task, open or already completed. Instants keep the engine's own offset."""
-
-    id: str
-    name: str | None
-    task_definition_key: str
-    process_instance_id: str
-    process_definition_id: str
-    assignee: str | None
-    priority: int
-    created: datetime
-    due: datetime | None = None
-    ended: datetime | None = None
-    delete_reason: str | None = None
 
 
 class _PastTask(msgspec.Struct, frozen=True, rename="camel"):
@@ -82,66 +53,6 @@ class _PastTask(msgspec.Struct, frozen=True, rename="camel"):
     due: datetime | None = None
     end_time: datetime | None = None
     delete_reason: str | None = None
-
-
-class ProcessInstance(msgspec.Struct, frozen=True, rename="camel"):
-    """One submission, running or ended, from the engine's history."""
-
-    id: str
-    business_key: str | None
-    state: str
-    start_time: datetime
-    end_time: datetime | None = None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it still runs (a suspended one counts)."""
-        return self.end_time is None
-
-
-class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
-    """Work a process waits for. `retries` is None until the first failure, 0 once it gave up (an incident)."""
-
-    id: str
-    topic_name: str
-    activity_id: str
-    process_instance_id: str
-    retries: int | None = None
-    error_message: str | None = None
-    worker_id: str | None = None
-    create_time: datetime | None = None
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether a try failed already, so that the next one comes later or by hand."""
-        return self.retries is not None
-
-    @property
-    def has_given_up(self) -> bool:
-        """Whether it waits for somebody to mend the cause (an incident)."""
-        return self.retries == 0
-
-
-class _Value(msgspec.Struct, frozen=True):
-    value: Any = None
-
-
-class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
-    """An external task that is ours for a while, with the variables it needs."""
-
-    id: str
-    topic_name: str
-    process_instance_id: str
-    worker_id: str
-    retries: int | None = None
-    business_key: str | None = None
-    create_time: datetime | None = None
-    values: dict[str, _Value] = msgspec.field(default_factory=dict, name="variables")
-
-    @property
-    def variables(self) -> dict[str, Scalar]:
-        """Name → value, those of the task's own scope included."""
-        return {name: held.value for name, held in self.values.items()}
 
 
 class _HistoricVariable(msgspec.Struct, frozen=True, rename="camel"):
@@ -534,40 +445,6 @@ class Camunda:
             raise UpstreamFailed("camunda", self._words(response), status=response.status_code)
         deployed = self.engine.decode(response, _Deployed).deployed_process_definitions or {}
         return next(iter(deployed), None)
-
-
-def offered_groups(model: str) -> dict[str, list[str]]:
-    """Step key → candidate groups of each user task in a model's XML."""
-    tasks = ET.fromstring(model).iter(f"{{{BPMN}}}userTask")  # noqa: S314  # our own engine's, with expat's limits
-    named = {task.get("id", ""): task.get(f"{{{EXTENSION}}}candidateGroups", "") for task in tasks}
-    return {key: [group.strip() for group in groups.split(",") if group.strip()] for key, groups in named.items()}
-
-
-def plausible(ids: Sequence[str]) -> list[str]:
-    """Those that can be ids of the engine's. Others never reach it: it answers odd ones with 500."""
-    return [engine_id for engine_id in ids if _ID.fullmatch(engine_id)]
-
-
-def concerns(user_id: str, groups: Iterable[str]) -> dict[str, object]:
-    """The engine's query for tasks of a person: assigned to them, or offered to one of their groups, claimed or not."""
-    offered = sorted(groups)
-    if not offered:
-        return {"assignee": user_id}
-    return {"assignee": user_id, "candidateGroups": offered, "includeAssignedTasks": True}
-
-
-def typed(variables: Variables) -> dict[str, dict[str, object]]:
-    """Variables in the engine's form. Types are named: the engine would guess, and store objects as Java."""
-    kinds: dict[type, Literal["String", "Boolean", "Long", "Double", "Null"]] = {
-        str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
-    }  # fmt: skip
-    return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
-
-
-def instant(moment: datetime) -> str:
-    """A point in time in the only form the engine reads (milliseconds, offset without colon)."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
 
 
 def _from_history(past: _PastTask) -> Task:

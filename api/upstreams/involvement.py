@@ -10,8 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from api.identity import same_person
-from api.upstreams.camunda import PROCESS_KEY, Camunda, ProcessInstance, concerns, plausible
+from api.upstreams.camunda import Camunda
 from api.upstreams.client import Params
+from api.upstreams.engine import PROCESS_KEY, ProcessInstance, concerns, plausible
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000

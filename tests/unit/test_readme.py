@@ -9,7 +9,7 @@ from graphql import parse, validate
 from api import settings
 from api.errors import OVERLOADED, Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
-from api.upstreams.camunda import VARIABLES
+from api.upstreams.engine import VARIABLES
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from api.coordination.standing import Standing, State, decided, standing
-from api.upstreams.camunda import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
 from api.upstreams.retool import Draft
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
