@@ -6,8 +6,8 @@ Worked out of a document by schema/reads.py, obeyed by loaders.py. Of what says 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from api.upstreams.drafts import Parts
 from api.upstreams.engine import VARIABLES
-from api.upstreams.retool import Parts
 
 # Parts of a draft and of a plan's version that are left out of an answer unless they are read.
 PLAN, REVISION, RESOURCE = "plan", "revision", "resource"

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from api.check.finding import Finding, ok, warning, wrong
 from api.errors import Misconfigured, UpstreamFailed
+from api.upstreams.drafts import STATUSES, Columns
 from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
-from api.upstreams.retool import STATUSES, Columns, Retool
+from api.upstreams.retool import Retool
 
 OLDEST_SERVER = 130000  # gen_random_uuid, in the table `setup` makes
 FIELDS = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.coordination.standing import Standing, standing
 from api.upstreams import Upstreams
-from api.upstreams.retool import Draft
+from api.upstreams.drafts import Draft
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import DECISION_PREFIX, Scalar, Task
 from api.upstreams.plan_version import PlanVersion
-from api.upstreams.retool import Draft
 
 TRIES = 3
 

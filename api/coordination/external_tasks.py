@@ -19,8 +19,8 @@ from api.deadline import left, within
 from api.errors import ApprovalApiError, Gone, Unreachable
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import LockedTask, Scalar
-from api.upstreams.retool import Draft
 
 LONGEST_PAUSE = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds

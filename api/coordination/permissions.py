@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer, same_person
-from api.upstreams.retool import Draft
+from api.upstreams.drafts import Draft
 
 # Reading
 

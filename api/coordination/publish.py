@@ -9,9 +9,9 @@ from api.coordination.reports import Done, GaveUp, Left, Report
 from api.errors import Busy, Refused, Stale, Unfit
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import LockedTask, Scalar
 from api.upstreams.plan_version import PlanVersion, Tag
-from api.upstreams.retool import Draft
 
 VERSION_CHANGED = "Version changed during approval"
 DRAFT_CHANGED = "Draft changed since it was submitted"

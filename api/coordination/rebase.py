@@ -18,9 +18,9 @@ from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.calling import encode
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar
 from api.upstreams.plan_version import PlanKey, PlanVersion
-from api.upstreams.retool import Draft
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from api.coordination.standing import decided
 from api.errors import ApprovalApiError, Refused
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.drafts import Draft, Waiting
 from api.upstreams.engine import ProcessInstance, Scalar
-from api.upstreams.retool import Draft, Waiting
 
 DRAFTS_LOOKED_AT = 1000
 DRAFTS_ENDED = 50

@@ -10,9 +10,9 @@ from api.coordination.permissions import has_on_record, may_read_draft, may_see_
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar, Task
 from api.upstreams.involvement import Submitted, involved
-from api.upstreams.retool import Draft
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
-from api.upstreams.retool import Draft
 
 
 class State(StrEnum):

@@ -12,8 +12,8 @@ from api.errors import Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar
-from api.upstreams.retool import Draft
 
 TRIES = 3
 

@@ -8,7 +8,7 @@ from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.retool import Draft
+from api.upstreams.drafts import Draft
 
 
 async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:

@@ -17,7 +17,7 @@ from api.schema.person import Person, person
 from api.schema.reading import visible
 from api.schema.reads import reads
 from api.schema.task import Task, task
-from api.upstreams import engine, retool
+from api.upstreams import drafts, engine
 from api.upstreams.engine import DECISION_PREFIX
 
 PROCESS, VALUES, TASKS, WAITING = "process", "values", "tasks", "waiting"  # what is asked of the engine for it
@@ -112,7 +112,7 @@ class ApprovalStatus:
         return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
-async def approval_statuses_of(info: Info, records: Sequence[retool.Draft]) -> list[ApprovalStatus]:
+async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> list[ApprovalStatus]:
     """The statuses of drafts: at most four questions to the engine, side by side."""
     processes, loaders = [record.camunda_process_id or "" for record in records], info.context.loaders
 
@@ -130,7 +130,7 @@ async def approval_statuses_of(info: Info, records: Sequence[retool.Draft]) -> l
 
 
 def _status(
-    record: retool.Draft,
+    record: drafts.Draft,
     process: engine.ProcessInstance | None,
     variables: Variables | None,
     tasks: list[engine.Task] | None,

@@ -17,8 +17,8 @@ from api.coordination.standing import decided
 from api.loaders import Variables
 from api.schema.info import Info
 from api.schema.person import Person, person
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import DECISION_PREFIX, ProcessInstance, Scalar
-from api.upstreams.retool import Draft
 
 
 @strawberry.enum(description="What happened to a draft in approval.")

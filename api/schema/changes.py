@@ -16,8 +16,8 @@ from api.loaders import Variables
 from api.schema.info import Info
 from api.schema.scalars import Json
 from api.upstreams.calling import encode
+from api.upstreams.drafts import Draft
 from api.upstreams.plan_version import PlanVersion
-from api.upstreams.retool import Draft
 
 PATH = (
     "Where it is, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "

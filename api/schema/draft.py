@@ -17,7 +17,7 @@ from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, 
 from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.scalars import Json
-from api.upstreams import retool
+from api.upstreams import drafts
 from api.upstreams.engine import VARIABLES
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def _approvals(drafts: "Sequence[Draft]", info: Info) -> "list[ApprovalSta
 class Draft:
     """Plain fields come from the row; the rest crosses to another system and is null when that could not be asked."""
 
-    record: strawberry.Private[retool.Draft]
+    record: strawberry.Private[drafts.Draft]
     id: strawberry.ID = strawberry.field(description="Retool's own id.")
     name: str = strawberry.field(description="What the author calls it.")
     status: DraftStatus = strawberry.field(
@@ -138,7 +138,7 @@ class Draft:
         return draft(await readable(info, await info.context.loaders.drafts.load(id)))
 
 
-def draft(record: retool.Draft | None) -> Draft | None:
+def draft(record: drafts.Draft | None) -> Draft | None:
     """The type of a row, if there is one."""
     if record is None:
         return None

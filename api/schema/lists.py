@@ -15,8 +15,8 @@ from api.schema.info import Info
 from api.schema.reading import readable, reader
 from api.schema.reads import reads
 from api.schema.task import Task, task
+from api.upstreams.drafts import DraftFilter as Narrowed
 from api.upstreams.engine import instant
-from api.upstreams.retool import DraftFilter as Narrowed
 
 MOST_NAMED = 1000  # drafts by their names, which the engine does not know: it gets the ids of their processes
 BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": "submittedBy", "type": "String"}}

@@ -10,12 +10,12 @@ from api.coordination.auditing import audit
 from api.coordination.permissions import has_on_record, may_read_draft, may_see_task, reads_all
 from api.identity import canonical, same_person
 from api.schema.info import Info
-from api.upstreams import engine, retool
+from api.upstreams import drafts, engine
+from api.upstreams.drafts import Reader
 from api.upstreams.involvement import Submitted
-from api.upstreams.retool import Reader
 
 
-async def readable(info: Info, draft: retool.Draft | None) -> retool.Draft | None:
+async def readable(info: Info, draft: drafts.Draft | None) -> drafts.Draft | None:
     """The draft, if the viewer may read it. The engine is asked only about what the row itself does not tell."""
     viewer = info.context.viewer
     if draft is None or has_on_record(viewer, draft):

@@ -18,7 +18,7 @@ from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_p
 from api.schema.reading import sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
-from api.upstreams import engine, retool
+from api.upstreams import drafts, engine
 
 FOUR_EYES = "You submitted this plan, so somebody else has to decide it."
 
@@ -61,7 +61,7 @@ async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
     return [draft(record or moved.get(process_id)) for process_id, record in zip(processes, found, strict=True)]
 
 
-async def _moved_drafts(processes: Sequence[str], info: Info) -> dict[str, retool.Draft | None]:
+async def _moved_drafts(processes: Sequence[str], info: Info) -> dict[str, drafts.Draft | None]:
     """So seldom that it is asked by itself: every variable makes the request for a whole list longer."""
     variables = await info.context.loaders.draft_ids.load_many(processes)
     ids = [(found or {}).get("draftId") for found in variables]

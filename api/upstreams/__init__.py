@@ -18,8 +18,9 @@ from api.upstreams.camunda import Camunda
 from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connections
 from api.upstreams.credentials import Bearer, ClientCredentials
+from api.upstreams.drafts import Columns
 from api.upstreams.kept_versions import KeptVersions
-from api.upstreams.retool import Columns, Retool
+from api.upstreams.retool import Retool
 
 
 @dataclass(frozen=True)

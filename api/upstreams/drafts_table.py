@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 
 from api.errors import Denied, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.connections import Connection, within
-from api.upstreams.retool import STATUSES, Columns, Retool, table_name, table_parts
+from api.upstreams.drafts import STATUSES, Columns, table_name, table_parts
+from api.upstreams.retool import Retool
 
 USUAL_TABLE = "benefit_plan_drafts"
 REASONS: tuple[tuple[str, type[UpstreamFailed], str], ...] = (

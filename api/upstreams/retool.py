@@ -10,10 +10,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Any, LiteralString, NamedTuple, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import msgspec
 import psycopg
@@ -26,104 +24,30 @@ from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connection, Connections, within
 from api.upstreams.draft_ids import as_key, is_text
+from api.upstreams.drafts import (
+    STATUSES,
+    WHOLE,
+    Columns,
+    Draft,
+    DraftFilter,
+    Parts,
+    Waiting,
+    table_name,
+)
 from api.upstreams.repeating import sent_again
 
 Row = TypeVar("Row")
 Send = Callable[[], Awaitable[list[Any]]]
 
-SUBMITTED = "submitted"
-STATUSES = (SUBMITTED, "approved", "rejected", "returned", "conflict", "withdrawn")  # any other text is a draft's
 JSON_TYPES = ("jsonb", "json")
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 SWEEP_LOCK = 7_265_013_318_221_846_002  # as above, for all who sweep
-SORT_KEYS = ("updated_at", "name", "status", "id")
 
 _WILD = re.compile(r"[\\%_]")  # in a pattern of LIKE
-_NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
 
 _LEFT_OUT = sql.SQL("NULL::text")
 
 _log = logging.getLogger(__name__)
-
-
-class Parts(NamedTuple):
-    """What of a row is read that makes it long: its plan, and its revision, for which the database reads the plan."""
-
-    plan: bool = True
-    revision: bool = True
-
-
-WHOLE = Parts()
-
-
-class Draft(msgspec.Struct, frozen=True):
-    """A row of the drafts table. `plan` and `fingerprint` are None where they were not asked for."""
-
-    id: str
-    name: str
-    status: str
-    plan: str | None
-    fingerprint: str | None
-    aidbox_id: str | None
-    camunda_process_id: str | None
-    created_by: str | None
-    updated_at: datetime
-
-    @property
-    def plan_data(self) -> str:
-        """The plan as JSON text."""
-        assert self.plan is not None, "this draft was read without its plan"  # noqa: S101  # a fault of ours
-        return self.plan
-
-    @property
-    def revision(self) -> str:
-        """The fingerprint of name and plan."""
-        assert self.fingerprint is not None, "this draft was read without its revision"  # noqa: S101  # as above
-        return self.fingerprint
-
-    @property
-    def is_submitted(self) -> bool:
-        """Whether it waits for a process."""
-        return self.status == SUBMITTED
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A draft in approval, and the process it waits for."""
-
-    id: str
-    process_id: str | None
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The drafts table as this deployment names it."""
-
-    table: str
-    id: str
-    name: str
-    status: str
-    plan_data: str
-    aidbox_id: str
-    camunda_process_id: str
-    created_by: str
-    updated_at: str
-
-
-class Reader(msgspec.Struct, frozen=True):
-    """Whose drafts a page shows: those the person wrote, those of these processes, and what nobody wrote or sent in."""
-
-    user_id: str
-    process_ids: tuple[str, ...]
-
-
-class DraftFilter(msgspec.Struct, frozen=True):
-    """What a page of drafts is narrowed to; None leaves a condition out."""
-
-    statuses: tuple[str, ...] | None = None
-    created_by: str | None = None
-    name_contains: str | None = None
-    aidbox_id: str | None = None
-    reader: Reader | None = None
 
 
 class Retool:
@@ -489,22 +413,6 @@ class Retool:
             raise Unreachable("retool", "The drafts database can not be reached") from error
         except psycopg.Error as error:
             raise UpstreamFailed("retool", "The drafts database refused a statement") from error
-
-
-def table_name(columns: Columns) -> sql.Identifier:
-    """The drafts table as SQL names it."""
-    return sql.Identifier(*table_parts(columns))
-
-
-def table_parts(columns: Columns) -> list[str]:
-    """`schema.table` taken apart. Parts are as they are written; double quotes may enclose them.
-
-    Raises Misconfigured for what is no name.
-    """
-    found = list(_NAME_PART.finditer(columns.table))
-    if not 1 <= len(found) <= 2 or "".join(part[0] for part in found) != columns.table or columns.table.endswith("."):
-        raise Misconfigured(f"DRAFTS_TABLE must be a name like table or schema.table, not {columns.table}")
-    return [part[1].replace('""', '"') if part[1] else part[2] for part in found]
 
 
 def _containing(text: str) -> str:

@@ -10,10 +10,10 @@ from api.check.model import judge_model
 from api.check.store import Statement, judge_statement
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.setup import MODEL
+from api.upstreams.drafts import STATUSES, Columns
 from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
 from api.upstreams.drafts_table import address_of as database_address
 from api.upstreams.engine import TOPICS
-from api.upstreams.retool import STATUSES, Columns
 
 NAMES = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
 COLUMNS = Columns(table="drafts", **{name: name for name in NAMES})

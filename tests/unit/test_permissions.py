@@ -22,7 +22,7 @@ from api.coordination.permissions import (
 )
 from api.errors import Refused
 from api.identity import Viewer
-from api.upstreams.retool import Draft
+from api.upstreams.drafts import Draft
 
 ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
 ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)

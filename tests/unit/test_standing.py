@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from api.coordination.standing import Standing, State, decided, standing
+from api.upstreams.drafts import Draft
 from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
-from api.upstreams.retool import Draft
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
 RUNNING = ProcessInstance(id="p", business_key="d", state="ACTIVE", start_time=THEN)
