@@ -205,7 +205,7 @@ RIGHT: dict[str, st.SearchStrategy[Any]] = {
 ODD: list[Any] = [
     *(None, 7, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 10**400, 1.5, 2.0, float("nan"), float("inf"), True),
     *("red", "x", b"y", [], [None], [1], ("a",), {}, object, Colour.RED),
-    *(ValueError("held"), datetime(2027, 1, 1)),  # noqa: DTZ001  # wrong on purpose
+    *(ValueError("held"), [ValueError("among them")], datetime(2027, 1, 1)),  # noqa: DTZ001  # wrong on purpose
 ]
 WRONG: st.SearchStrategy[Any] = st.sampled_from(ODD)
 LINKS = ("friend", "twin", "kin", "guests")

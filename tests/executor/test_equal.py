@@ -5,6 +5,7 @@ import gc
 import json
 import logging
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import orjson
@@ -92,11 +93,14 @@ def test_both_executors_answer_alike(query: str, world: World, yes: bool) -> Non
 
 @settings(UNHURRIED, max_examples=2)
 @given(worlds(right=True))
-@pytest.mark.parametrize("name", [*RIGHT, "number", *LINKS])
-def test_every_odd_value_is_answered_alike(name: str, world: World) -> None:
+@pytest.mark.parametrize(
+    ("name", "below"),
+    [*((name, "") for name in (*RIGHT, "number")), *product(LINKS, ("{ text }", "{ __typename }", "{ later }"))],
+)
+def test_every_odd_value_is_answered_alike(name: str, below: str, world: World) -> None:
     """In the middle of a list of right ones."""
     logging.getLogger("strawberry.execution").disabled = True
-    query = f"{{ nodes {{ key {name} {'{ text }' if name in LINKS else ''} }} }}"
+    query = f"{{ nodes {{ key {name} {below} }} }}"
     right = getattr(world.nodes[1], name)
     for odd in ODD:
         object.__setattr__(world.nodes[1], name, odd)
