@@ -5,6 +5,7 @@ import gc
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from api.schema import Schema
-from tests.executor.synthetic import COMPILED, LINKS, ODD, RIGHT, STOCK, World, mutations, queries, worlds
+from tests.executor.synthetic import COMPILED, LINKS, ODD, RIGHT, STOCK, Node, World, mutations, queries, worlds
 
 AROUND = 200  # characters
 # graphql-core leaves coroutines behind that it has begun for an object which then turns out null.
@@ -123,3 +124,28 @@ def test_a_resolver_sees_all_that_is_selected_on_its_field(world: World) -> None
 @given(mutations(), worlds())
 def test_a_mutation_is_answered_alike(query: str, world: World) -> None:
     assert difference(told(COMPILED, query, world, {}), told(STOCK, query, world, {})) == ""
+
+
+@dataclass
+class Counted(World):
+    """Notes which resolvers were called, of which node."""
+
+    calls: list[tuple[str, int]] = field(default_factory=list)
+
+    def fail(self, name: str, node: Node) -> None:
+        """One call."""
+        self.calls.append((name, node.number))
+        super().fail(name, node)
+
+
+@settings(UNHURRIED, max_examples=5)
+@given(worlds(right=True))
+def test_below_a_mutation_nothing_is_called_twice(world: World) -> None:
+    logging.getLogger("strawberry.execution").disabled = True
+    query = "mutation { write { key late far { key brittle } } }"
+    called = []
+    for schema in (COMPILED, STOCK):
+        counted = Counted(world.nodes, frozenset({("late", 1), ("brittle", 2)}))
+        asyncio.run(schema.execute(query, context_value=counted))
+        called.append(sorted(counted.calls))
+    assert called[0] == called[1]

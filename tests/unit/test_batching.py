@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from api.batching import Loader
+from api.schema.hops import found_of
 
 
 class Source:
@@ -114,6 +115,15 @@ def test_no_keys_ask_nothing() -> None:
         source = Source()
         assert await source.loader().load_many([]) == []
         assert source.asked == []
+
+    play(scene)
+
+
+def test_no_key_has_no_value_and_takes_nobody_elses_place() -> None:
+    async def scene() -> None:
+        source = Source()
+        assert await found_of(source.loader(), [None, 1, None, -1, 2]) == [None, "value 1", None, None, "value 2"]
+        assert source.asked == [[1, -1, 2]]
 
     play(scene)
 
