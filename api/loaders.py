@@ -12,6 +12,7 @@ from api.batching import Loader
 from api.identity import Viewer
 from api.needs import RESOURCE, Needs
 from api.upstreams import Upstreams
+from api.upstreams.camunda import Camunda
 from api.upstreams.engine import Scalar
 from api.upstreams.involvement import Submitted, concerning, involved
 
@@ -32,7 +33,8 @@ def by_key(
 class Loaders:
     """What a request can load, named after what comes back and, where it is not its own id, by what it is found.
 
-    Nothing is in them at first, and they ask for what is needed. To be used where the event loop runs.
+    Nothing is in them at first, and they ask for what is needed. To be used where the event loop runs. No loader holds
+    on to them all, so that what was read goes with the request, and not when the garbage collector comes.
     """
 
     def __init__(self, upstreams: Upstreams, viewer: Viewer, needs: Needs) -> None:
@@ -54,9 +56,9 @@ class Loaders:
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
     waiting = by_key(lambda own: own.camunda.external_tasks_by_process)
     candidate_groups = by_key(lambda own: own.camunda.candidate_groups_by_definition)
-    decidable = by_key(lambda own: partial(_decidable, own))
-    involved = by_key(lambda own: partial(_involved, own))
-    concerning = by_key(lambda own: partial(_concerning, own))
+    decidable = by_key(lambda own: partial(_decidable, own.camunda, own.viewer))
+    involved = by_key(lambda own: partial(_involved, own.camunda, own.viewer))
+    concerning = by_key(lambda own: partial(_concerning, own.camunda, own.viewer))
     plans = by_key(lambda own: partial(own.aidbox.plans_by_id, whole=own.needs.has("plans", RESOURCE)))
     plan_versions = by_key(
         lambda own: partial(own.aidbox.versions_by_key, whole=own.needs.has("plan_versions", RESOURCE))
@@ -72,14 +74,14 @@ class Loaders:
                 made.abandon()
 
 
-async def _decidable(own: Loaders, task_ids: Sequence[str]) -> dict[str, bool]:
-    concerned = await own.camunda.claimable(task_ids, own.viewer.id, own.viewer.groups)
+async def _decidable(camunda: Camunda, viewer: Viewer, task_ids: Sequence[str]) -> dict[str, bool]:
+    concerned = await camunda.claimable(task_ids, viewer.id, viewer.groups)
     return {task_id: task_id in concerned for task_id in task_ids}
 
 
-async def _involved(own: Loaders, drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
-    return await involved(own.camunda, drafts, own.viewer.id, own.viewer.groups)
+async def _involved(camunda: Camunda, viewer: Viewer, drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
+    return await involved(camunda, drafts, viewer.id, viewer.groups)
 
 
-async def _concerning(own: Loaders, _viewer: Sequence[str]) -> dict[str, list[str]]:
-    return {own.viewer.id: await concerning(own.camunda, own.viewer.id, own.viewer.groups)}
+async def _concerning(camunda: Camunda, viewer: Viewer, _viewer: Sequence[str]) -> dict[str, list[str]]:
+    return {viewer.id: await concerning(camunda, viewer.id, viewer.groups)}
