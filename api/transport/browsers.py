@@ -22,6 +22,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 # A page of another site can not set them without asking first (Fetch, "CORS-preflight fetch"), whatever they say.
 ASKING_FIRST = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-require-preflight")
 SIMPLE_BODIES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
@@ -54,11 +55,11 @@ def _with_headers(app: ASGIApp, *, varies: bool = False) -> ASGIApp:
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = list(message["headers"])
+                said = {name for name, _ in own}
+                message["headers"] = own + [header for header in RAW_HEADERS if header[0] not in said]
                 if varies:
-                    headers.add_vary_header("Origin")
+                    MutableHeaders(scope=message).add_vary_header("Origin")
             await send(message)
 
         await app(scope, receive, send_with_headers if scope["type"] == "http" else send)

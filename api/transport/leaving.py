@@ -16,21 +16,27 @@ Answer = TypeVar("Answer")
 
 async def unless_left(request: Request, context: Context, work: Coroutine[Any, Any, Answer]) -> Answer:
     """What `work` comes to. Its body has been read. Raises ClientDisconnect when it was given up."""
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_left(request))
+    working = asyncio.current_task()
+    assert working is not None  # noqa: S101  # the server's own, for this request
+    is_given_up = False
+
+    async def watch() -> None:
+        nonlocal is_given_up
+        await _left(request)
+        if context.may_be_given_up:
+            is_given_up = True
+            context.give_up()
+            working.cancel()
+
+    watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if working.done() or not context.may_be_given_up:
-            return await working
-        context.give_up()
-        working.cancel()
-        await asyncio.wait([working])
-        raise ClientDisconnect
+        return await work
     except asyncio.CancelledError:
-        working.cancel()
+        if is_given_up and not working.uncancel():  # nobody else wants it to end
+            raise ClientDisconnect from None
         raise
     finally:
-        leaving.cancel()
+        watching.cancel()
 
 
 async def _left(request: Request) -> None:

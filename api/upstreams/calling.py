@@ -19,7 +19,7 @@ from api import telemetry
 from api.deadline import left
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.capacity import Capacity
-from api.upstreams.client import Client, Params
+from api.upstreams.client import Client, Files, Params
 from api.upstreams.credentials import NoToken
 from api.upstreams.repeating import sent_again
 from api.upstreams.transport import REPEATABLE, Transport
@@ -59,7 +59,7 @@ class Upstream:
         again: bool = False,
         body: object = None,
         form: Mapping[str, str] | None = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Files | None = None,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         deadline: float | None = None,
@@ -76,7 +76,7 @@ class Upstream:
             method,
             path,
             content=content,
-            data=form if files else None,
+            form=form,
             files=files,
             params=params,
             headers={**kind, **headers} if headers else kind,
@@ -170,11 +170,11 @@ class Upstream:
         return failure
 
 
-def _encoded(body: object, form: Mapping[str, str] | None) -> tuple[bytes | None, dict[str, str]]:
+def _encoded(body: object, form: Mapping[str, str] | None) -> tuple[bytes, dict[str, str]]:
     """What is sent, and the header that says what it is."""
     if form is not None:
         return urlencode(form, safe=",").encode("ascii"), {"Content-Type": "application/x-www-form-urlencoded"}
-    return (None, {}) if body is None else (encode(body), {"Content-Type": "application/json"})
+    return (b"", {}) if body is None else (encode(body), {"Content-Type": "application/json"})
 
 
 def _asked_pause(response: httpx.Response) -> float | None:
@@ -197,5 +197,5 @@ def connect(
 ) -> Upstream:
     """An Upstream at `base_url`. Nothing is sent yet. Its client is to be closed by the caller."""
     transport = transports(name, Transport(tls, connections))
-    client = Client(base_url, transport=transport, auth=auth, timeout=deadline)
+    client = Client(base_url, transport=transport, auth=auth)
     return Upstream(name, client, deadline=deadline, tries=tries, capacity=capacity)

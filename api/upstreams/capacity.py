@@ -8,8 +8,8 @@ further one may prolong it.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from api.errors import Busy, Denied, TimedOut, Unreachable, UpstreamFailed
 
@@ -46,8 +46,12 @@ class Capacity:
         try:
             self._demand_open()
             looks_again = self._is_tried = self._closed_by is not None
-            with self._noting():
+            try:
                 yield
+            except UpstreamFailed as failure:
+                self._note(failure)
+                raise
+            self._failed, self._closed_by = 0, None
         finally:
             self._is_tried = self._is_tried and not looks_again
             self._places.release()
@@ -72,24 +76,15 @@ class Capacity:
         finally:
             self._waiting -= 1
 
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except (Unreachable, TimedOut) as failure:
+    def _note(self, failure: UpstreamFailed) -> None:
+        if isinstance(failure, Unreachable | TimedOut):
             self._failed += 1
             if self._failed >= self._failures:
                 self._close(failure, self._pause)
-            raise
-        except Denied as failure:
-            if failure.status != 403:  # that one is about what was asked
-                self._close(failure, max(self._pause, LOCKED_OUT))
-            raise
-        except UpstreamFailed:
+        elif not isinstance(failure, Denied):
             self._failed, self._closed_by = 0, None
-            raise
-        else:
-            self._failed, self._closed_by = 0, None
+        elif failure.status != 403:  # that one is about what was asked
+            self._close(failure, max(self._pause, LOCKED_OUT))
 
     def _close(self, failure: UpstreamFailed, seconds: float) -> None:
         if self._failures:

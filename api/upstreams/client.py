@@ -1,7 +1,7 @@
 """Requests to one HTTP system: its address, who the service is to it, and what every request says. Used by calling.py.
 
 httpx's requests, answers, auth and transports; its client is left out, which takes three times as long to do what is
-wanted of it here: no cookies, no redirects, no environment.
+wanted of it here: no cookies, no redirects, no environment, and no time-outs, as a call has one deadline for all of it.
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,19 @@ import httpx
 
 USUAL = {"Accept": "*/*", "User-Agent": "plan-api"}
 KEPT_URLS = 1000
+KEPT_HEADERS = 100
 
 Params = Mapping[str, str | int | bool]
+Files = Mapping[str, tuple[str, bytes, str]]
 
 
 class Client:
-    """Requests below `base_url`. `timeout`: of each step of a request, in seconds."""
+    """Requests below `base_url`."""
 
-    def __init__(
-        self, base_url: str, *, transport: httpx.AsyncBaseTransport, auth: httpx.Auth | None, timeout: float
-    ) -> None:
+    def __init__(self, base_url: str, *, transport: httpx.AsyncBaseTransport, auth: httpx.Auth | None) -> None:
         self._base = base_url.rstrip("/")
         self._transport = transport
         self._auth = auth
-        self._timeout = httpx.Timeout(timeout).as_dict()
         self._url = lru_cache(KEPT_URLS)(self._url_of)
 
     async def __aenter__(self) -> Self:
@@ -45,17 +44,19 @@ class Client:
         *,
         params: Params | None = None,
         headers: Mapping[str, str],
-        extensions: Mapping[str, Any],
-        **body: Any,
+        content: bytes = b"",
+        form: Mapping[str, str] | None = None,
+        files: Files | None = None,
+        extensions: dict[str, Any],
     ) -> httpx.Response:
-        """Send, and read the whole answer. `body`: httpx's `content`, `data` or `files`. Raises as httpx does."""
-        request = httpx.Request(
-            method,
-            self._url(path, tuple(params.items()) if params else ()),
-            headers={**USUAL, **headers},
-            extensions={**extensions, "timeout": self._timeout},
-            **body,
-        )
+        """Send, and read the whole answer. The body is `content`, or `form` and `files`. Raises as httpx does."""
+        url = self._url(path, tuple(params.items()) if params else ())
+        told = _told(tuple(headers.items()))
+        if files is None:
+            request = httpx.Request(method, url, headers=told, stream=httpx.ByteStream(content), extensions=extensions)
+            request.read()
+        else:
+            request = httpx.Request(method, url, headers=told, data=form, files=files, extensions=extensions)
         return await (self._sent(request) if self._auth is None else self._with_auth(request, self._auth))
 
     def _url_of(self, path: str, params: tuple[tuple[str, str | int | bool], ...]) -> httpx.URL:
@@ -81,3 +82,9 @@ class Client:
         response.request = request
         await response.aread()
         return response
+
+
+@lru_cache(KEPT_HEADERS)
+def _told(headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    """What is said of a request, to be copied: httpx takes longer to put it together than to send it."""
+    return httpx.Headers({**USUAL, **dict(headers)})

@@ -10,22 +10,27 @@ import re
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 
 import httpx
 
-from api.upstreams.wire import Answer, NothingCame, Wire
+from api.upstreams.wire import Answer, Header, NothingCame, Wire
 
 REPEATABLE = "repeatable"  # the extension of a request that says it may be sent twice
 SAFE = ("GET", "HEAD", "OPTIONS")
+WITH_BODY = ("POST", "PUT", "PATCH")  # they have a length even where they have none (RFC 9110, section 8.6)
+FRAMING = (b"content-length", b"transfer-encoding")
+KEPT_HEADS = 1000
 LONGEST_IDLE = 20.0  # seconds; the engine closes after 60
 FORBIDDEN = re.compile(rb"[\r\n\0]")
 
 
 @dataclass
 class Pool:
-    """Connections to one origin."""
+    """Connections to one origin. `name`: as requests say it."""
 
+    name: bytes
     host: str
     port: int
     tls: ssl.SSLContext | None
@@ -89,14 +94,14 @@ class Transport(httpx.AsyncBaseTransport):
         pool = self._pool(request.url)
         timeouts = request.extensions.get("timeout", {})
         body = await request.aread()
-        head = _head(request, len(body))
+        head = _head(pool, request, len(body))
         await pool.place(timeouts.get("pool"))
         try:
             answer = await _asked(pool, request, head, body, timeouts)
         finally:
             pool.places.release()
         response = httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
-        if "content-encoding" not in response.headers:
+        if not answer.is_encoded:
             # what reading it would come to, in a hundredth of the time
             response._content = answer.body  # noqa: SLF001  # httpx has no other way to say that it is read
         return response
@@ -115,7 +120,7 @@ class Transport(httpx.AsyncBaseTransport):
         if pool is None:
             host = url.raw_host.decode("ascii")
             tls = self._tls if is_secure else None
-            pool = self._pools[key] = Pool(host, key[2], tls, asyncio.Semaphore(self._connections))
+            pool = self._pools[key] = Pool(url.netloc, host, key[2], tls, asyncio.Semaphore(self._connections))
         return pool
 
 
@@ -142,14 +147,22 @@ async def _asked(
     return answer
 
 
-def _head(request: httpx.Request, length: int) -> bytes:
-    """The request's first lines. A body whose length was not known has one by now."""
-    headers = request.headers.raw
-    if "transfer-encoding" in request.headers:
-        headers = [each for each in headers if each[0].lower() != b"transfer-encoding"]
-        headers.append((b"Content-Length", b"%d" % length))
-    target = request.url.raw_path
-    if FORBIDDEN.search(b"".join([target, *chain.from_iterable(headers)])):
+def _head(pool: Pool, request: httpx.Request, length: int) -> bytes:
+    """The request's first lines. What a body needs is said here, as all of it is known by now."""
+    kept = _lines(request.method, pool.name, request.url.raw_path, tuple(request.headers.raw))
+    if length or request.method in WITH_BODY:
+        return b"%bContent-Length: %d\r\n\r\n" % (kept, length)
+    return kept + b"\r\n"
+
+
+@lru_cache(KEPT_HEADS)
+def _lines(method: str, host: bytes, target: bytes, headers: tuple[Header, ...]) -> bytes:
+    """All but the length. Raises httpx.LocalProtocolError."""
+    names = {name.lower() for name, _ in headers}
+    told = [header for header in headers if header[0].lower() not in FRAMING]
+    if b"host" not in names:
+        told = [(b"Host", host), *told]
+    if FORBIDDEN.search(b"".join([target, *chain.from_iterable(told)])):
         raise httpx.LocalProtocolError("a line break in a header")
-    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, lines)
+    lines = b"".join(b"%b: %b\r\n" % header for header in told)
+    return b"%b %b HTTP/1.1\r\n%b" % (method.encode("ascii"), target, lines)

@@ -13,11 +13,12 @@ Header = tuple[bytes, bytes]
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """What came back. `is_encoded`: the body is to be decoded, as its Content-Encoding says."""
 
     status: int
     headers: list[Header]
     body: bytes
+    is_encoded: bool
 
 
 class NothingCame(Exception):
@@ -54,12 +55,14 @@ class Wire(asyncio.Protocol):
         self._seconds = seconds
         self.transport.write(head + body)
         try:
+            if seconds is None:
+                return await self._answer
             async with asyncio.timeout(seconds) as self._patience:
                 return await self._answer
         except TimeoutError as error:
             raise httpx.ReadTimeout("nothing came in time") from error
         finally:
-            self._answer = None
+            self._answer = self._patience = None
             if not self.is_reusable:
                 self.transport.abort()
 
@@ -69,7 +72,7 @@ class Wire(asyncio.Protocol):
         self._headers: list[Header] = []
         self._parts: list[bytes] = []
         self._came = 0
-        self._is_in_body = False
+        self._is_in_body = self._is_encoded = False
         self._ends_with_connection = True
 
     def data_received(self, data: bytes) -> None:
@@ -111,15 +114,19 @@ class Wire(asyncio.Protocol):
             self.is_reusable = False  # a second answer to one request
             return
         self.is_reusable = keep
-        self._answer.set_result(Answer(self._parser.get_status_code(), self._headers, b"".join(self._parts)))
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._answer.set_result(Answer(self._parser.get_status_code(), self._headers, body, self._is_encoded))
 
     # What httptools calls
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header. Only its length or chunks mark a body's end before the connection's."""
         self._headers.append((name, value))
-        if name.lower() in (b"content-length", b"transfer-encoding"):
+        lowered = name.lower()
+        if lowered in (b"content-length", b"transfer-encoding"):
             self._ends_with_connection = False
+        elif lowered == b"content-encoding":
+            self._is_encoded = True
 
     def on_headers_complete(self) -> None:
         """An answer without a body ends here, whatever its headers promise."""
@@ -137,4 +144,4 @@ class Wire(asyncio.Protocol):
             self._succeed(keep=self._parser.should_keep_alive())
         else:
             self._headers, self._parts = [], []
-            self._ends_with_connection = True
+            self._ends_with_connection, self._is_encoded = True, False

@@ -1,14 +1,16 @@
 """The HTTP transport against a peer at the wire, which answers as told and notes what reaches it."""
 
 import asyncio
+import gzip
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from api.upstreams.client import Client
 from api.upstreams.transport import REPEATABLE, Transport
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -21,6 +23,7 @@ class Peer:
     def __init__(self, act: Act) -> None:
         self.act = act
         self.came: list[tuple[int, str]] = []
+        self.heads: list[str] = []
         self.gone = 0
         self.connections = 0
         self.port = 0
@@ -33,6 +36,7 @@ class Peer:
                 length = next((int(line[15:]) for line in head.lower().split("\r\n") if "content-length" in line), 0)
                 await reader.readexactly(length)
                 self.came.append((connection, head.split("\r\n")[0]))
+                self.heads.append(head)
                 await self.act(writer, len(self.came))
         except (asyncio.IncompleteReadError, ConnectionError):
             self.gone += 1
@@ -229,3 +233,57 @@ async def test_a_header_is_one_line() -> None:
         with pytest.raises(httpx.LocalProtocolError):
             await client.get("/plan", headers={"X-Word": "one\r\nX-Other: two"})
     assert peer.came == []
+
+
+@run
+async def test_what_is_said_of_a_body_is_about_this_one() -> None:
+    """Whatever else a request has in common with earlier ones."""
+    async with peer_and_client(saying(FINE)) as (peer, client):
+        own = Client(str(client.base_url), transport=client._transport, auth=None)
+        for content in (b"", b"{}", b"", b"[1, 2]"):
+            await own.request("POST", "/task", content=content, headers={"X-Word": "one"}, extensions={})
+        await own.request("GET", "/task", headers={"X-Word": "one"}, extensions={})
+    usual = f"Host: 127.0.0.1:{peer.port}\r\nAccept: */*\r\nUser-Agent: plan-api\r\nX-Word: one\r\n"
+    asked = f"POST /task HTTP/1.1\r\n{usual}"
+    lengths = [f"{asked}Content-Length: {length}\r\n\r\n" for length in (0, 2, 0, 6)]
+    assert peer.heads == [*lengths, f"GET /task HTTP/1.1\r\n{usual}\r\n"]
+
+
+@run
+async def test_headers_of_one_request_are_not_those_of_the_next() -> None:
+    class Signed(httpx.Auth):
+        def __init__(self) -> None:
+            self.number = 0
+
+        async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+            self.number += 1
+            request.headers["Authorization"] = f"Bearer {self.number}"
+            yield request
+
+    async with peer_and_client(saying(FINE)) as (peer, client):
+        own = Client(str(client.base_url), transport=client._transport, auth=Signed())
+        for _ in range(2):
+            await own.request("GET", "/task", headers={}, extensions={})
+    said = [line for head in peer.heads for line in head.split("\r\n") if line.startswith("Authorization")]
+    assert said == ["Authorization: Bearer 1", "Authorization: Bearer 2"]
+
+
+@run
+async def test_a_body_of_unknown_length_has_one_when_it_is_sent() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"[1,"
+        yield b"2]"
+
+    async with peer_and_client(saying(FINE)) as (peer, client):
+        await client.post("/task", content=pieces())
+    assert "content-length: 5\r\n" in peer.heads[0].lower()
+    assert "transfer-encoding" not in peer.heads[0].lower()
+
+
+@run
+async def test_a_compressed_answer_is_read() -> None:
+    packed = gzip.compress(b'{"count": 1}')
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
+    async with peer_and_client(saying(answer)) as (_, client):
+        own = Client(str(client.base_url), transport=client._transport, auth=None)
+        assert (await own.request("GET", "/count", headers={}, extensions={})).json() == {"count": 1}
