@@ -5,7 +5,6 @@ is imported by the commands that start it alone, since production installs do no
 """
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -13,16 +12,14 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvicorn
 from prometheus_client import start_http_server
 from rich.console import Console
 
+from api import serving
 from api import settings as configuration
-from api.app import build_app
 from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
 from api.coordination.worker import work
@@ -31,7 +28,6 @@ from api.schema import schema_text
 from api.settings import Settings
 from api.setup import script, set_up
 from api.telemetry import start_logging
-from api.transport.patience import server_options
 from api.upstreams import columns_of, open_upstreams
 
 if TYPE_CHECKING:
@@ -47,7 +43,6 @@ DEMO_NOTE = (
     " `author`, `second-reviewer` and `admin` are there too."
 )
 COLOURS = {Grade.OK: typer.colors.GREEN, Grade.WARNING: typer.colors.YELLOW, Grade.WRONG: typer.colors.RED}
-LONGEST_FINISH = 20  # seconds for requests under way when the service is asked to stop
 FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
 
 
@@ -93,7 +88,7 @@ def demo(
         with console.status("Loading the samples"):
             _run(_prepare_demo(settings))
         _tell_demo(sandbox, port)
-        serve_until_stopped(settings, note=DEMO_NOTE)
+        _serve(settings, note=DEMO_NOTE)
 
 
 @app.command()
@@ -176,40 +171,18 @@ def serve() -> None:
     _exit_when_terminated()
     settings = _settings()
     start_logging(settings.log_level)
-    serve_until_stopped(settings)
+    if settings.processes == 1:
+        _serve(settings)
+    else:
+        with _told_in_one_line():
+            serving.serve_side_by_side(settings)
 
 
-def serve_until_stopped(settings: Settings, *, note: str = "") -> None:
-    """Run uvicorn in this thread. It finishes the requests under way when it is asked to stop."""
-    stop = asyncio.Event()
+def _serve(settings: Settings, *, note: str = "") -> None:
     with _told_in_one_line():
-        served = build_app(settings, note=note, stop=stop)
-    _leave_garbage_longer()
-    options = {"host": settings.host, "port": settings.port, **server_options(settings)}
-    server = _Server(uvicorn.Config(served, timeout_graceful_shutdown=LONGEST_FINISH, **options), stop)
-    server.run()
-    if not server.started:
+        began = serving.serve(settings, note=note)
+    if not began:
         sys.exit(1)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, which sets `stop` as soon as it is asked to stop, not after the last request."""
-
-    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
-        super().__init__(config)
-        self.stop = stop
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal has come."""
-        self.stop.set()
-        super().handle_exit(sig, frame)
-
-
-def _leave_garbage_longer() -> None:
-    """What is loaded by now stays for good; an answer of a thousand rows is no reason to look for cycles many times."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 @app.command()

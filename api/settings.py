@@ -1,6 +1,6 @@
 """Every setting, read once from the environment and `.env`, then frozen. Read by `__main__`, handed down as parameters.
 
-The names are the environment's, in small letters. README.md lists them all; tests/unit/test_documents.py compares.
+The names are the environment's, in small letters. README.md lists them all; tests/unit/test_readme.py compares.
 """
 
 import re
@@ -169,6 +169,13 @@ class Settings(BaseSettings):
     breaker_seconds: Seconds = Field(2, description="And for how long, before it is tried once.")
     host: str = Field("127.0.0.1", description="The address `serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="And its port.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes of `serve` that share the port, each a replica with all the limits here for itself; "
+        "more than the machine has cores are of no use.",
+    )
     auth: Kinds = Field(
         min_length=1,
         description="How callers say who they are: `oidc`, `gateway`, both by a comma,"

@@ -5,11 +5,15 @@ numbers are Prometheus's, at `/metrics`; none of them names a person, a draft or
 """
 
 import logging
+import os
 import re
 import uuid
 from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pythonjsonlogger.json import JsonFormatter
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -33,11 +37,23 @@ EXTERNAL_TASK_AGE = Histogram(
     buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 300, 3600, 86400),
 )
 WORKER_LOOKS = Counter("plan_api_worker_looks", "Looks for work left behind: found, nothing or failed.", ["told"])
-WORKER_BUSY = Gauge("plan_api_worker_busy", "External tasks that this replica's worker has in hand.")
+WORKER_BUSY = Gauge(
+    "plan_api_worker_busy", "External tasks that this replica's worker has in hand.", multiprocess_mode="livesum"
+)
 RECONCILED = Counter("plan_api_reconciled", "Drafts whose process ended without them, by what they became.", ["told"])
 SWEEPS = Counter("plan_api_sweeps", "Looks for such drafts: done, elsewhere (by another replica) or failed.", ["told"])
-DRAFTS_WAITING = Gauge("plan_api_drafts_waiting", "Drafts in approval that the last sweep saw.")
-DRAFTS_UNKNOWN = Gauge("plan_api_drafts_unknown", "Those of them whose process the engine does not know.")
+DRAFTS_WAITING = Gauge(
+    "plan_api_drafts_waiting", "Drafts in approval that the last sweep saw.", multiprocess_mode="mostrecent"
+)
+DRAFTS_UNKNOWN = Gauge(
+    "plan_api_drafts_unknown", "Those of them whose process the engine does not know.", multiprocess_mode="mostrecent"
+)
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names a folder for the numbers of several processes
+
+# finding a number by its labels takes longer than counting
+_calls = cache(UPSTREAM_CALLS.labels)
+_seconds = cache(UPSTREAM_SECONDS.labels)
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -51,14 +67,33 @@ def begin_request(offered: str | None) -> str:
 
 def upstream_called(upstream: str, told: str, seconds: float) -> None:
     """Count a call to a system, with all its tries."""
-    UPSTREAM_CALLS.labels(upstream, told).inc()
-    UPSTREAM_SECONDS.labels(upstream).observe(seconds)
+    _calls(upstream, told).inc()
+    _seconds(upstream).observe(seconds)
 
 
 def versions_looked_up(kept: int, missing: int) -> None:
     """Count a look for versions of plans among those that are kept."""
     KEPT_VERSIONS.labels("hit").inc(kept)
     KEPT_VERSIONS.labels("miss").inc(missing)
+
+
+def numbers() -> bytes:
+    """All numbers of this process, or of all that have a folder in common, in Prometheus's text format."""
+    if FOLDER not in os.environ:
+        return generate_latest()
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # has no types
+    return generate_latest(together)
+
+
+def forget_the_dead() -> None:
+    """Of processes that are no more, leave out what they were doing; what they have done still counts."""
+    for file in Path(os.environ[FOLDER]).glob("gauge_live*_*.db"):
+        process_id = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(process_id, 0)
+        except ProcessLookupError:
+            mark_process_dead(process_id)  # type: ignore[no-untyped-call]  # as above
 
 
 def start_logging(level: str) -> None:

@@ -74,7 +74,7 @@ class Api:
 @contextmanager
 def serving(settings: Settings, **parts: Any) -> Iterator[Api]:
     """Serve the API from a thread until the block ends. `parts` are build_app's own."""
-    server = uvicorn.Server(uvicorn.Config(build_app(settings, **parts), port=0, **server_options(settings)))
+    server = uvicorn.Server(uvicorn.Config(build_app(settings, **parts), port=0, **server_options()))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -12,17 +12,17 @@ import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.settings import Settings
+from api.transport.asking import State
 
 LARGEST_HEAD = 65_536  # bytes
 LARGEST_REST = 1_048_576  # bytes
 LAST_WORDS = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 
 
-def server_options(settings: Settings) -> dict[str, Any]:
+def server_options() -> dict[str, Any]:
     """How uvicorn is to serve the service: parameters of `uvicorn.Config`, wherever it listens."""
     return {
-        "http": type("PatientProtocol", (Patient,), {"patience": settings.receive_seconds}),
+        "http": Patient,
         "ws": "none",
         "lifespan": "on",
         "log_config": None,
@@ -34,8 +34,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
 class Patient(HttpToolsProtocol):
     """One connection. The clock runs whenever the next request's head is awaited and something of it may have come."""
 
-    patience: float
     config: Config
+    app_state: dict[str, State]
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None before the first request, whatever uvicorn says
     _clock: asyncio.TimerHandle | None = None
     _awaited: int = 0
@@ -45,6 +45,7 @@ class Patient(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A first head is awaited from the start."""
         super().connection_made(transport)
+        self._patience = self.app_state["held"].settings.receive_seconds
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -82,8 +83,8 @@ class Patient(HttpToolsProtocol):
 
     def _wait(self) -> None:
         if self._clock is None:
-            words = f"The head of a request has to come within {self.patience:g} seconds."
-            self._clock = self.loop.call_later(self.patience, self._end, 408, words, "REQUEST_TOO_SLOW")
+            words = f"The head of a request has to come within {self._patience:g} seconds."
+            self._clock = self.loop.call_later(self._patience, self._end, 408, words, "REQUEST_TOO_SLOW")
 
     def _stop(self) -> None:
         self._awaited = self._let_by = 0

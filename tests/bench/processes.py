@@ -20,7 +20,7 @@ LONGEST_END = 10.0
 
 @dataclass(frozen=True)
 class Measured:
-    """A process that serves on a port."""
+    """A process that serves on a port, with those it has started."""
 
     name: str
     pid: int
@@ -28,20 +28,25 @@ class Measured:
 
     def cpu(self) -> float:
         """Seconds of CPU so far, user and system, all threads (clock_getcpuclockid(3) of another process)."""
-        return time.clock_gettime((~self.pid << 3) | 2)
+        return sum(time.clock_gettime((~pid << 3) | 2) for pid in self._family())
 
     def memory(self) -> float:
         """Resident now, in MB."""
-        return self._status("VmRSS")
+        return sum(_status(pid, "VmRSS") for pid in self._family())
 
     def largest_memory(self) -> float:
         """The most ever resident, in MB."""
-        return self._status("VmHWM")
+        return sum(_status(pid, "VmHWM") for pid in self._family())
 
-    def _status(self, name: str) -> float:
-        found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text("ascii"))
-        assert found is not None
-        return int(found[1]) / 1024
+    def _family(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii")
+        return [self.pid, *map(int, children.split())]
+
+
+def _status(pid: int, name: str) -> float:
+    found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text("ascii"))
+    assert found is not None
+    return int(found[1]) / 1024
 
 
 @contextmanager

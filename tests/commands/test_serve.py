@@ -63,11 +63,12 @@ def _publication(behind: Behind, draft_id: str) -> dict[str, Any]:
     return found[0] if found else {}
 
 
-def test_a_request_under_way_is_finished(wired: Wired, behind: Behind, api: Api) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_request_under_way_is_finished(wired: Wired, behind: Behind, api: Api, processes: str) -> None:
     draft_id = behind.drafts.new()
     submitted(api, draft_id, AUTHOR)
     task_id = open_task(api, draft_id)
-    patient = {"WORKER": "false", "AIDBOX_TIMEOUT": "60"}
+    patient = {"WORKER": "false", "AIDBOX_TIMEOUT": "60", "PROCESSES": processes}
     with replica(wired.settings, **patient) as served, ThreadPoolExecutor(1) as pool:
         with wired.wires["aidbox"].during(Hang()):
             asked = pool.submit(perform, served.api, COMPLETE, REVIEWER, taskId=task_id, approved=True)
@@ -79,11 +80,17 @@ def test_a_request_under_way_is_finished(wired: Wired, behind: Behind, api: Api)
     assert len(behind.versions(draft_id)) == 1
 
 
-def test_what_the_worker_can_not_finish_is_given_back(wired: Wired, behind: Behind, api: Api) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_what_the_worker_can_not_finish_is_given_back(wired: Wired, behind: Behind, api: Api, processes: str) -> None:
     """Another replica need not wait for the end of a lock of ten minutes."""
     draft_id = behind.drafts.new()
     submitted(api, draft_id, AUTHOR)
-    long = {"LOCK_SECONDS": "600", "AIDBOX_TIMEOUT": "600", "WORKER_POLL_SECONDS": "0.1"}
+    long = {
+        "LOCK_SECONDS": "600",
+        "AIDBOX_TIMEOUT": "600",
+        "WORKER_POLL_SECONDS": "0.1",
+        "PROCESSES": processes,
+    }
     with wired.wires["aidbox"].during(Hang()):
         with replica(wired.settings, **long) as served:
             (task,) = behind.tasks(draft_id)
