@@ -1,14 +1,17 @@
 """Which media type an answer has, by the Accept header (RFC 9110, section 12.5.1), and whether a body is JSON.
 
-Pure; used by graphql.py.
+Pure; used by graphql.py. What a program says is the same with each of its requests, so answers are kept.
 """
 
 from email.message import Message
+from functools import lru_cache
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
+KEPT = 64  # a header has 64 kB at most
 
 
+@lru_cache(KEPT)
 def chosen_media_type(accept: str | None) -> str | None:
     """The one of our two media types the client likes best, or None when it takes neither.
 
@@ -30,6 +33,7 @@ def wants_html(accept: str | None) -> bool:
     return quality(accept, "text/html") > max(quality(accept, JSON), quality(accept, RESPONSE_JSON))
 
 
+@lru_cache(KEPT)
 def is_json(content_type: str) -> bool:
     """Whether a Content-Type header says JSON in UTF-8; other parameters do not count."""
     header = Message()

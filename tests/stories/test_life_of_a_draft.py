@@ -40,6 +40,28 @@ def test_a_new_plan_is_submitted_approved_and_published(api: Api, behind: Behind
     ]
 
 
+MANY = """mutation Many($first: CompleteApprovalInput!, $none: CompleteApprovalInput!, $last: CompleteApprovalInput!) {
+  first: completeApproval(input: $first) { status userErrors { code } }
+  none: completeApproval(input: $none) { status userErrors { code } }
+  last: completeApproval(input: $last) { status userErrors { code } } }"""
+
+
+def test_many_tasks_are_decided_in_one_request_each_on_its_own(api: Api, behind: Behind) -> None:
+    drafts = [behind.drafts.new(), behind.drafts.new()]
+    for draft_id in drafts:
+        submitted(api, draft_id, AUTHOR)
+    first, last = ({"taskId": open_task(api, draft_id), "approved": True} for draft_id in drafts)
+    told = api.ask(MANY, REVIEWER, first=first, none={**first, "taskId": "no-task"}, last=last)
+    assert told == {
+        "first": {"status": "APPROVED", "userErrors": []},
+        "none": {"status": None, "userErrors": [{"code": "NOT_FOUND"}]},
+        "last": {"status": "APPROVED", "userErrors": []},
+    }
+    for draft_id in drafts:
+        assert behind.drafts.row(draft_id)["status"] == "approved"
+        assert len(behind.versions(draft_id)) == 1
+
+
 @pytest.mark.usefixtures("_references")
 @pytest.mark.parametrize("sample", DRAFTS, ids=lambda sample: sample.id[9:13])
 def test_a_sample_draft_becomes_the_version_it_describes(api: Api, behind: Behind, sample: SampleDraft) -> None:
