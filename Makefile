@@ -36,7 +36,7 @@ chaos: .venv/ready ## Kill, pause, cut and slow everything under load for minute
 	@exec .venv/bin/python -m tests.chaos $(ARGS)
 
 planted: .venv/ready ## Plant bugs in a copy of the tree, one at a time, and see the tests catch them (ARGS="--only tag")
-	@exec .venv/bin/python -m tests.crash.planted $(ARGS)
+	@exec .venv/bin/python -m tests.planted $(ARGS)
 
 fuzz: .venv/ready ## Requests nobody thought of, on the real systems (EXAMPLES=500, SEED=7)
 	@exec .venv/bin/python -m pytest tests/fuzz --examples $(EXAMPLES) --seed $(SEED) --timeout 3600 $(ARGS)

@@ -106,3 +106,14 @@ def test_shapes_that_are_kept_are_few(world: World) -> None:
     several: list[dict[str, object]] = [{"most": 1 + most % (MOST + 1)} for most in range(MOST + 2)]
     assert made(query, keeping, *several) == [1] * (MOST + 2)
     assert made(query, keeping, several[-1]) == [0]
+
+
+@settings(UNHURRIED, max_examples=5)
+@given(worlds(right=True))
+def test_a_list_selected_once_more_has_another_shape(world: World) -> None:
+    """By a variable that nothing below the first selection names."""
+    keeping = Keeping(world.nodes)
+    query = "query Q($yes: Boolean!) { nodes { key } ... @include(if: $yes) { nodes { number } } }"
+    for yes in (False, True, False):
+        variables = {"yes": yes}
+        assert difference(told(KEPT, query, keeping, variables), told(STOCK, query, world, variables)) == ""

@@ -1,0 +1,357 @@
+"""Bugs in what reads: lists compiled, batches, what is asked and what is kept. Planted by __main__.py."""
+
+from tests.planted.bug import ANY, Bug
+
+COMPILED = "api/schema/compiled"
+PLANNING, RUNNING, VALUES = (f"{COMPILED}/{module}.py" for module in ("planning", "running", "values"))
+EXECUTOR, KEEPING, DRIVING = (f"{COMPILED}/{module}.py" for module in ("executor", "keeping", "driving"))
+BATCHING, DOCUMENTS, READS = "api/batching.py", "api/schema/documents.py", "api/schema/reads.py"
+CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda.py", "api/upstreams/aidbox.py", "api/schema/task.py"
+KEPT = "api/upstreams/kept_versions.py"
+
+EQUAL = "tests/executor/test_compiled.py tests/executor/test_kept.py tests/executor/test_equal.py"
+CALLS, UNIT = "tests/calls", "tests/unit"
+WIDELY = "tests/executor tests/unit tests/calls tests/http tests/stories/test_reading.py"
+
+
+def _bugs(tests: str, *bugs: tuple[str, str, str, str], by: str = ANY) -> tuple[Bug, ...]:
+    return tuple(Bug(name, file, piece, instead, by, tests, WIDELY) for name, file, piece, instead in bugs)
+
+
+BUGS = (
+    *_bugs(
+        EQUAL,
+        (
+            "a shape for other values of its variables",
+            KEEPING,
+            "return tuple(values.get(name, Undefined) for name in self._names[place][1])",
+            "return ()",
+        ),
+        (
+            "variables in fragments are not seen",
+            KEEPING,
+            "while following := mentioned.fragments - looked_through:",
+            "while following := set[str]():",
+        ),
+        (
+            "a shape for another selection",
+            KEEPING,
+            "place = (id(kind), *(id(each.node) for each in details))",
+            "place = (id(kind), id(details[0].node))",
+        ),
+        ("a null where none may be", RUNNING, "        if not shape.nullable:\n            raise Unusual\n", ""),
+        ("the path of another row", RUNNING, "lambda n: path_of(places[n]))", "lambda n: path_of(n))"),
+        ("a field selected twice", PLANNING, "nodes = [each.node for each in details]", "nodes = [details[0].node]"),
+        (
+            "a number that is none",
+            VALUES,
+            "if types <= {float} and all(map(math.isfinite, values)):",
+            "if types <= {float}:",
+        ),
+        ("a boolean for a number", VALUES, "if (types == {int} and", "if (types <= {int, bool} and"),
+        (
+            "a number out of range",
+            VALUES,
+            "min(values) >= GRAPHQL_MIN_INT and max(values) <= GRAPHQL_MAX_INT",
+            "min(values) >= GRAPHQL_MIN_INT",
+        ),
+        (
+            "an exception for an object",
+            RUNNING,
+            'if any(hasattr(each, "__await__") or issubclass(each, BaseException) for each in types):',
+            'if any(hasattr(each, "__await__") for each in types):',
+        ),
+        (
+            "the first row's info for all",
+            RUNNING,
+            "yield call(each, **{info_name: RowInfo(shared, n)})",
+            "yield call(each, **{info_name: RowInfo(shared, 0)})",
+        ),
+        (
+            "what a mutation answers is compiled",
+            PLANNING,
+            "if executor.operation.operation is not OperationType.QUERY or definition.resolve is None:",
+            "if definition.resolve is None:",
+        ),
+        (
+            "one context for all rows",
+            DRIVING,
+            "ready = [Driven(number, each, copy_context()) for number, each in enumerate(coroutines)]",
+            "one = copy_context(); ready = [Driven(number, each, one) for number, each in enumerate(coroutines)]",
+        ),
+        (
+            "an error ends a list",
+            EXECUTOR,
+            "            again = stock()\n            return await again if isinstance(again, Awaitable) else again\n",
+            "            return []\n",
+        ),
+        (
+            "lists in a list one too short",
+            RUNNING,
+            "return [[next(completed) for _ in value] for value in values]",
+            "return [[next(completed) for _ in value[:3]] for value in values]",
+        ),
+        (
+            "a field that has its own way to its value",
+            PLANNING,
+            "if definition is None or type(field) is not StrawberryField or any(map(_is_streamed, details)):",
+            "if definition is None or field is None or any(map(_is_streamed, details)):",
+        ),
+    ),
+    *_bugs(
+        "tests/unit/test_batching.py tests/executor tests/calls/test_counts.py",
+        (
+            "keys that are none shift the others",
+            "api/schema/hops.py",
+            "return [None if key is None else next(found) for key in keys]",
+            "return [next(found, None) for key in keys]",
+        ),
+        (
+            "a key is asked for each time",
+            BATCHING,
+            "batches = [asked.get(key) or self._added(key) for key in wanted]",
+            "batches = [self._added(key) for key in wanted]",
+        ),
+        (
+            "batches without an end",
+            BATCHING,
+            "        if len(batch.keys) == self._largest:\n            self._open = None\n",
+            "",
+        ),
+        (
+            "a batch that is asked stays open",
+            BATCHING,
+            "        if self._open is batch:\n            self._open = None\n",
+            "",
+        ),
+        (
+            "who is cancelled cancels the batch",
+            BATCHING,
+            "                if self.is_over or (task is not None and task.cancelling()):\n                    raise\n",
+            "                raise\n",
+        ),
+        (
+            "a batch that failed waits for ever",
+            BATCHING,
+            "            done.set_exception(error)\n",
+            "            pass\n",
+        ),
+        (
+            "what is known is asked",
+            BATCHING,
+            "self._asked.setdefault(key, batch)",
+            "self._asked.setdefault(key, Batch())",
+        ),
+    ),
+    *_bugs(
+        "tests/unit/test_reads.py tests/calls",
+        (
+            "all variables for any field",
+            "api/needs.py",
+            "if self.variables is None or name in self.variables) or VARIABLES",
+            ") or VARIABLES",
+        ),
+        (
+            "what a fragment reads is not seen",
+            READS,
+            "            yield from self._fields(inner, fragment.selection_set)\n",
+            "            yield from ()\n",
+        ),
+        (
+            "what is skipped is read",
+            READS,
+            'return conditions.get("skip") is True or conditions.get("include") is False',
+            "return False",
+        ),
+        (
+            "a variable's value of another request",
+            READS,
+            "        self.read_variables = True\n        name",
+            "        name",
+        ),
+        (
+            "a default does not count",
+            READS,
+            "return default.value if isinstance(default, BooleanValueNode) else None",
+            "return None",
+        ),
+        (
+            "a field that says nothing reads nothing",
+            READS,
+            "            self._says_all = False\n            return\n",
+            "            return\n",
+        ),
+        (
+            "plans are read whole",
+            "api/loaders.py",
+            'partial(own.aidbox.plans_by_id, whole=own.needs.has("plans", RESOURCE))',
+            "partial(own.aidbox.plans_by_id, whole=True)",
+        ),
+        (
+            "drafts are read whole",
+            "api/loaders.py",
+            'parts=own.needs.of_draft("drafts_by_process")',
+            'parts=own.needs.of_draft("nothing")',
+        ),
+        (
+            "drafts by the variables, one after the other",
+            TASK,
+            "moved = await _moved_drafts(gone, info) if gone else {}",
+            "moved = await _moved_drafts(processes, info)",
+        ),
+        (
+            "the count with every page",
+            "api/schema/lists.py",
+            "        engine = info.context.upstreams.camunda\n",
+            "        engine = info.context.upstreams.camunda\n        await engine.task_count(self.query)\n",
+        ),
+        (
+            "a page is asked for though it is empty",
+            "api/schema/lists.py",
+            "        if self.query is None or self.limit == 0:\n            return []\n        engine",
+            "        if self.query is None:\n            return []\n        engine",
+        ),
+        ("a page of variables is the last", CAMUNDA, "page=max(PAGE, len(asked) * len(names) + 1)", "page=len(asked)"),
+        (
+            "one search for each plan",
+            AIDBOX,
+            "for chunk in chunks(wanted)))\n        return {plan.id",
+            "for chunk in ([each] for each in wanted)))\n        return {plan.id",
+        ),
+        ("a page that was cut is the whole", AIDBOX, "        if missing and may_be_cut:\n", "        if False:\n"),
+        (
+            "what is missing is always asked for again",
+            AIDBOX,
+            "        if missing and may_be_cut:\n",
+            "        if missing:\n",
+        ),
+        (
+            "an old page of the store's",
+            AIDBOX,
+            'found = await self._searched(plan_ids, "no-store", whole=whole)',
+            'found = await self._searched(plan_ids, "max-age=60", whole=whole)',
+        ),
+        (
+            "only the first page of a search",
+            AIDBOX,
+            "            if following is None:\n                return found\n",
+            "            return found\n",
+        ),
+    ),
+    *_bugs(
+        "tests/unit/test_kept_versions.py tests/calls/test_kept.py",
+        (
+            "a version without its resource is kept for one with it",
+            KEPT,
+            "if version and (version.document is not None or not whole)}",
+            "if version}",
+        ),
+        (
+            "versions are asked for each time",
+            KEPT,
+            "        self._kept.put(key, msgspec.structs.replace(version, document=document), size)\n",
+            "",
+        ),
+        ("a version takes no room", KEPT, "size = HEADER_BYTES + (len(document) if document else 0)", "size = 1"),
+        (
+            "a kept version keeps its whole answer",
+            KEPT,
+            "document = version.document and version.document.copy()",
+            "document = version.document",
+        ),
+        (
+            "what is forgotten still takes room",
+            "api/bounded.py",
+            "            self._used -= forgotten\n",
+            "            pass\n",
+        ),
+        ("what was used last is forgotten first", "api/bounded.py", "        self._kept.move_to_end(key)\n", ""),
+        (
+            "a replaced value takes room twice",
+            "api/bounded.py",
+            "self._used += size - self._kept.pop(key, (None, 0))[1]",
+            "self._kept.pop(key, None); self._used += size",
+        ),
+    ),
+    *_bugs(
+        "tests/http tests/executor/test_kept.py tests/unit/test_room.py tests/unit/test_schema.py",
+        (
+            "the cost of other variables",
+            DOCUMENTS,
+            "self._keep_cost(asked if costing.read_variables else alone, cost)",
+            "self._keep_cost(alone, cost)",
+        ),
+        (
+            "needs of other variables",
+            DOCUMENTS,
+            "        if not reading.read_variables:\n            self._needs",
+            "        if True:\n            self._needs",
+        ),
+        (
+            "a mutation is given up when its client leaves",
+            DOCUMENTS,
+            "context.context.may_be_given_up = context.operation_type is OperationType.QUERY",
+            "context.context.may_be_given_up = True",
+        ),
+        (
+            "a query goes on when its client leaves",
+            "api/transport/leaving.py",
+            "        if context.may_be_given_up:\n",
+            "        if False:\n",
+        ),
+        (
+            "an answer has the tag of another media type",
+            "api/transport/conditional.py",
+            'hashlib.blake2b(answer.headers["Content-Type"].encode(), digest_size=16)',
+            "hashlib.blake2b(digest_size=16)",
+        ),
+        (
+            "any condition is met",
+            "api/transport/conditional.py",
+            'return condition.strip() == "*" or entity_tag in _ENTITY_TAG.findall(condition)',
+            "return bool(condition)",
+        ),
+        (
+            "a shared cache may keep an answer",
+            "api/transport/conditional.py",
+            '"private, no-cache"',
+            '"public, no-cache"',
+        ),
+        (
+            "room is not given back",
+            "api/room.py",
+            "        finally:\n            self._give(size)\n",
+            "        finally:\n            pass\n",
+        ),
+        (
+            "who left the line keeps its room",
+            "api/room.py",
+            "self._give(0 if turn.cancelled() else size)",
+            "self._give(0)",
+        ),
+        (
+            "room for who did not get any",
+            "api/room.py",
+            "self._give(0 if turn.cancelled() else size)",
+            "self._give(size)",
+        ),
+        (
+            "a skipped list costs nothing",
+            "api/schema/costing.py",
+            "return Cost(1 + length * inner.fixed)",
+            "return Cost(1 + inner.fixed)",
+        ),
+        (
+            "a page costs what is asked, not what can come",
+            "api/schema/costing.py",
+            "return min(max(int(value), 0), LARGEST_PAGE)",
+            "return 1",
+        ),
+        (
+            "a list of entities counts once",
+            "api/schema/costing.py",
+            "return len(value) if isinstance(value, list) else 1",
+            "return 1",
+        ),
+    ),
+)
