@@ -30,6 +30,7 @@ from api.telemetry import FOLDER, forget_the_dead, start_logging
 from api.transport.patience import server_options
 
 LONGEST_FINISH = 20  # seconds for requests under way when the service is asked to stop
+LONGEST_SILENCE = 20  # seconds, of a process that starts or hangs, before another takes its place
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  # can be written in a container whose file system can not
 
 
@@ -49,7 +50,13 @@ def serve_side_by_side(settings: Settings) -> None:
     Raises Misconfigured, and SystemExit when the port is taken or the processes can not begin.
     """
     build_app(settings)  # what is wrong is told once, here
-    config = uvicorn.Config("api.serving:served", factory=True, workers=settings.processes, **_options(settings))
+    config = uvicorn.Config(
+        "api.serving:served",
+        factory=True,
+        workers=settings.processes,
+        timeout_worker_healthcheck=LONGEST_SILENCE,
+        **_options(settings),
+    )
     with _shared_numbers(), config.bind_socket() as bound:
         supervisor = Multiprocess(config, sockets=[_own_sockets(bound)])
         supervisor.run()

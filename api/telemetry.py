@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import uuid
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -93,7 +94,8 @@ def forget_the_dead() -> None:
         try:
             os.kill(process_id, 0)
         except ProcessLookupError:
-            mark_process_dead(process_id)  # type: ignore[no-untyped-call]  # as above
+            with suppress(FileNotFoundError):  # another one that starts was faster
+                mark_process_dead(process_id)  # type: ignore[no-untyped-call]  # as above
 
 
 def start_logging(level: str) -> None:
