@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import Info
+from strawberry.types.field import StrawberryField
 
 from api.schema import Schema
 from api.schema.compiled.executor import CompiledExecutor
@@ -52,6 +53,13 @@ class World:
 Asked = Info[World, None]
 
 
+class Louder(StrawberryField):
+    """A field with a way of its own to its value."""
+
+    def get_result(self, *given: Any, **named: Any) -> Any:
+        return f"{super().get_result(*given, **named)}!"
+
+
 @strawberry.type
 class Node:
     number: int
@@ -86,6 +94,10 @@ class Node:
     @strawberry.field
     def shout(self) -> str:
         return str(self.text).upper()
+
+    @Louder()
+    def louder(self) -> str:
+        return str(self.text)
 
     @strawberry.field
     def brittle(self, info: Asked) -> str | None:

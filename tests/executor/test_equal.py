@@ -120,6 +120,14 @@ def test_a_resolver_sees_all_that_is_selected_on_its_field(world: World) -> None
     assert difference(told(COMPILED, query, world, {}), told(STOCK, query, world, {})) == ""
 
 
+@settings(UNHURRIED, max_examples=5)
+@given(worlds(right=True))
+def test_a_field_has_its_own_way_to_its_value(world: World) -> None:
+    answer = told(COMPILED, "{ nodes { louder } }", world, {})
+    assert difference(answer, told(STOCK, "{ nodes { louder } }", world, {})) == ""
+    assert "!" in repr(answer)
+
+
 @UNHURRIED
 @given(mutations(), worlds())
 def test_a_mutation_is_answered_alike(query: str, world: World) -> None:
