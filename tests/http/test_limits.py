@@ -154,6 +154,15 @@ def test_a_limit_in_a_variable_is_counted(small: Api, calls: list[str]) -> None:
     assert calls == []
 
 
+def test_a_list_of_entities_costs_what_all_of_them_cost(small: Api) -> None:
+    query = "query E($of: [_Any!]!) { _entities(representations: $of) { ... on Draft { planData name status } } }"
+    few, many = ([{"__typename": "Draft", "id": "x"}] * count for count in (24, 25))
+    assert small.ask(query, AUTHOR, of=few) == {"_entities": [None] * 24}
+    (error,) = small.answer(query, AUTHOR, of=many)["errors"]
+    assert error["extensions"]["code"] == "QUERY_TOO_COSTLY"
+    assert error["message"] == "The query has 301 values in its answer, or room for as many; the limit is 300."
+
+
 BOMBS = {
     "a cycle of two": "{ draft(id: 1) { ...A } } fragment A on Draft { ...B } fragment B on Draft { ...A }",
     "a cycle of itself": "{ viewer { ...A } } fragment A on Person { id ...A ...A ...A ...A ...A ...A ...A ...A }",
