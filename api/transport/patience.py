@@ -14,6 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.transport.asking import State
 
+# seconds a connection is kept between requests: longer than clients and balancers keep theirs (60 seconds is usual), or
+# they would send a request just when it is closed
+LONGEST_IDLE = 75
 LARGEST_HEAD = 65_536  # bytes
 LARGEST_REST = 1_048_576  # bytes
 LAST_WORDS = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
@@ -23,6 +26,7 @@ def server_options() -> dict[str, Any]:
     """How uvicorn is to serve the service: parameters of `uvicorn.Config`, wherever it listens."""
     return {
         "http": Patient,
+        "timeout_keep_alive": LONGEST_IDLE,
         "ws": "none",
         "lifespan": "on",
         "log_config": None,

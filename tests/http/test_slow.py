@@ -106,5 +106,15 @@ def test_the_rest_of_a_body_answered_already_is_let_by(patient: Api) -> None:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_connection_is_kept_for_as_long_as_clients_keep_theirs(patient: Api) -> None:
+    """httpx and many others keep it for five seconds; with as many here, who comes last would find it closed."""
+    url = patient.client.base_url
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            time.sleep(6)
+
+
 def test_the_patience_of_a_service_as_it_is_installed(settings: Settings) -> None:
     assert settings.receive_seconds <= 20
