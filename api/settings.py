@@ -148,6 +148,11 @@ class Settings(BaseSettings):
     aidbox_token_url: HttpAddress | None = Field(
         None, description="The token endpoint; by default /auth/token beside /fhir."
     )
+    aidbox_keeps_digits: bool = Field(
+        default=True,
+        description="Whether the store keeps numbers as they are written, so that 1500.00 does not become 1500.0, as "
+        "`plan-api check --write` finds out; if not, equal amounts count as equal in changes and conflicts.",
+    )
     aidbox_timeout: Seconds = Field(10, description="Deadline of one request, in seconds.")
     aidbox_connections: int = Field(50, ge=1, le=1000, description="Connections to the store, at most.")
     kept_versions_bytes: int = Field(

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from api.coordination.matching import canonical
 from api.errors import Refused, UserErrorCode
 
 Plan = dict[str, Any]
@@ -22,7 +23,6 @@ MAX_DEPTH = 64
 MOST_DIGITS = 100  # FHIR asks stores for 18
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
-_canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
@@ -74,17 +74,17 @@ def tagged_resource(plan: Plan, plan_id: str, process_id: str) -> Plan:
     return {**plan, "id": plan_id, "meta": tagged}
 
 
-def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two resources say the same, to the digit; `meta` is the store's and does not count."""
-    return _content(one) == _content(other)
+def same_content(one: Mapping[str, Any], other: Mapping[str, Any], *, keeps_digits: bool = True) -> bool:
+    """Whether two resources say the same; `meta` is the store's and does not count. Digits count as in `canonical`."""
+    return canonical(_content(one), keeps_digits=keeps_digits) == canonical(_content(other), keeps_digits=keeps_digits)
 
 
-def is_held(plan: Plan, held: Plan) -> bool:
-    """Whether a store that has `held` says all that `plan` says.
+def is_held(plan: Plan, held: Plan, *, keeps_digits: bool = True) -> bool:
+    """Whether a store that has `held` says all that `plan` says. Digits count as in `canonical`.
 
     Of `meta` that is the profiles, labels and tags; ours does not count, and a store may keep more of them.
     """
-    return same_content(plan, held) and all(
+    return same_content(plan, held, keeps_digits=keeps_digits) and all(
         entry in (_object(held.get("meta")).get(name) or [])
         for name in ("profile", "security", "tag")
         for entry in _object(plan.get("meta")).get(name) or []
@@ -92,8 +92,8 @@ def is_held(plan: Plan, held: Plan) -> bool:
     )
 
 
-def _content(plan: Mapping[str, Any]) -> bytes:
-    return _canonical.encode({key: value for key, value in plan.items() if key != "meta"})
+def _content(plan: Mapping[str, Any]) -> Plan:
+    return {key: value for key, value in plan.items() if key != "meta"}
 
 
 def _decoded(text: str | bytes) -> object:

@@ -6,7 +6,7 @@ Pure. Used by changes.py for two documents (before and after) and for three (bas
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from itertools import count
 from typing import Any, TypeGuard, TypeVar
 
@@ -27,6 +27,7 @@ SAYING = ("coding", "code", "reference", "identifier", "value", "text", "display
 DEEPEST_SAYING = 4
 
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_exact = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # rounds nothing
 Group = TypeVar("Group", bound=Hashable)
 
 
@@ -37,9 +38,24 @@ class _Element:
     content: Object
 
 
-def canonical(value: object) -> bytes:
-    """JSON that is equal for equal values: key order does not count, each digit of a number does."""
-    return _canonical.encode(value)
+def canonical(value: object, *, keeps_digits: bool = True) -> bytes:
+    """JSON that is equal for values that count as equal: key order does not count, each digit of a number does.
+
+    With `keeps_digits` false, for what comes from a store that rewrites numbers, 1500, 1500.0 and 1500.00 are equal.
+    """
+    return _canonical.encode(value if keeps_digits else _without_scale(value))
+
+
+def _without_scale(value: object) -> object:
+    """The value with each number in the shortest form of its amount."""
+    match value:
+        case dict():
+            return {name: _without_scale(part) for name, part in value.items()}
+        case list():
+            return [_without_scale(part) for part in value]
+        case Decimal() | int() if not isinstance(value, bool):
+            return _exact.normalize(Decimal(value)) if value else 0
+    return value
 
 
 def is_objects(value: object) -> TypeGuard[list[Object]]:

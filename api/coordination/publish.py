@@ -106,6 +106,8 @@ async def _write(
     """Write what was reviewed, unless the plan says so already. Raises Stale, Unfit, Refused (INVALID_PLAN)."""
     plan = documents.parse(draft.plan_data if draft else "", max_bytes=settings.max_plan_bytes)
     resource = documents.tagged_resource(plan, plan_id, process_id)
-    if current is not None and documents.is_held(resource, documents.read(current.resource)):
+    if current is not None and documents.is_held(
+        resource, documents.read(current.resource), keeps_digits=settings.aidbox_keeps_digits
+    ):
         return current
     return await upstreams.aidbox.put(plan_id, resource, base_version=current.version_id if current else None)

@@ -163,4 +163,5 @@ async def _is_held(upstreams: Upstreams, settings: Settings, draft: Draft, plan_
         plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
     except Refused:
         return False
-    return documents.is_held({**plan, "id": plan_id}, documents.read(current.resource))
+    held = documents.read(current.resource)
+    return documents.is_held({**plan, "id": plan_id}, held, keeps_digits=settings.aidbox_keeps_digits)

@@ -10,6 +10,7 @@ import pytest
 
 from api.coordination import documents
 from api.coordination.documents import PROCESS_TAG
+from api.coordination.matching import canonical
 from api.errors import Refused
 from tests.serving import GOLD
 
@@ -146,6 +147,42 @@ def test_what_is_sent(meta: object, sent: dict[str, Any]) -> None:
 def test_the_same_content(one: dict[str, Any], other: dict[str, Any], is_same: bool) -> None:  # noqa: FBT001  # a column of the table
     assert documents.same_content(one, other) is is_same
     assert documents.same_content(other, one) is is_same
+
+
+AMOUNT = Decimal("1500.00")
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        (Decimal("1500.0"), True),
+        (1500, True),
+        (Decimal("1.5E+3"), True),
+        (Decimal("1500.01"), False),
+        ("1500.00", False),
+    ],
+)
+def test_amounts_at_a_store_that_rewrites_numbers(other: object, is_same: bool) -> None:  # noqa: FBT001  # a column of the table
+    one, changed = {"cost": [{"value": AMOUNT}]}, {"cost": [{"value": other}]}
+    assert documents.same_content(one, changed, keeps_digits=False) is is_same
+    assert documents.is_held({**PLAN, **one}, {**PLAN, **changed}, keeps_digits=False) is is_same
+    assert documents.is_held({**PLAN, **one}, {**PLAN, **changed}) is False
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (Decimal("-0.0"), 0, True),
+        (True, 1, False),
+        (False, 0, False),
+        (Decimal(f"{'1' * 60}.10"), Decimal(f"{'1' * 60}.1"), True),
+        (Decimal(f"{'1' * 60}.1"), Decimal(f"{'1' * 60}.2"), False),
+        (12345678901234567890, 12345678901234567000, False),
+        ({"b": 1, "a": [Decimal("2.0")]}, {"a": [2], "b": Decimal("1.000")}, True),
+    ],
+)
+def test_what_counts_as_equal_where_digits_are_not_kept(one: object, other: object, is_same: bool) -> None:  # noqa: FBT001  # a column of the table
+    assert (canonical(one, keeps_digits=False) == canonical(other, keeps_digits=False)) is is_same
 
 
 @pytest.mark.parametrize(
