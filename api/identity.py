@@ -25,8 +25,11 @@ class Viewer:
 
 
 def same_person(one: str | None, other: str | None) -> bool:
-    """Whether two ids name one person: width, case and surrounding blanks do not make another one."""
-    return one is not None and other is not None and canonical(one) == canonical(other)
+    """Whether two ids name one person: width, case and surrounding blanks do not make another one.
+
+    Nothing and blanks name nobody.
+    """
+    return one is not None and other is not None and canonical(one) == canonical(other) != ""
 
 
 def canonical(user_id: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.coordination.standing import Standing, standing
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
+from api.upstreams.engine import text
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,7 @@ async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> A
     )
     values = variables.get(process_id, {})
     where = standing(draft, processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, []))
-    reason, plan_id, version = (values.get(name) for name in ("reason", "aidboxPlanId", "publishedVersion"))
+    reason, plan_id, version = (text(values.get(name)) for name in ("reason", "aidboxPlanId", "publishedVersion"))
     return Approval(
-        process_id,
-        draft,
-        where,
-        reason=str(reason) if reason else None,
-        plan_id=str(plan_id) if plan_id else None,
-        plan_version=str(version) if version else None,
+        process_id, draft, where, reason=reason or None, plan_id=plan_id or None, plan_version=version or None
     )

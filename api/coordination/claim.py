@@ -5,7 +5,7 @@ claiming can be made safe against a race. The others change who holds a task, ne
 """
 
 from api.coordination.decide import closed
-from api.coordination.permissions import demand_claimer, demand_four_eyes, demand_holder
+from api.coordination.permissions import demand_claimer, demand_four_eyes, demand_holder, demand_running
 from api.coordination.seeing import SeenTask, no_such_task, seen_task
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer, same_person
@@ -22,6 +22,7 @@ async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_i
     demand_claimer(viewer, task.assignee, is_offered=seen.is_offered)
     if task.assignee is not None:
         return
+    demand_running(task)
     try:
         await upstreams.camunda.claim(task.id, viewer.id)
     except Gone as lost:
@@ -34,6 +35,7 @@ async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
     if task.assignee is None:
         return
     demand_holder(viewer, task.assignee)
+    demand_running(task)
     try:
         await upstreams.camunda.assign(task.id, None)
     except Gone as lost:
@@ -53,6 +55,7 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
         return
     demand_holder(viewer, task.assignee)
     demand_four_eyes(user_id, seen.submitted_by, allow_own=settings.allow_own_approval, field="userId")
+    demand_running(task)
     try:
         await upstreams.camunda.assign(task.id, user_id.strip())
     except Gone as lost:

@@ -1,6 +1,7 @@
 """Decide a task: approve, reject, or send back. Called by completeApproval, requestChanges and completeApprovals."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +10,7 @@ import msgspec
 
 from api.coordination.approval import Approval, approval_of
 from api.coordination.external_tasks import settle
-from api.coordination.permissions import demand_decider, demand_four_eyes, demand_free
+from api.coordination.permissions import demand_decidable, demand_free
 from api.coordination.publish import conflict
 from api.coordination.reconcile import released
 from api.coordination.seeing import no_such_task, seen_task
@@ -19,7 +20,7 @@ from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import DECISION_PREFIX, Scalar, Task
+from api.upstreams.engine import DECISION_PREFIX, Scalar, Task, text
 from api.upstreams.plan_version import PlanVersion
 
 TRIES = 3
@@ -82,7 +83,7 @@ async def decide(
     decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
     decision, noted = await _unless_moved(upstreams, variables, decision)
     await _complete(upstreams, viewer, task, {**_as_variables(task.id, decision), **noted}, decision)
-    return await _outcome(upstreams, settings, task, str(variables.get("draftId")), decision)
+    return await _outcome(upstreams, settings, task, text(variables.get("draftId")) or "", decision)
 
 
 async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: Viewer, task: Task) -> dict[str, Scalar]:
@@ -90,8 +91,8 @@ async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: View
     seen = await seen_task(upstreams, viewer, task)
     if seen is None:
         raise no_such_task()
-    demand_four_eyes(viewer.id, seen.submitted_by, allow_own=settings.allow_own_approval)
-    demand_decider(viewer, task.assignee, is_offered=seen.is_offered)
+    allow_own = settings.allow_own_approval
+    demand_decidable(viewer, task, seen.submitted_by, is_offered=seen.is_offered, allow_own=allow_own)
     return seen.variables
 
 
@@ -118,7 +119,9 @@ async def _unless_moved(
 async def _draft_and_plan(
     upstreams: Upstreams, draft_id: Scalar, plan_id: Scalar
 ) -> tuple[Draft | None, PlanVersion | None]:
-    return await asyncio.gather(upstreams.retool.draft(str(draft_id)), upstreams.aidbox.plan(str(plan_id or "")))
+    return await asyncio.gather(
+        upstreams.retool.draft(text(draft_id) or ""), upstreams.aidbox.plan(text(plan_id) or "")
+    )
 
 
 def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
@@ -180,7 +183,7 @@ async def _unless_won(upstreams: Upstreams, viewer: Viewer, task: Task, decision
     if past is None or past.ended is None:
         return past or task
     if made is None or not same_person(made.by, viewer.id) or made.asked is not decision.asked:
-        raise _already_decided(past, made)
+        raise already_decided(past, made)
     return None
 
 
@@ -188,13 +191,18 @@ async def _history(upstreams: Upstreams, task_id: str, process_id: str) -> tuple
     """The decision is read after the task: it is written with the task's end, so an ended task has it."""
     past = await upstreams.camunda.past_task(task_id)
     decisions = await upstreams.camunda.decisions_by_process([process_id])
-    return past, read_decision(decisions.get(process_id, {}).get(f"{DECISION_PREFIX}{task_id}"))
+    return past, decision_on(task_id, decisions.get(process_id, {}))
+
+
+def decision_on(task_id: str, variables: Mapping[str, Scalar]) -> Decision | None:
+    """The decision on a task among its process's variables."""
+    return read_decision(variables.get(f"{DECISION_PREFIX}{task_id}"))
 
 
 def read_decision(value: Scalar) -> Decision | None:
     """A decision variable; None for what is none (a task completed outside this service)."""
     try:
-        return msgspec.json.decode(str(value), type=Decision)
+        return msgspec.json.decode(text(value) or "", type=Decision)
     except msgspec.DecodeError:
         return None
 
@@ -211,7 +219,7 @@ async def _decided_before(
         _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id], ["draftId"])
     )
     if made is not None and same_person(made.by, viewer.id) and made.asked is asked:
-        draft_id = str(variables.get(process_id, {}).get("draftId"))
+        draft_id = text(variables.get(process_id, {}).get("draftId")) or ""
         return await _outcome(upstreams, settings, past, draft_id, made)
     raise await _closed(upstreams, viewer, past, made)
 
@@ -226,11 +234,12 @@ async def closed(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
 
 
 async def _closed(upstreams: Upstreams, viewer: Viewer, past: Task, made: Decision | None) -> Refused:
-    return _already_decided(past, made) if await seen_task(upstreams, viewer, past) else no_such_task()
+    return already_decided(past, made) if await seen_task(upstreams, viewer, past) else no_such_task()
 
 
-def _already_decided(past: Task, made: Decision | None) -> Refused:
-    when = f" at {past.ended:%Y-%m-%d %H:%M} UTC" if past.ended else ""
+def already_decided(past: Task, made: Decision | None) -> Refused:
+    """What a closed task is answered with: who decided it, how and when."""
+    when = f" at {past.ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if past.ended else ""
     if made:
         how = f"{made.verdict.lower()} by {made.by}{when}"
     elif past.delete_reason == "completed":

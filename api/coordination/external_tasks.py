@@ -20,7 +20,7 @@ from api.errors import ApprovalApiError, Gone, Unreachable
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import LockedTask, Scalar
+from api.upstreams.engine import LockedTask, Scalar, text
 
 LONGEST_PAUSE = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds
@@ -35,13 +35,12 @@ async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) 
     The update finds the draft as its submission found it, or it does not; only one of several processes can. A
     repeat finds the note already made.
     """
-    draft_id, revision = str(task.variables.get("draftId")), task.variables.get("draftRevision")
-    previous = task.variables.get("previousProcessId")
+    draft_id, revision = text(task.variables.get("draftId")) or "", text(task.variables.get("draftRevision"))
     noted = await upstreams.retool.register(
         draft_id,
         task.process_instance_id,
-        revision=None if revision is None else str(revision),
-        previous_process_id=None if previous is None else str(previous),
+        revision=revision,
+        previous_process_id=text(task.variables.get("previousProcessId")),
     )
     draft = None if noted and revision is not None else await upstreams.retool.draft(draft_id)
     if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):
@@ -63,8 +62,8 @@ async def _what_is_missing(upstreams: Upstreams, draft: Draft, task: LockedTask)
 
 async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:
     """Topic record-outcome: write the outcome on the draft, if it still waits for this process."""
-    outcome = str(task.variables.get("outcome"))
-    await upstreams.retool.record_outcome(str(task.variables.get("draftId")), task.process_instance_id, outcome)
+    draft_id, outcome = (text(task.variables.get(name)) or "" for name in ("draftId", "outcome"))
+    await upstreams.retool.record_outcome(draft_id, task.process_instance_id, outcome)
     return Done({"approvalOutcome": outcome})
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.upstreams.drafts import Draft
+from api.upstreams.engine import Task
 
 # Reading
 
@@ -79,6 +80,25 @@ def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> 
     if draft.created_by is None and submitted_by is not None:
         demand_admin(viewer)
     demand_owner(viewer, draft)
+
+
+def demand_decidable(
+    viewer: Viewer, task: Task, submitted_by: str | None, *, is_offered: bool, allow_own: bool
+) -> None:
+    """Whether a decision on an open task is taken: asked by the verb, and by the field that predicts its answer.
+
+    Raises Refused (OWN_SUBMISSION, FORBIDDEN, ALREADY_CLAIMED, SUSPENDED).
+    """
+    demand_four_eyes(viewer.id, submitted_by, allow_own=allow_own)
+    demand_decider(viewer, task.assignee, is_offered=is_offered)
+    demand_running(task)
+
+
+def demand_running(task: Task) -> None:
+    """The engine takes nothing of a suspended process. Raises Refused (SUSPENDED)."""
+    if task.suspended:
+        message = "This approval is suspended in the engine; ask its operators to activate it, then try again."
+        raise Refused(UserErrorCode.SUSPENDED, message, field="taskId")
 
 
 def demand_decider(viewer: Viewer, assignee: str | None, *, is_offered: bool) -> None:

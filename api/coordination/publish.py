@@ -10,7 +10,7 @@ from api.errors import Busy, Refused, Stale, Unfit
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import LockedTask, Scalar
+from api.upstreams.engine import LockedTask, Scalar, text
 from api.upstreams.plan_version import PlanVersion, Tag
 
 VERSION_CHANGED = "Version changed during approval"
@@ -53,8 +53,8 @@ async def publish_reviewed(
     2. Write the plan as successor of the base version. Refused: an incident. Crash after: step 1 knows it again.
     3. Mark the draft. Crash after: the repeat finds the tag, and the mark made.
     """
-    draft_id = str(values.get("draftId"))
-    plan_id = str(values.get("aidboxPlanId") or documents.plan_id_for(draft_id))
+    draft_id = text(values.get("draftId")) or ""
+    plan_id = text(values.get("aidboxPlanId")) or documents.plan_id_for(draft_id)
     for _ in range(WRITES_THAT_MAY_MEET):
         draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
         try:

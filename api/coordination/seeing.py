@@ -11,7 +11,7 @@ from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import Scalar, Task
+from api.upstreams.engine import Scalar, Task, text
 from api.upstreams.involvement import Submitted, involved
 
 
@@ -26,7 +26,7 @@ class SeenTask:
     @property
     def submitted_by(self) -> str | None:
         """Who submitted the draft."""
-        return _text(self.variables.get("submittedBy"))
+        return text(self.variables.get("submittedBy"))
 
 
 async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
@@ -82,7 +82,3 @@ def no_such_draft() -> Refused:
 def no_such_task() -> Refused:
     """As above."""
     return Refused(UserErrorCode.NOT_FOUND, "There is no such task for you.", field="taskId")
-
-
-def _text(value: Scalar) -> str | None:
-    return None if value is None else str(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task, text
 
 
 class State(StrEnum):
@@ -61,7 +61,7 @@ def standing(
         return _running(variables, open_tasks, waiting)
     has_gone_on = draft is not None and process is not None and draft.camunda_process_id != process.id
     said = variables.get("approvalOutcome") if draft is None or draft.is_submitted or has_gone_on else draft.status
-    return Standing(BY_STATUS.get(str(said), State.NOT_SUBMITTED), is_active=False)
+    return Standing(BY_STATUS.get(text(said) or "", State.NOT_SUBMITTED), is_active=False)
 
 
 def _running(variables: Mapping[str, Scalar], open_tasks: Sequence[Task], waiting: Sequence[ExternalTask]) -> Standing:

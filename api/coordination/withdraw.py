@@ -9,6 +9,7 @@ from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
+from api.upstreams.engine import text
 
 
 async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str) -> None:
@@ -24,8 +25,8 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     draft = await readable_draft(upstreams, viewer, draft_id)
     process_id = draft.camunda_process_id or ""
     found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
-    submitted_by = found.get(process_id, {}).get("submittedBy")
-    demand_submitter(viewer, draft, None if submitted_by is None else str(submitted_by))
+    submitted_by = text(found.get(process_id, {}).get("submittedBy"))
+    demand_submitter(viewer, draft, submitted_by)
     if draft.is_submitted:
         draft = await released(upstreams, settings, draft)
     elif draft.status == "withdrawn":

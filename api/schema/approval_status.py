@@ -18,7 +18,7 @@ from api.schema.reading import visible
 from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams import drafts, engine
-from api.upstreams.engine import DECISION_PREFIX
+from api.upstreams.engine import DECISION_PREFIX, text
 
 PROCESS, VALUES, TASKS, WAITING = "process", "values", "tasks", "waiting"  # what is asked of the engine for it
 OUTCOME_VARIABLES = ("approvalOutcome", "approved", "changesRequested", "conflictDetected")
@@ -139,7 +139,6 @@ def _status(
     values, open_tasks = variables or {}, tasks or []
     where = standing(record, process, values, open_tasks, waiting or [])
     steps = sorted({task.task_definition_key for task in open_tasks} | {task.activity_id for task in waiting or []})
-    revision = values.get("draftRevision")
     return ApprovalStatus(
         process_id=record.camunda_process_id or "",
         author=record.created_by,
@@ -151,7 +150,7 @@ def _status(
         problem=where.problem,
         submitted_at=process.start_time if process else None,
         submitted_by=person(values.get("submittedBy")),
-        submitted_revision=None if revision is None else str(revision),
+        submitted_revision=text(values.get("draftRevision")),
     )
 
 

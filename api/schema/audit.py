@@ -18,7 +18,7 @@ from api.loaders import Variables
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import DECISION_PREFIX, ProcessInstance, Scalar
+from api.upstreams.engine import DECISION_PREFIX, ProcessInstance, Scalar, text
 
 
 @strawberry.enum(description="What happened to a draft in approval.")
@@ -108,7 +108,7 @@ def _events(submission: Submission) -> Iterator[AuditEvent]:
         AuditEventKind.SUBMITTED,
         process.start_time,
         by=person(values.get("submittedBy")),
-        comment=_text(values.get("submissionComment")),
+        comment=text(values.get("submissionComment")),
         plan_version_id=_id(values.get("baseVersion")),
     )
     for decision in submission.decisions:
@@ -130,7 +130,7 @@ def _ends(submission: Submission) -> list[AuditEventKind]:
     """How an ended submission came to its end, as far as its decisions do not say so already."""
     values = submission.values
     known = {AuditEventKind[decision.verdict.name] for decision in submission.decisions}
-    end = ENDS.get(str(values.get("approvalOutcome")))
+    end = ENDS.get(text(values.get("approvalOutcome")) or "")
     if end is None and values.get("approved") is None:
         end = AuditEventKind.CANCELLED
     elif end is None:  # a model without our record of its outcome
@@ -147,8 +147,8 @@ def _end(submission: Submission, kind: AuditEventKind, at: datetime) -> AuditEve
         kind,
         at,
         by=person(values.get(ENDED_BY.get(kind, ""))),
-        comment=_text(values.get("comment")) if kind in ENDED_BY and kind is not AuditEventKind.WITHDRAWN else None,
-        reason=_text(values.get("reason")) if why else None,
+        comment=text(values.get("comment")) if kind in ENDED_BY and kind is not AuditEventKind.WITHDRAWN else None,
+        reason=text(values.get("reason")) if why else None,
         plan_version_id=_id(values.get("publishedVersion")) if kind is AuditEventKind.PUBLISHED else None,
     )
 
@@ -168,17 +168,13 @@ def _event(
         kind=kind,
         at=at,
         process_id=strawberry.ID(submission.process.id),
-        revision=_text(submission.values.get("draftRevision")),
+        revision=text(submission.values.get("draftRevision")),
         by=by,
         step=step,
         comment=comment,
         reason=reason,
         plan_version_id=plan_version_id,
     )
-
-
-def _text(value: Scalar) -> str | None:
-    return None if value is None else str(value)
 
 
 def _id(value: Scalar) -> strawberry.ID | None:

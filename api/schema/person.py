@@ -3,6 +3,7 @@
 import strawberry
 
 from api.identity import Viewer
+from api.upstreams.engine import Scalar, text
 
 
 @strawberry.type(description="A person. The three systems know people by their ids alone.")
@@ -18,9 +19,10 @@ class Person:
     )
 
 
-def person(user_id: object) -> Person | None:
-    """The person of an id an upstream names, if it names one."""
-    return None if user_id is None else Person(id=strawberry.ID(str(user_id)))
+def person(user_id: Scalar) -> Person | None:
+    """The person of an id an upstream names, if it names one: nothing and blanks name nobody."""
+    named = text(user_id)
+    return Person(id=strawberry.ID(named)) if named and named.strip() else None
 
 
 def viewer_as_person(viewer: Viewer) -> Person:

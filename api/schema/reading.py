@@ -49,8 +49,7 @@ async def sees(info: Info, task: engine.Task) -> bool:
 
     if may() or may(is_offered=bool(await loaders.decidable.load(task.id))):
         return True
-    submitted_by = (await loaders.variables.load(process_id) or {}).get("submittedBy")
-    if may(submitted_by=None if submitted_by is None else str(submitted_by)):
+    if may(submitted_by=engine.text((await loaders.variables.load(process_id) or {}).get("submittedBy"))):
         return True
     draft = await loaders.drafts_by_process.load(process_id)
     return draft is not None and may(author=draft.created_by)

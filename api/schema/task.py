@@ -7,8 +7,10 @@ from datetime import datetime
 import strawberry
 
 from api.coordination.auditing import audit
+from api.coordination.decide import already_decided, decision_on
+from api.coordination.permissions import demand_decidable
 from api.coordination.seeing import seen_task
-from api.identity import same_person
+from api.errors import Refused
 from api.loaders import Variables
 from api.schema.draft import Draft, draft
 from api.schema.hops import found_of, hop
@@ -19,8 +21,6 @@ from api.schema.reading import sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
 from api.upstreams import drafts, engine
-
-FOUR_EYES = "You submitted this plan, so somebody else has to decide it."
 
 
 @strawberry.type(description="Whether the viewer may decide a task, and if not, why.")
@@ -65,7 +65,7 @@ async def _moved_drafts(processes: Sequence[str], info: Info) -> dict[str, draft
     """So seldom that it is asked by itself: every variable makes the request for a whole list longer."""
     variables = await info.context.loaders.draft_ids.load_many(processes)
     ids = [(found or {}).get("draftId") for found in variables]
-    records = await found_of(info.context.loaders.drafts, [str(draft_id) if draft_id else None for draft_id in ids])
+    records = await found_of(info.context.loaders.drafts, [engine.text(draft_id) or None for draft_id in ids])
     return dict(zip(processes, records, strict=True))
 
 
@@ -75,7 +75,7 @@ async def _base_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion |
 
 async def _current_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
     plan_ids = [variables.get("aidboxPlanId") for variables in await _variables(tasks, info)]
-    return await current_plans_of(info, [None if plan_id is None else str(plan_id) for plan_id in plan_ids])
+    return await current_plans_of(info, [engine.text(plan_id) for plan_id in plan_ids])
 
 
 async def _conflicts(tasks: "Sequence[Task]", info: Info) -> list[bool]:
@@ -90,27 +90,32 @@ async def _conflicts(tasks: "Sequence[Task]", info: Info) -> list[bool]:
 
 
 async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
-    """The rules of coordination/permissions.py, asked for all tasks of an answer at once."""
+    """The verb's own rule, asked for all tasks of an answer at once; of closed ones, what was decided."""
     loaders, open_tasks = info.context.loaders, [task for task in tasks if task.is_open]
-    asked = asyncio.gather(loaders.decidable.load_many(task.id for task in open_tasks), _variables(open_tasks, info))
-    found = zip(*await asked, strict=True)
-    closed = _not(UserErrorCode.ALREADY_DECIDED, "This task is no longer open.")
-    return [_decidability(info, task, *next(found)) if task.is_open else closed for task in tasks]
+    offered, variables, made = await asyncio.gather(
+        loaders.decidable.load_many(task.id for task in open_tasks),
+        _variables(open_tasks, info),
+        loaders.decisions.load_many(task.process_id for task in tasks if not task.is_open),
+    )
+    found, decided = zip(offered, variables, strict=True), iter(made)
+    return [_open(info, task, *next(found)) if task.is_open else _closed(task, next(decided)) for task in tasks]
 
 
-def _decidability(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
-    viewer, assignee = info.context.viewer, task.record.assignee
-    if same_person(str(variables.get("submittedBy")), viewer.id) and not info.context.settings.allow_own_approval:
-        return _not(UserErrorCode.OWN_SUBMISSION, FOUR_EYES)
-    if assignee and not same_person(assignee, viewer.id):
-        return _not(UserErrorCode.ALREADY_CLAIMED, f"{assignee} has claimed this task.")
-    if same_person(assignee, viewer.id) or offered:
-        return Decidability(allowed=True)
-    return _not(UserErrorCode.FORBIDDEN, "This task is not offered to you.")
+def _open(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
+    submitted_by, allow_own = engine.text(variables.get("submittedBy")), info.context.settings.allow_own_approval
+    try:
+        demand_decidable(info.context.viewer, task.record, submitted_by, is_offered=bool(offered), allow_own=allow_own)
+    except Refused as refusal:
+        return _not(refusal)
+    return Decidability(allowed=True)
 
 
-def _not(code: UserErrorCode, message: str) -> Decidability:
-    return Decidability(allowed=False, code=code, message=message)
+def _closed(task: "Task", decisions: Variables | None) -> Decidability:
+    return _not(already_decided(task.record, decision_on(task.id, decisions or {})))
+
+
+def _not(refusal: Refused) -> Decidability:
+    return Decidability(allowed=False, code=UserErrorCode[refusal.code.name], message=refusal.message)
 
 
 @strawberry.federation.type(keys=["id"], description="One step of a review, waiting for a person or already decided.")

@@ -32,6 +32,9 @@ class UserErrorCode(Enum):
     OWN_SUBMISSION = strawberry.enum_value(
         "OWN_SUBMISSION", description="Whoever submitted a plan can not decide it (four eyes)."
     )
+    SUSPENDED = strawberry.enum_value(
+        "SUSPENDED", description="An operator has suspended the process in the engine; until it is activated, it waits."
+    )
     STALE_REVISION = strawberry.enum_value(
         "STALE_REVISION", description="The draft is not the one you looked at: its revision has moved."
     )

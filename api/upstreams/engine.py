@@ -57,6 +57,7 @@ class Task(msgspec.Struct, frozen=True, rename="camel"):
     due: datetime | None = None
     ended: datetime | None = None
     delete_reason: str | None = None
+    suspended: bool = False
 
 
 class ProcessInstance(msgspec.Struct, frozen=True, rename="camel"):
@@ -145,6 +146,11 @@ def typed(variables: Variables) -> dict[str, dict[str, object]]:
         str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
     }  # fmt: skip
     return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
+
+
+def text(value: Scalar) -> str | None:
+    """A variable as text. None stays None: nobody is called "None"."""
+    return None if value is None else str(value)
 
 
 def instant(moment: datetime) -> str:

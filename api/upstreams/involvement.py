@@ -12,7 +12,7 @@ import msgspec
 from api.identity import same_person
 from api.upstreams.camunda import Camunda
 from api.upstreams.client import Params
-from api.upstreams.engine import PROCESS_KEY, ProcessInstance, concerns, plausible
+from api.upstreams.engine import PROCESS_KEY, ProcessInstance, concerns, plausible, text
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000
@@ -74,7 +74,7 @@ async def _once_involved(
         camunda.candidate_groups_by_definition(sorted({step.process_definition_id for step in steps})),
     )
     own = {
-        process_id for process_id, values in variables.items() if same_person(_text(values.get("submittedBy")), user_id)
+        process_id for process_id, values in variables.items() if same_person(text(values.get("submittedBy")), user_id)
     }
     concerned = {step.process_instance_id for step in steps if _concerned(step, user_id, groups, offered)}
     return {drafts_by_process[process_id] for process_id in own | concerned if process_id in drafts_by_process}
@@ -123,7 +123,3 @@ async def _started_by(camunda: Camunda, query: Mapping[str, object], user_id: st
     body = {**query, "variables": [{"name": "submittedBy", "operator": "eq", "value": user_id}]}
     answer = await camunda.engine.call("POST", "/history/process-instance", body=body, again=True, params=params)
     return camunda.engine.decode(answer, list[ProcessInstance])
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

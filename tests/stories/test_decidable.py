@@ -1,0 +1,132 @@
+"""`Task.decidable` against the mutation it predicts: for every part a person can have, in every state of a task."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from api.coordination.decide import Decision, Verdict, already_decided
+from api.identity import same_person
+from api.upstreams.engine import Task
+from tests.serving import ADMIN, AUDITOR, Api, Someone
+from tests.stories.behind import Behind
+from tests.verbs import COMPLETE, REASSIGN, SUBMIT, open_task, perform, rejected
+
+DECIDABLE = "query D($id: ID!) { task(id: $id) { decidable { allowed code message } } }"
+GROUPS = {
+    "reviewer": ("benefit-reviewers",),
+    "another-reviewer": ("benefit-reviewers",),
+    "auditor": ("benefit-auditors",),
+    "admin": ("benefit-admins",),
+    "submitter": ("benefit-reviewers",),
+}
+PEOPLE = ("author", "submitter", "assignee", "reviewer", "another-reviewer", "auditor", "admin", "stranger")
+UNSEEN = {"allowed": False, "code": "NOT_FOUND", "message": "There is no such task for you."}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A draft in review in some state, its task, and people of its own."""
+
+    people: dict[str, Someone]
+    draft_id: str
+    task_id: str
+
+
+def _scene(api: Api, behind: Behind, state: str) -> Scene:
+    mark = uuid.uuid4().hex[:8]
+    people = {name: Someone(f"{name}-{mark}", GROUPS.get(name, ())) for name in PEOPLE}
+    draft_id = behind.drafts.new(author=people["author"].id)
+    sent = perform(api, SUBMIT, people["admin"], draftId=draft_id, userId=people["submitter"].id)
+    scene = Scene(people, draft_id, open_task(api, draft_id))
+    if state.startswith("held by "):
+        holder = people[state.removeprefix("held by ")].id
+        assert perform(api, REASSIGN, people["admin"], taskId=scene.task_id, userId=holder)["userErrors"] == []
+    if state == "closed":
+        assert rejected(api, draft_id, people["reviewer"])["status"] == "REJECTED"
+    if state == "suspended":
+        _suspend(behind, str(sent["processId"]), suspended=True)
+    return scene
+
+
+def _suspend(behind: Behind, process_id: str, *, suspended: bool) -> None:
+    answer = behind.engine.put(f"/process-instance/{process_id}/suspended", json={"suspended": suspended})
+    assert answer.is_success, answer.text
+
+
+@pytest.mark.parametrize("state", ["free", "held by assignee", "held by reviewer", "closed", "suspended"])
+def test_the_field_says_what_the_mutation_says(api: Api, behind: Behind, state: str) -> None:
+    scene = _scene(api, behind, state)
+    told: dict[str, tuple[object, object]] = {}
+    allowed: list[str] = []
+    for name, person in scene.people.items():
+        seen = api.ask(DECIDABLE, person, id=scene.task_id)["task"]
+        predicted = seen["decidable"] if seen else UNSEEN
+        if predicted["allowed"]:
+            allowed.append(name)
+            fresh = _scene(api, behind, state)
+            told[name] = predicted, _decided(api, fresh.people[name], fresh.task_id)
+        else:
+            before = behind.picture(scene.draft_id)
+            told[name] = predicted, _decided(api, person, scene.task_id)
+            assert behind.picture(scene.draft_id) == before
+    assert [name for name, (predicted, answer) in told.items() if predicted != answer] == [], told
+    assert allowed == {"free": ["reviewer", "another-reviewer"], "held by assignee": ["assignee"]}.get(
+        state, ["reviewer"] if state == "held by reviewer" else []
+    )
+
+
+def _decided(api: Api, person: Someone, task_id: str) -> dict[str, object]:
+    payload = perform(api, COMPLETE, person, taskId=task_id, approved=True)
+    if not payload["userErrors"]:
+        assert payload["status"] == "APPROVED"
+        return {"allowed": True, "code": None, "message": None}
+    (error,) = payload["userErrors"]
+    return {"allowed": False, "code": error["code"], "message": error["message"]}
+
+
+def test_what_is_suspended_waits_and_goes_on_once_it_is_activated(api: Api, behind: Behind) -> None:
+    scene = _scene(api, behind, "suspended")
+    (process_id,) = [process["id"] for process in behind.processes(scene.draft_id)]
+    before = behind.picture(scene.draft_id)
+    for operation, fields in ((COMPLETE, {"approved": False}), (REASSIGN, {"userId": "somebody"})):
+        person = scene.people["admin" if operation == REASSIGN else "reviewer"]
+        payload = perform(api, operation, person, taskId=scene.task_id, **fields)
+        assert [error["code"] for error in payload["userErrors"]] == ["SUSPENDED"]
+    assert behind.picture(scene.draft_id) == before
+    _suspend(behind, process_id, suspended=False)
+    assert rejected(api, scene.draft_id, scene.people["reviewer"])["status"] == "REJECTED"
+
+
+@pytest.mark.parametrize("name", ["None", "none", "NONE"])
+def test_where_nobody_submitted_nobody_is_the_submitter(api: Api, behind: Behind, name: str) -> None:
+    """A person may be called like a programming language's word for nobody."""
+    draft_id = behind.drafts.new(author=None)
+    behind.start(draft_id, business_key=draft_id)
+    perform(api, SUBMIT, ADMIN, draftId=draft_id)  # adopts it, and carries out its registration
+    person = Someone(name, ("benefit-reviewers",))
+    asked = """query S($id: ID!) { approvalStatus(draftId: $id) {
+      submittedBy { id } openTasks { submittedBy { id } decidable { allowed code } } } }"""
+
+    (task,) = api.ask(asked, person, id=draft_id)["approvalStatus"]["openTasks"]
+    assert task == {"submittedBy": None, "decidable": {"allowed": True, "code": None}}
+    assert api.ask(asked, AUDITOR, id=draft_id)["approvalStatus"]["submittedBy"] is None
+    assert rejected(api, draft_id, person)["status"] == "REJECTED"
+
+
+@pytest.mark.parametrize(("hours", "minutes"), [(0, 0), (5, 30), (-8, 0), (14, 0)])
+def test_an_instant_is_told_in_utc_wherever_the_engine_stands(hours: int, minutes: int) -> None:
+    here = timezone(timedelta(hours=hours, minutes=minutes))
+    ended = datetime(2027, 3, 1, 8, 46, tzinfo=UTC).astimezone(here)
+    task = Task("t", None, "review", "p", "d", "ann", 50, ended, ended=ended, delete_reason="completed")
+    decision = Decision(Verdict.REJECTED, Verdict.REJECTED, "ann", ended, "review")
+    assert already_decided(task, decision).message == "This task was rejected by ann at 2027-03-01 08:46 UTC."
+    assert already_decided(task, None).message == "This task was closed by ann at 2027-03-01 08:46 UTC."
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(None, None), (None, "none"), ("None", None), ("", ""), ("  ", ""), (None, "")]
+)
+def test_nobody_is_no_person(one: str | None, other: str | None) -> None:
+    assert not same_person(one, other)
