@@ -45,4 +45,9 @@ def canonical(user_id: str) -> str:
 def usable_id(given: str) -> str | None:
     """An id without surrounding blanks; None when it is empty, too long, or has characters that can not be seen."""
     user_id = given.strip()
-    return user_id if user_id and len(user_id) <= LONGEST_ID and user_id.isprintable() else None
+    return user_id if user_id and utf16_length(user_id) <= LONGEST_ID and user_id.isprintable() else None
+
+
+def utf16_length(text: str) -> int:
+    """The length as Oracle, SQL Server and Java count it: a character outside the basic plane (an emoji) is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

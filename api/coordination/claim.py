@@ -5,7 +5,13 @@ claiming can be made safe against a race. The others change who holds a task, ne
 """
 
 from api.coordination.decide import closed
-from api.coordination.permissions import demand_claimer, demand_four_eyes, demand_holder, demand_running
+from api.coordination.permissions import (
+    checked_user_id,
+    demand_claimer,
+    demand_four_eyes,
+    demand_holder,
+    demand_running,
+)
 from api.coordination.seeing import SeenTask, no_such_task, seen_task
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer, same_person
@@ -47,19 +53,18 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
 
     Raises Refused, or UpstreamFailed.
     """
-    if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
-        raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
+    user_id = checked_user_id(user_id)
     seen = await _visible_task(upstreams, viewer, task_id)
     task = seen.task
-    if task.assignee == user_id.strip():
+    if task.assignee == user_id:
         return
     demand_holder(viewer, task.assignee)
     demand_four_eyes(user_id, seen.submitted_by, allow_own=settings.allow_own_approval, field="userId")
     demand_running(task)
     try:
-        await upstreams.camunda.assign(task.id, user_id.strip())
+        await upstreams.camunda.assign(task.id, user_id)
     except Gone as lost:
-        await _accept_or_refuse(upstreams, viewer, task, user_id.strip(), lost)
+        await _accept_or_refuse(upstreams, viewer, task, user_id, lost)
 
 
 async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> SeenTask:

@@ -14,13 +14,13 @@ from api.coordination.permissions import demand_decidable, demand_free
 from api.coordination.publish import conflict
 from api.coordination.reconcile import released
 from api.coordination.seeing import no_such_task, seen_task
-from api.coordination.texts import checked_comment
+from api.coordination.texts import checked_comment, demand_short
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import DECISION_PREFIX, Scalar, Task, text
+from api.upstreams.engine import DECISION_PREFIX, Scalar, Task, demand_storable, text
 from api.upstreams.plan_version import PlanVersion
 
 TRIES = 3
@@ -62,7 +62,8 @@ async def decide(
     """Decide a task and carry out what follows. Steps:
 
     1. Read the task and its process; refuse who may not decide it. Nothing is written.
-    2. Approving: compare draft and plan with what was submitted. Nothing is written.
+    2. Approving: compare draft and plan with what was submitted. Refuse a comment that does not fit a process
+       variable. Nothing is written.
     3. Claim the task. Crash after: it stays claimed; the same viewer may decide it again.
     4. Complete it with the decision. Crash after: what follows waits in the engine, the worker does it; a repeat of
        this call reads the same decision and goes on.
@@ -82,7 +83,9 @@ async def decide(
         return await _decided_before(upstreams, settings, viewer, task_id, asked)
     decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
     decision, noted = await _unless_moved(upstreams, variables, decision)
-    await _complete(upstreams, viewer, task, {**_as_variables(task.id, decision), **noted}, decision)
+    written = {**_as_variables(task.id, decision), **noted}
+    demand_storable(written)
+    await _complete(upstreams, viewer, task, written, decision)
     return await _outcome(upstreams, settings, task, text(variables.get("draftId")) or "", decision)
 
 
@@ -125,12 +128,14 @@ async def _draft_and_plan(
 
 
 def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
-    approved = decision.verdict is Verdict.APPROVED
+    """The decision for the process. Raises Refused (INVALID) when its comment is too long for that."""
+    approved, encoded = decision.verdict is Verdict.APPROVED, msgspec.json.encode(decision).decode()
+    demand_short(encoded)
     variables: dict[str, Scalar] = {
         "approved": approved,
         "approvedBy" if approved else "rejectedBy": decision.by,
         "comment": decision.comment,
-        f"{DECISION_PREFIX}{task_id}": msgspec.json.encode(decision).decode(),
+        f"{DECISION_PREFIX}{task_id}": encoded,
     }
     if decision.verdict is Verdict.CONFLICT:
         variables |= {"conflictDetected": True, "reason": decision.reason}

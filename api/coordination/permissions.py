@@ -7,7 +7,7 @@ need to know of the engine is found out in seeing.py, and for lists in upstreams
 from dataclasses import replace
 
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer, same_person
+from api.identity import Viewer, same_person, usable_id
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import Task
 
@@ -54,9 +54,15 @@ def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
         return viewer
     if not viewer.acts_for_others:
         raise Refused(UserErrorCode.FORBIDDEN, "You can act for yourself only; leave userId out.", field="userId")
-    if not user_id.strip() or len(user_id) > 255 or not user_id.isprintable():
+    return replace(viewer, id=checked_user_id(user_id), name=None, acts_for_others=False)
+
+
+def checked_user_id(user_id: str) -> str:
+    """An id that an input names, without surrounding blanks. Raises Refused (INVALID) for what can be none."""
+    found = usable_id(user_id)
+    if found is None:
         raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
-    return replace(viewer, id=user_id.strip(), name=None, acts_for_others=False)
+    return found
 
 
 def owns(viewer: Viewer, draft: Draft) -> bool:

@@ -7,7 +7,7 @@ from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_owner
 from api.coordination.reconcile import released
 from api.coordination.seeing import readable_draft
-from api.coordination.texts import checked_comment
+from api.coordination.texts import checked_comment, demand_short
 from api.errors import Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -47,6 +47,7 @@ async def submit(
     ends itself. Raises Refused, or UpstreamFailed.
     """
     comment = checked_comment(comment)
+    demand_short(comment)
     draft = await _own_draft(upstreams, viewer, draft_id)
     if revision is not None and revision != draft.revision:
         raise Refused(

@@ -7,7 +7,10 @@ from api.schema.changes import ConflictSide
 USER_ID = "Whom it is done for: the viewer's own id or absent, unless the caller may act for others."
 TASK_ID = "The engine's id of the task."
 DRAFT_ID = "Retool's id of the draft."
-COMMENT = "A few words for the others, at most 1500 characters of plain text."
+COMMENT = (
+    "A few words for the others, at most 1500 characters of plain text; fewer where many are line breaks, quotes, "
+    "backslashes or emoji, which count as two."
+)
 
 
 @strawberry.input(description="The input of submitForApproval.")

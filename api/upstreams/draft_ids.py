@@ -3,7 +3,9 @@
 import re
 import uuid
 
-LONGEST = 255  # characters; a process's business key holds no more
+from api.identity import utf16_length
+
+LONGEST = 255  # UTF-16 code units; a process's business key holds no more
 LARGEST_INTEGERS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -11,7 +13,7 @@ _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
 
 def as_key(draft_id: str, id_type: str) -> str | None:
     """The id in the column's own spelling, or None when it can not be one of them. `id_type` as SQL names it."""
-    if len(draft_id) > LONGEST or not is_text(draft_id):
+    if utf16_length(draft_id) > LONGEST or not is_text(draft_id):
         return None
     if id_type == "uuid":
         return _uuid(draft_id)

@@ -11,6 +11,9 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
+from api.errors import Refused, UserErrorCode
+from api.identity import utf16_length
+
 PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"
 TOPICS = ("register-submission", "publish-plan", "record-outcome")
@@ -36,6 +39,8 @@ DECISION_PREFIX = "decision_"
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 EXTENSION = "http://camunda.org/schema/1.0/bpmn"
+
+LONGEST_TEXT = 2000  # of a string variable on Oracle, NVARCHAR2(2000); on other databases it is 4000
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -141,11 +146,28 @@ def concerns(user_id: str, groups: Iterable[str]) -> dict[str, object]:
 
 
 def typed(variables: Variables) -> dict[str, dict[str, object]]:
-    """Variables in the engine's form. Types are named: the engine would guess, and store objects as Java."""
+    """Variables in the engine's form. Types are named: the engine would guess, and store objects as Java.
+
+    Raises Refused (INVALID), as `demand_storable`.
+    """
+    demand_storable(variables)
     kinds: dict[type, Literal["String", "Boolean", "Long", "Double", "Null"]] = {
         str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
     }  # fmt: skip
     return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
+
+
+def demand_storable(variables: Variables) -> None:
+    """Whether every database that an engine may stand on holds these variables. Raises Refused (INVALID)."""
+    for name, value in variables.items():
+        if isinstance(value, str) and (excess := excess_length(value)):
+            message = f"The process variable {name} would be {excess} characters longer than the engine holds."
+            raise Refused(UserErrorCode.INVALID, message)
+
+
+def excess_length(value: str) -> int:
+    """How many UTF-16 code units a text is longer than a string variable may be."""
+    return max(utf16_length(value) - LONGEST_TEXT, 0)
 
 
 def text(value: Scalar) -> str | None:

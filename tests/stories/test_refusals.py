@@ -462,7 +462,7 @@ def test_comments_that_can_not_be_taken(api: Api, behind: Behind, draft_id: str,
 
 
 @pytest.mark.parametrize(
-    "comment", ["x" * 1500, '"' * 1500, "\\" * 1500, "€" * 1500, "😀" * 1500, "two\nlines\tand more"]
+    "comment", ["x" * 1500, '"' * 900, "\\" * 900, "€" * 1500, "😀" * 900, "two\nlines\tand more", "line\nline" * 160]
 )
 def test_comments_are_kept_to_the_letter(api: Api, behind: Behind, draft_id: str, comment: str) -> None:
     assert perform(api, SUBMIT, AUTHOR, draftId=draft_id, comment=comment)["userErrors"] == []
@@ -472,6 +472,39 @@ def test_comments_are_kept_to_the_letter(api: Api, behind: Behind, draft_id: str
     process_id = behind.drafts.row(draft_id)["camunda_process_id"]
     variables = behind.variables(process_id)
     assert (variables["submissionComment"], variables["comment"]) == (comment, comment)
+
+
+@pytest.mark.parametrize("comment", ["two\n" * 375, '"' * 1500, "\\" * 1500, "😀" * 950, ("x\n" * 500 + "y" * 499)])
+def test_a_comment_that_not_every_engine_holds_with_its_decision(
+    api: Api, behind: Behind, draft_id: str, comment: str
+) -> None:
+    """Oracle's columns are of 2,000 UTF-16 code units; the decision is written into one, as JSON."""
+    submitted(api, draft_id, AUTHOR)
+    task_id = open_task(api, draft_id)
+    for operation, fields in ((COMPLETE, {"approved": True}), (COMPLETE, {"approved": False}), (REQUEST_CHANGES, {})):
+        with unchanged(behind, draft_id):
+            code, message, field = refusal(api, operation, REVIEWER, taskId=task_id, comment=comment, **fields)
+        assert (code, field) == ("INVALID", "comment")
+        excess = int(message.split(" is ")[1].split(" ")[0])
+        assert message == (
+            f"The comment is {excess} characters too long for the engine, where line breaks, quotes, backslashes and "
+            "emoji count as two; shorten it, or use fewer of these."
+        )
+    shorter = comment[excess:] if not comment.startswith("😀") else comment[excess // 2 + 1 :]
+    assert perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=False, comment=shorter)["userErrors"] == []
+    texts = [value for value in behind.variables(_process(behind, draft_id)).values() if isinstance(value, str)]
+    assert max(len(text.encode("utf-16-le")) // 2 for text in texts) <= 2000
+
+
+def test_a_submissions_comment_is_held_to_the_same_length(api: Api, behind: Behind, draft_id: str) -> None:
+    with unchanged(behind, draft_id):
+        code, message, field = refusal(api, SUBMIT, AUTHOR, draftId=draft_id, comment="😀" * 1001)
+    assert (code, message[:46], field) == ("INVALID", "The comment is 2 characters too long for the e", "comment")
+    assert perform(api, SUBMIT, AUTHOR, draftId=draft_id, comment="😀" * 1000)["userErrors"] == []
+
+
+def _process(behind: Behind, draft_id: str) -> str:
+    return str(behind.drafts.row(draft_id)["camunda_process_id"])
 
 
 # Publication that has not stopped
