@@ -129,6 +129,12 @@ class Settings(BaseSettings):
     drafts_column_camunda_process_id: str = Field("camunda_process_id", description="Its column.")
     drafts_column_created_by: str = Field("created_by", description="Its column.")
     drafts_column_updated_at: str = Field("updated_at", description="Its column.")
+    draft_source: str = Field(
+        "retool",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="This deployment's name in the engine: processes are started with it as `draftSource`, and those"
+        " with another one are left to other deployments. Deployments that share an engine each need their own.",
+    )
 
     camunda_url: HttpAddress = Field(description="The engine's REST API, ending in /engine-rest.")
     camunda_username: str | None = Field(None, description="HTTP Basic user of the engine.")

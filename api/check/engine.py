@@ -8,7 +8,6 @@ from api.check.finding import Finding, address_of, failure, ok, warning, wrong
 from api.check.model import judge_model
 from api.errors import UpstreamFailed
 from api.upstreams.camunda import Camunda
-from api.upstreams.engine import PROCESS_KEY
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"
@@ -30,8 +29,8 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
         findings.append(judge_version(await camunda.version(), address))
         definition = await camunda.definition()
         if definition is None:
-            return [*findings, wrong("model", f"{PROCESS_KEY} is not deployed: run `plan-api setup`")]
-        findings.append(ok("model", f"{PROCESS_KEY}, version {definition.version}"))
+            return [*findings, wrong("model", f"{camunda.own.process_key} is not deployed: run `plan-api setup`")]
+        findings.append(ok("model", f"{camunda.own.process_key}, version {definition.version}"))
         findings += judge_model(await camunda.model(definition.id))
         findings.append(await _history(camunda))
         findings.append(await _incidents(camunda))
@@ -54,7 +53,7 @@ def judge_version(version: str, address: str) -> Finding:
 
 async def _history(camunda: Camunda) -> Finding:
     """The history level is not told over REST, but a process that was started shows whether its variables are kept."""
-    body = {"processDefinitionKey": PROCESS_KEY, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
+    body = {**camunda.own.of_our_key, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
     response = await camunda.engine.call("POST", "/history/process-instance", body=body, params={"maxResults": 1})
     newest = camunda.engine.decode(response, list[_Instance])
     level = "the engine's history level must be audit or full"
@@ -62,13 +61,13 @@ async def _history(camunda: Camunda) -> Finding:
         found = await camunda.variables_by_process([newest[0].id], ["draftId"])
         kept = "draftId" in found[newest[0].id]
         return ok("history", "keeps variables") if kept else wrong("history", f"keeps no variables: {level}")
-    if await _count(camunda, "/process-instance/count", {"processDefinitionKey": PROCESS_KEY}):
+    if await _count(camunda, "/process-instance/count", {"processDefinitionKey": camunda.own.process_key}):
         return wrong("history", f"keeps no processes: {level}")
     return warning("history", f"not known before a first approval was started; {level}")
 
 
 async def _incidents(camunda: Camunda) -> Finding:
-    stuck = await _count(camunda, "/incident/count", {"processDefinitionKeyIn": PROCESS_KEY})
+    stuck = await _count(camunda, "/incident/count", {"processDefinitionKeyIn": camunda.own.process_key})
     if stuck == 0:
         return ok("incidents", "none")
     return warning("incidents", f"{stuck}: Cockpit shows why; once it is mended, retryPublication goes on")

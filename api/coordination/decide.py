@@ -110,13 +110,23 @@ async def _unless_moved(
         return decision, {}
     noted: dict[str, Scalar] = {}
     draft, plan = await _draft_and_plan(upstreams, variables.get("draftId"), variables.get("aidboxPlanId"))
-    if draft is not None and variables.get("draftRevision") is None:
+    if draft is None:
+        raise _no_draft()
+    if variables.get("draftRevision") is None:
         plan_id = variables.get("aidboxPlanId") or draft.aidbox_id
         _, plan = await _draft_and_plan(upstreams, draft.id, plan_id)
         base = variables.get("baseVersion") or (plan.version_id if plan else None)
         noted = {"draftRevision": draft.revision, "aidboxPlanId": plan_id, "baseVersion": base}
     moved = conflict(draft, plan, {**variables, **noted})
     return (msgspec.structs.replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision), noted
+
+
+def _no_draft() -> Refused:
+    """It may be another deployment's, so it is not said to have changed; a deleted one can still be rejected."""
+    message = (
+        "The drafts table does not have this task's draft, so it can not be approved. Reject it if it was deleted."
+    )
+    return Refused(UserErrorCode.NOT_FOUND, message, field="taskId")
 
 
 async def _draft_and_plan(

@@ -13,7 +13,7 @@ from functools import partial
 from typing import ClassVar
 
 from api import telemetry
-from api.coordination.publish import publish
+from api.coordination.publish import not_here, publish
 from api.coordination.reports import Done, GaveUp, Left, Report
 from api.deadline import left, within
 from api.errors import ApprovalApiError, Gone, Unreachable
@@ -33,7 +33,7 @@ async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) 
     """Topic register-submission: note the process on the draft, or leave as superseded.
 
     The update finds the draft as its submission found it, or it does not; only one of several processes can. A
-    repeat finds the note already made.
+    repeat finds the note already made. Raises UpstreamFailed where the table has no such draft.
     """
     draft_id, revision = text(task.variables.get("draftId")) or "", text(task.variables.get("draftRevision"))
     noted = await upstreams.retool.register(
@@ -43,6 +43,8 @@ async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) 
         previous_process_id=text(task.variables.get("previousProcessId")),
     )
     draft = None if noted and revision is not None else await upstreams.retool.draft(draft_id)
+    if not noted and draft is None:
+        raise not_here(upstreams, draft_id)
     if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):
         superseded = "Another submission of this draft was faster, or the draft changed"
         return Left("submission-superseded", superseded, {"approvalOutcome": "superseded"})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from api.coordination import documents
 from api.coordination.reports import Done, GaveUp, Left, Report
-from api.errors import Busy, Refused, Stale, Unfit
+from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
@@ -60,6 +60,8 @@ async def publish_reviewed(
         try:
             published = await _own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
             if published is None:
+                if draft is None:
+                    raise not_here(upstreams, draft_id)
                 if moved := conflict(draft, current, values):
                     return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
                 published = await _write(upstreams, settings, draft, current, plan_id, process_id)
@@ -72,14 +74,21 @@ async def publish_reviewed(
     raise Busy("aidbox", "Other writes to this plan keep getting in between")
 
 
-def conflict(draft: Draft | None, current: PlanVersion | None, values: Mapping[str, Scalar]) -> str | None:
+def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar]) -> str | None:
     """Why what was reviewed can not be published as it is, or None. The same question is asked at approval."""
-    if draft is None or draft.revision != values.get("draftRevision"):
+    if draft.revision != values.get("draftRevision"):
         return DRAFT_CHANGED
     base_version = values.get("baseVersion")
     if base_version is None and values.get("aidboxPlanId") is not None:
         return None
     return VERSION_CHANGED if base_version != (current.version_id if current else None) else None
+
+
+def not_here(upstreams: Upstreams, draft_id: str) -> UpstreamFailed:
+    """Why nothing is done for a draft that the table does not have: it may be another deployment's."""
+    table = upstreams.retool.columns.table
+    message = f"{table} has no draft {draft_id[:100]}: it was deleted, or DRAFT_SOURCE is another deployment's too"
+    return UpstreamFailed("retool", message)
 
 
 async def _own_version(
@@ -98,13 +107,13 @@ async def _own_version(
 async def _write(
     upstreams: Upstreams,
     settings: Settings,
-    draft: Draft | None,
+    draft: Draft,
     current: PlanVersion | None,
     plan_id: str,
     process_id: str,
 ) -> PlanVersion:
     """Write what was reviewed, unless the plan says so already. Raises Stale, Unfit, Refused (INVALID_PLAN)."""
-    plan = documents.parse(draft.plan_data if draft else "", max_bytes=settings.max_plan_bytes)
+    plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
     resource = documents.tagged_resource(plan, plan_id, process_id)
     if current is not None and documents.is_held(
         resource, documents.read(current.resource), keeps_digits=settings.aidbox_keeps_digits

@@ -115,7 +115,6 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
     plan_id, base_version = await _base(upstreams, draft)
     variables: dict[str, Scalar] = {
         "draftId": draft.id,
-        "draftSource": "retool",
         "draftRevision": draft.revision,
         "baseVersion": base_version,
         "submittedBy": viewer.id,

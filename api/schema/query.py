@@ -28,7 +28,7 @@ from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
 from api.schema.reading import readable
 from api.schema.reads import reads
 from api.schema.task import Task, task_by_id
-from api.upstreams.engine import PROCESS_KEY, concerns
+from api.upstreams.engine import concerns
 
 Limit = Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")]
 Offset = Annotated[int, strawberry.argument(description="So many are left out first.")]
@@ -71,7 +71,7 @@ class Query:
         groups = viewer.groups if person.id == viewer.id else frozenset[str]()
         page = checked_limit(limit), checked_offset(offset)
         narrowed = await engine_query(info, filter)
-        theirs = {"processDefinitionKey": PROCESS_KEY, "orQueries": [concerns(person.id, groups)]}
+        theirs = {"orQueries": [concerns(person.id, groups)]}
         return TaskPage(
             is_viewers=person.id == viewer.id,
             query=None if narrowed is None else {**narrowed, **theirs},

@@ -20,6 +20,7 @@ from api.upstreams.connections import Connections
 from api.upstreams.credentials import Bearer, ClientCredentials
 from api.upstreams.drafts import Columns
 from api.upstreams.kept_versions import KeptVersions
+from api.upstreams.ownership import Ownership
 from api.upstreams.retool import Retool
 
 
@@ -84,7 +85,8 @@ async def open_upstreams(
                 tries=settings.read_tries,
                 capacity=_capacity("retool", settings.retool_pool_size, settings),
             )
-            yield Upstreams(drafts, Camunda(engine), Aidbox(store, KeptVersions(settings.kept_versions_bytes)))
+            own = Ownership(settings.draft_source)
+            yield Upstreams(drafts, Camunda(engine, own), Aidbox(store, KeptVersions(settings.kept_versions_bytes)))
         finally:
             await connections.close()
 

@@ -17,7 +17,6 @@ from api.upstreams.calling import Upstream
 from api.upstreams.client import Params
 from api.upstreams.engine import (
     DECISION_PREFIX,
-    PROCESS_KEY,
     TOPICS,
     VARIABLES,
     WITHDRAW_MESSAGE,
@@ -32,6 +31,7 @@ from api.upstreams.engine import (
     plausible,
     typed,
 )
+from api.upstreams.ownership import Ownership
 
 PAGE = 5000  # of lists that are read to their end
 
@@ -99,10 +99,14 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 class Camunda:
-    """The engine's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+    """The engine's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked.
 
-    def __init__(self, engine: Upstream) -> None:
+    Tasks and processes of others are as if they were not there; `own` says which are ours.
+    """
+
+    def __init__(self, engine: Upstream, own: Ownership) -> None:
         self.engine = engine
+        self.own = own
 
     # Reading: user tasks
 
@@ -130,7 +134,12 @@ class Camunda:
         offset: int = 0,
         sorting: Sequence[Mapping[str, object]] = (),
     ) -> list[Task]:
-        """A page of the open tasks that match the engine's own query fields, in a stable order."""
+        """A page of our open tasks that match the engine's own query fields, in a stable order."""
+        return await self._tasks(self.own.tasks(query), limit=limit, offset=offset, sorting=sorting)
+
+    async def _tasks(
+        self, query: Mapping[str, object], *, limit: int, offset: int, sorting: Sequence[Mapping[str, object]]
+    ) -> list[Task]:
         body = {**query, "sorting": [*sorting, {"sortBy": "id", "sortOrder": "asc"}]}
         params: Params = {"maxResults": limit, "firstResult": offset}
         return self.engine.decode(
@@ -138,16 +147,18 @@ class Camunda:
         )
 
     async def task_count(self, query: Mapping[str, object]) -> int:
-        """How many open tasks match."""
-        return self.engine.decode(await self.engine.call("POST", "/task/count", body=query, again=True), _Counted).count
+        """How many of our open tasks match."""
+        body = self.own.tasks(query)
+        return self.engine.decode(await self.engine.call("POST", "/task/count", body=body, again=True), _Counted).count
 
     async def past_task(self, task_id: str) -> Task | None:
-        """A task by the history, open or not; None when the engine never had it."""
+        """A task of ours by the history, open or not; None when the engine never had it."""
         if not plausible([task_id]):
             return None
-        params: Params = {"taskId": task_id, "maxResults": 1}
+        body = self.own.tasks({"taskId": task_id})
+        params: Params = {"maxResults": 1}
         found = self.engine.decode(
-            await self.engine.call("GET", "/history/task", params=params, again=True), list[_PastTask]
+            await self.engine.call("POST", "/history/task", body=body, params=params, again=True), list[_PastTask]
         )
         return _from_history(found[0]) if found else None
 
@@ -159,11 +170,11 @@ class Camunda:
         return not frozenset(groups).isdisjoint(offer.group_id for offer in offers)
 
     async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
-        """The open tasks of each process, oldest first."""
+        """The open tasks of each process of our model, oldest first."""
         asked = plausible(process_ids)
         if not asked:
             return {}
-        query = {"processInstanceIdIn": asked}
+        query = {**self.own.of_our_key, "processInstanceIdIn": asked}
         by_age = [{"sortBy": "created", "sortOrder": "asc"}]
         grouped: dict[str, list[Task]] = {process_id: [] for process_id in asked}
         for task in await self._all_tasks(query, by_age):
@@ -179,9 +190,9 @@ class Camunda:
         return {task.id for task in await self.tasks(query, limit=len(asked))}
 
     async def _all_tasks(self, query: Mapping[str, object], sorting: Sequence[Mapping[str, str]]) -> list[Task]:
-        found = await self.tasks(query, limit=PAGE, sorting=sorting)
+        found = await self._tasks(query, limit=PAGE, offset=0, sorting=sorting)
         while len(found) % PAGE == 0 and found:
-            following = await self.tasks(query, limit=PAGE, offset=len(found), sorting=sorting)
+            following = await self._tasks(query, limit=PAGE, offset=len(found), sorting=sorting)
             if not following:
                 break
             found += following
@@ -190,22 +201,19 @@ class Camunda:
     # Reading: processes
 
     async def processes_by_id(self, process_ids: Sequence[str]) -> dict[str, ProcessInstance]:
-        """Running and ended instances, by id."""
+        """Running and ended instances of our model, by id. Whether they are a draft's, `own.links` says."""
         asked = plausible(process_ids)
         if not asked:
             return {}
-        found = await self._processes({"processInstanceIds": asked}, limit=len(asked))
+        found = await self._processes({**self.own.of_our_key, "processInstanceIds": asked}, limit=len(asked))
         return {process.id: process for process in found}
 
     async def processes_by_draft(self, draft_ids: Sequence[str]) -> dict[str, list[ProcessInstance]]:
         """Every submission of each draft, newest first."""
         if not draft_ids:
             return {}
-        query = {
-            "processInstanceBusinessKeyIn": list(draft_ids),
-            "processDefinitionKey": PROCESS_KEY,
-            "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}, {"sortBy": "instanceId", "sortOrder": "asc"}],
-        }
+        newest_first = [{"sortBy": "startTime", "sortOrder": "desc"}, {"sortBy": "instanceId", "sortOrder": "asc"}]
+        query = self.own.processes({"processInstanceBusinessKeyIn": list(draft_ids), "sorting": newest_first})
         grouped: dict[str, list[ProcessInstance]] = {draft_id: [] for draft_id in draft_ids}
         offset = 0
         while True:
@@ -220,11 +228,11 @@ class Camunda:
         """The oldest running submission of a draft; the engine itself allows more than one."""
         query = {
             "processInstanceBusinessKey": draft_id,
-            "processDefinitionKey": PROCESS_KEY,
+            "variables": [{"name": "draftId", "operator": "eq", "value": draft_id}],
             "unfinished": True,
             "sorting": [{"sortBy": "startTime", "sortOrder": "asc"}],
         }
-        found = await self._processes(query, limit=1)
+        found = await self._processes(self.own.processes(query), limit=1)
         return found[0] if found else None
 
     async def _processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
@@ -235,7 +243,7 @@ class Camunda:
     async def variables_by_process(
         self, process_ids: Sequence[str], names: Sequence[str] = VARIABLES
     ) -> dict[str, dict[str, Scalar]]:
-        """The named variables of running and ended processes, by process id."""
+        """The named variables of running and ended processes of our model, by process id; of others none."""
         asked = plausible(process_ids)
         # Each is there once, or a few times where an activity has one of its own: nearly always one page.
         return await self._variables(
@@ -255,7 +263,12 @@ class Camunda:
         offset = 0
         while True:
             params: Params = {"deserializeValues": "false", "maxResults": page, "firstResult": offset}
-            body = {**query, "processInstanceIdIn": list(process_ids), "sorting": _BY_INSTANCE_AND_NAME}
+            body = {
+                **query,
+                **self.own.of_our_key,
+                "processInstanceIdIn": list(process_ids),
+                "sorting": _BY_INSTANCE_AND_NAME,
+            }
             response = await self.engine.call(
                 "POST", "/history/variable-instance", body=body, again=True, params=params
             )
@@ -272,9 +285,8 @@ class Camunda:
         if not asked:
             return {}
         grouped: dict[str, list[ExternalTask]] = {process_id: [] for process_id in asked}
-        response = await self.engine.call(
-            "POST", "/external-task", body={"processInstanceIdIn": asked}, params={"maxResults": PAGE}, again=True
-        )
+        body = {**self.own.of_our_key, "processInstanceIdIn": asked}
+        response = await self.engine.call("POST", "/external-task", body=body, params={"maxResults": PAGE}, again=True)
         for waiting in self.engine.decode(response, list[ExternalTask]):
             grouped[waiting.process_instance_id].append(waiting)
         return grouped
@@ -283,8 +295,9 @@ class Camunda:
 
     async def start(self, business_key: str, variables: Variables) -> str:
         """Start the approval of a draft; the id of the new process instance."""
-        body = {"businessKey": business_key, "variables": typed(variables)}
-        response = await self.engine.call("POST", f"/process-definition/key/{PROCESS_KEY}/start", body=body)
+        body = {"businessKey": business_key, "variables": typed({**variables, "draftSource": self.own.draft_source})}
+        path = f"/process-definition/key/{self.own.process_key}/start"
+        response = await self.engine.call("POST", path, body=body)
         return self.engine.decode(response, _Identified).id
 
     async def withdraw(self, process_id: str, user_id: str) -> None:
@@ -324,10 +337,10 @@ class Camunda:
         lock_seconds: float,
         business_key: str | None = None,
     ) -> list[LockedTask]:
-        """Lock what waits on these topics (of one draft, if named) and has tries left; the variables come with it."""
+        """Lock what waits on these topics in our processes (of one draft, if named) and has tries left."""
         topic: dict[str, object] = {
+            **self.own.topic(),
             "lockDuration": int(lock_seconds * 1000),
-            "processDefinitionKey": PROCESS_KEY,
             "deserializeValues": False,
         }
         if business_key is not None:
@@ -408,7 +421,8 @@ class Camunda:
 
     async def definition(self) -> _Definition | None:
         """The newest deployed version of the process model, or None."""
-        params: Params = {"key": PROCESS_KEY, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
+        key = self.own.process_key
+        params: Params = {"key": key, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
         response = await self.engine.call("GET", "/process-definition", params=params, again=True)
         found = self.engine.decode(response, list[_Definition])
         return found[0] if found else None
@@ -430,7 +444,7 @@ class Camunda:
     async def deploy(self, file_name: str, model: bytes) -> str | None:
         """Deploy a model unless it is the newest already; the new definition's id, or None when nothing changed."""
         form = {
-            "deployment-name": PROCESS_KEY,
+            "deployment-name": self.own.process_key,
             "enable-duplicate-filtering": "true",
             "deployment-source": "plan-api",
         }

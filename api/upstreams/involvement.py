@@ -12,7 +12,7 @@ import msgspec
 from api.identity import same_person
 from api.upstreams.camunda import Camunda
 from api.upstreams.client import Params
-from api.upstreams.engine import PROCESS_KEY, ProcessInstance, concerns, plausible, text
+from api.upstreams.engine import ProcessInstance, concerns, plausible, text
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000
@@ -92,15 +92,14 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
 
     Three requests; of each kind the newest `MOST_LISTED`.
     """
-    of_ours = {"processDefinitionKey": PROCESS_KEY}
     waiting, held, started = await asyncio.gather(
         camunda.tasks(
-            {**of_ours, "orQueries": [concerns(user_id, groups)]},
+            {"orQueries": [concerns(user_id, groups)]},
             limit=MOST_LISTED,
             sorting=[{"sortBy": "created", "sortOrder": "desc"}],
         ),
-        _steps(camunda, {**of_ours, "taskAssignee": user_id}, limit=MOST_LISTED),
-        _started_by(camunda, {**of_ours, "sorting": _NEWEST_FIRST}, user_id),
+        _steps(camunda, {"taskAssignee": user_id}, limit=MOST_LISTED),
+        _started_by(camunda, user_id),
     )
     return list(
         dict.fromkeys(
@@ -113,13 +112,14 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
 
 async def _steps(camunda: Camunda, query: Mapping[str, object], *, limit: int) -> list[_Step]:
     params: Params = {"maxResults": limit}
-    body = {**query, "sorting": _NEWEST_FIRST}
+    body = {**camunda.own.tasks(query), "sorting": _NEWEST_FIRST}
     answer = await camunda.engine.call("POST", "/history/task", body=body, again=True, params=params)
     return camunda.engine.decode(answer, list[_Step])
 
 
-async def _started_by(camunda: Camunda, query: Mapping[str, object], user_id: str) -> list[ProcessInstance]:
+async def _started_by(camunda: Camunda, user_id: str) -> list[ProcessInstance]:
     params: Params = {"maxResults": MOST_LISTED}
-    body = {**query, "variables": [{"name": "submittedBy", "operator": "eq", "value": user_id}]}
+    by_them = [{"name": "submittedBy", "operator": "eq", "value": user_id}]
+    body = camunda.own.processes({"variables": by_them, "sorting": _NEWEST_FIRST})
     answer = await camunda.engine.call("POST", "/history/process-instance", body=body, again=True, params=params)
     return camunda.engine.decode(answer, list[ProcessInstance])

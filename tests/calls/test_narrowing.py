@@ -42,6 +42,7 @@ def bodies(recording: Recording) -> list[dict[str, Any]]:
     return [json.loads(body) for kind in (TASKS, COUNT) for body in recording.sent(kind)]
 
 
+OURS = {"name": "draftSource", "operator": "eq", "value": "retool"}  # of this deployment, in every query
 NARROWED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "step": ({"step": "review"}, {"taskDefinitionKey": "review"}),
     "assignee": ({"assignee": "ann"}, {"assignee": "ann"}),
@@ -52,7 +53,7 @@ NARROWED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "priority": ({"minPriority": 60}, {"minPriority": 60}),
     "submitter": (
         {"submittedBy": "ann"},
-        {"processVariables": [{"name": "submittedBy", "operator": "eq", "value": "ann"}]},
+        {"processVariables": [OURS, {"name": "submittedBy", "operator": "eq", "value": "ann"}]},
     ),
 }
 EVERY = [key for given, _ in NARROWED.values() for key in given] + ["draftNameContains"]
@@ -70,8 +71,9 @@ def test_the_engine_narrows(cold: Api, recording: Recording, inbox: Inbox, name:
 @pytest.mark.parametrize("key", sorted({*EVERY}))
 def test_null_and_absent_are_no_condition(cold: Api, recording: Recording, inbox: Inbox, key: str) -> None:
     assert page(cold, inbox, filter={key: None})[0] == 50
-    usual = {"processDefinitionKey", "orQueries", "sorting"}
+    usual = {"processDefinitionKey", "processVariables", "orQueries", "sorting"}
     assert [body.keys() <= usual for body in bodies(recording)] == [True, True]
+    assert [body["processVariables"] for body in bodies(recording)] == [[OURS], [OURS]]
 
 
 @pytest.mark.parametrize("variables", [{}, {"filter": None}, {"filter": {}}, {"sort": None}, {"sort": []}])

@@ -178,15 +178,22 @@ def test_a_new_plan_whose_place_is_taken_is_submitted_again_as_its_successor(api
     assert [version["name"] for version in behind.versions(draft_id)] == ["Ours", "Theirs"]
 
 
-def test_a_draft_deleted_during_review_ends_in_conflict(api: Api, behind: Behind) -> None:
+def test_a_draft_deleted_during_review_can_be_rejected_alone(api: Api, behind: Behind) -> None:
+    """What the table does not have may be another deployment's, so nothing is said of it that ends its approval."""
     draft_id = behind.drafts.new()
     process_id = submitted(api, draft_id, AUTHOR)
     task_id = open_task(api, draft_id)
     behind.drafts.connection.execute("DELETE FROM benefit_plan_drafts WHERE id = %s", [draft_id])
+    before = behind.variables(process_id)
     payload = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=True)
 
-    assert (payload["status"], payload["reason"], payload["draft"]) == ("CONFLICT", DRAFT_CHANGED, None)
-    assert (behind.end_of(process_id), behind.versions(draft_id)) == (["conflict"], [])
+    message = (
+        "The drafts table does not have this task's draft, so it can not be approved. Reject it if it was deleted."
+    )
+    assert payload["userErrors"] == [{"code": "NOT_FOUND", "message": message, "field": "taskId"}]
+    assert (payload["status"], behind.active(draft_id), behind.variables(process_id)) == (None, [process_id], before)
+    assert perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=False)["status"] == "REJECTED"
+    assert (behind.end_of(process_id), behind.versions(draft_id)) == (["rejected"], [])
 
 
 def test_conflict_when_the_store_moves_between_approval_and_publication(

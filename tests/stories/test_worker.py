@@ -87,9 +87,13 @@ def test_a_draft_in_approval_without_a_process_is_not_registered(behind: Behind)
     assert behind.drafts.row(draft_id) == left
 
 
-def test_a_process_of_no_draft_is_superseded(behind: Behind, working: Api) -> None:  # noqa: ARG001  # its worker
+def test_a_process_of_no_draft_is_left_waiting(behind: Behind, working: Api) -> None:  # noqa: ARG001  # its worker
+    """It may be of another deployment's table; why it waits is in the engine."""
     process_id = behind.start("no-such-draft", business_key="no-such-draft")
-    until(lambda: behind.end_of(process_id) == ["superseded"])
+    until(lambda: bool(behind.external_tasks(process_id)[0]["errorMessage"]))
+    (task,) = behind.external_tasks(process_id)
+    assert task["errorMessage"].startswith("benefit_plan_drafts has no draft no-such-draft: ")
+    assert behind.engine.delete(f"/process-instance/{process_id}").is_success
 
 
 def test_a_task_approved_by_hand_is_published(working: Api, behind: Behind) -> None:

@@ -1,0 +1,192 @@
+"""Two deployments on one engine, each with a table of its own: what is one's is neither shown nor touched by the other.
+
+Both have a worker that looks all the time, and approvals are made in the engine itself, so that either could take them.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+from psycopg import sql
+
+from api.settings import Settings
+from tests.serving import ADMIN, AUTHOR, GOLD, REVIEWER, Api, Drafts, serving
+from tests.stories.behind import Behind, edited, exactly, read, until
+from tests.verbs import COMPLETE, REASSIGN, approved, codes, open_task, perform, submitted
+
+SOURCES = ("west", "east")
+PENDING = "query Pending($by: ID) { pendingTasks(filter: {submittedBy: $by}) { totalCount items { draft { id } } } }"
+TASK = "query Task($id: ID!) { task(id: $id) { id } }"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    source: str
+    api: Api
+    behind: Behind
+
+    @property
+    def drafts(self) -> Drafts:
+        return self.behind.drafts
+
+
+@pytest.fixture(scope="module")
+def deployments(settings: Settings, behind: Behind) -> Iterator[tuple[Deployment, Deployment]]:
+    with ExitStack() as stack:
+        made = [_deployment(stack, settings, behind, source) for source in SOURCES]
+        yield made[0], made[1]
+
+
+def _deployment(stack: ExitStack, settings: Settings, behind: Behind, source: str, *, named: str = "") -> Deployment:
+    schema = f"deployment_{source}"
+    connection = behind.drafts.connection
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    table = sql.Identifier(schema, "benefit_plan_drafts")
+    connection.execute(sql.SQL("CREATE TABLE {} (LIKE public.benefit_plan_drafts INCLUDING ALL)").format(table))
+    own = Drafts(f"{behind.drafts.url}?options=-csearch_path%3D{schema}")
+    stack.callback(_close, own)
+    changes = {"draft_source": named or source, "drafts_table": f"{schema}.benefit_plan_drafts"}
+    often = {"worker": True, "worker_poll_seconds": 0.05, "reconcile_seconds": 0.2, "publish_retries": 8}
+    api = stack.enter_context(serving(settings.model_copy(update={**changes, **often})))
+    return Deployment(source, api, replace(behind, drafts=own))
+
+
+def _close(drafts: Drafts) -> None:
+    drafts.connection.close()
+
+
+def _becomes(deployment: Deployment, draft_id: str, wanted: str) -> None:
+    until(lambda: bool(deployment.drafts.row(draft_id)["status"] == wanted))
+
+
+def test_approvals_made_in_the_engine_come_to_their_own(deployments: tuple[Deployment, Deployment]) -> None:
+    """Neither worker takes the other's publication for a draft that is not there."""
+    sent = [(each, each.drafts.new()) for each in deployments for _ in range(4)]
+    processes = {draft_id: submitted(each.api, draft_id, AUTHOR) for each, draft_id in sent}
+    for each, draft_id in sent:
+        assert each.behind.variables(processes[draft_id])["draftSource"] == each.source
+        (task,) = each.behind.tasks(draft_id)
+        each.behind.complete(task["id"], approved=True)
+    for each, draft_id in sent:
+        _becomes(each, draft_id, "approved")
+        until(lambda each=each, draft_id=draft_id: each.behind.end_of(processes[draft_id]) == ["approved"])  # type: ignore[misc]  # bound at once
+        assert exactly(each.behind.plan(draft_id)) == exactly(read(GOLD))
+        assert "conflictDetected" not in each.behind.variables(processes[draft_id])
+
+
+def test_other_ends_come_to_their_own(deployments: tuple[Deployment, Deployment]) -> None:
+    for each in deployments:
+        draft_id = each.drafts.new()
+        process_id = submitted(each.api, draft_id, AUTHOR)
+        (task,) = each.behind.tasks(draft_id)
+        each.behind.complete(task["id"], approved=False)
+        _becomes(each, draft_id, "rejected")
+        until(lambda each=each, process_id=process_id: each.behind.end_of(process_id) == ["rejected"])  # type: ignore[misc]  # as above
+
+
+def test_one_sees_and_does_nothing_of_the_others(deployments: tuple[Deployment, Deployment]) -> None:
+    west, east = deployments
+    author = replace(AUTHOR, id="author of the west")
+    draft_id = west.drafts.new(author=author.id)
+    submitted(west.api, draft_id, author)
+    task_id = open_task(west.api, draft_id)
+    assert west.api.ask(PENDING, REVIEWER, by=author.id)["pendingTasks"]["totalCount"] == 1
+    assert east.api.ask(PENDING, REVIEWER, by=author.id) == {"pendingTasks": {"totalCount": 0, "items": []}}
+
+    before = west.behind.picture(draft_id)
+    for who in (REVIEWER, ADMIN):
+        assert east.api.ask(TASK, who, id=task_id) == {"task": None}
+        for approve in (True, False):
+            assert codes(perform(east.api, COMPLETE, who, taskId=task_id, approved=approve)) == ["NOT_FOUND"]
+        assert codes(perform(east.api, REASSIGN, who, taskId=task_id, userId="another")) == ["NOT_FOUND"]
+    assert west.behind.picture(draft_id) == before
+    assert approved(west.api, draft_id)["status"] == "APPROVED"
+    assert east.api.ask(TASK, REVIEWER, id=task_id) == {"task": None}
+    assert west.api.ask(TASK, REVIEWER, id=task_id) == {"task": {"id": task_id}}
+
+
+def test_the_route_for_older_callers(deployments: tuple[Deployment, Deployment]) -> None:
+    west, east = deployments
+    draft_id = west.drafts.new()
+    path, body = f"/api/plans/{draft_id}/submit", {"draftId": draft_id}
+    assert east.api.client.post(path, json=body, headers=AUTHOR.headers).status_code == 404
+    process_id = west.api.client.post(path, json=body, headers=AUTHOR.headers).json()["processId"]
+    assert west.behind.variables(process_id)["draftSource"] == "west"
+
+
+@pytest.mark.parametrize("source", ["west", None], ids=["named", "not named"])
+def test_started_by_hand(deployments: tuple[Deployment, Deployment], source: str | None) -> None:
+    """What names no deployment is of the one that the model says; that is none of these two, so it waits for it."""
+    west, _ = deployments
+    draft_id = west.drafts.new()
+    given = {} if source is None else {"draftSource": source}
+    process_id = west.behind.start(draft_id, business_key=draft_id, **given)
+    assert west.behind.variables(process_id)["draftSource"] == (source or "retool")
+    later = west.drafts.new()
+    by_hand = west.behind.start(later, draftSource="west")
+    _becomes(west, later, "submitted")  # whatever waited before has been looked at by now
+    assert west.drafts.row(draft_id)["status"] == ("submitted" if source else "draft")
+    for each in (process_id, by_hand):
+        assert west.behind.engine.delete(f"/process-instance/{each}").is_success
+
+
+def test_two_that_share_a_name_end_nothing_of_each_other(settings: Settings, behind: Behind) -> None:
+    """A mistake: the one whose table does not have the draft leaves it waiting, and says why."""
+    with ExitStack() as stack:
+        one, two = (_deployment(stack, settings, behind, source, named="shared") for source in ("one", "two"))
+        draft_id = one.drafts.new(plan=edited(name="Shared"))
+        process_id = submitted(one.api, draft_id, AUTHOR)
+        task_id = open_task(one.api, draft_id)
+        before = one.behind.picture(draft_id)
+        payload = perform(two.api, COMPLETE, REVIEWER, taskId=task_id, approved=True)
+        assert (codes(payload), payload["status"]) == (["NOT_FOUND"], None)
+        assert one.behind.picture(draft_id) == before
+        one.behind.complete(task_id, approved=True)
+        _becomes(one, draft_id, "approved")
+        until(lambda: one.behind.end_of(process_id) == ["approved"])
+        assert "conflictDetected" not in one.behind.variables(process_id)
+
+
+def test_a_draft_that_no_table_has_is_left_waiting(settings: Settings, behind: Behind) -> None:
+    """Its reason is in the engine, for who looks after it."""
+    with ExitStack() as stack:
+        one = _deployment(stack, settings, behind, "alone")
+        process_id = one.behind.start("no-such-draft", business_key="no-such-draft", draftSource="alone")
+        until(lambda: [task["errorMessage"] for task in one.behind.external_tasks(process_id)] != [None])
+        (task,) = one.behind.external_tasks(process_id)
+        assert task["errorMessage"] == (
+            "deployment_alone.benefit_plan_drafts has no draft no-such-draft: it was deleted, or DRAFT_SOURCE is"
+            " another deployment's too"
+        )
+        assert one.behind.active("no-such-draft") == [process_id]
+        assert one.behind.engine.delete(f"/process-instance/{process_id}").is_success
+
+
+def test_what_a_worker_asks_the_engine_for(settings: Settings) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Noting(httpx.AsyncBaseTransport):
+        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+            self.inner = inner
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/fetchAndLock"):
+                asked.append(json.loads(await request.aread()))
+            return await self.inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self.inner.aclose()
+
+    changes = {"draft_source": "north", "worker": True, "worker_poll_seconds": 0.05}
+    with serving(settings.model_copy(update=changes), transports=lambda _, inner: Noting(inner)):
+        until(lambda: bool(asked))
+    for topic in asked[0]["topics"]:
+        assert (topic["processDefinitionKey"], topic["processVariables"]) == (
+            "benefit-approval",
+            {"draftSource": "north"},
+        )
