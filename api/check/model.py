@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from api.check.finding import Finding, ok, warning, wrong
-from api.upstreams.engine import BPMN, EXTENSION, TOPICS, WITHDRAW_MESSAGE, offered_groups
+from api.upstreams.engine import BPMN, EXTENSION, PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE, offered_groups
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
 GUARD = "decider"
@@ -19,6 +19,9 @@ def judge_model(xml: str) -> Iterator[Finding]:
     yield _present(
         "error codes", set(ERROR_CODES), _caught_errors(root), "a process that raises it ends without an outcome"
     )
+    if not _caught_errors(root) & {PUBLICATION_WITHDRAWN, ""}:
+        told = f"{PUBLICATION_WITHDRAWN} missing, what is withdrawn after publication gave up ends at no end event"
+        yield warning("error codes", f"{told}: {DEPLOY}")
     yield from _steps(root, xml)
     yield from _unguarded(root)
 

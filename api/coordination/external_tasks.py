@@ -24,6 +24,7 @@ from api.upstreams.engine import LockedTask, Scalar, text
 
 LONGEST_PAUSE = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds
+LATE_WRITE = 15.0  # seconds; a write that timed out may reach its system up to then
 SHARE_OF_WORK = 0.8  # of a lock's time; the rest is for the report
 
 _log = logging.getLogger(__name__)
@@ -119,10 +120,15 @@ class _Postponed:
 
 
 def _postponed(settings: Settings, task: LockedTask, message: str) -> _Postponed:
-    """A further try, later each time; none are left after `publish_retries` of them."""
+    """A further try, later each time; none are left after `publish_retries` of them.
+
+    The last failure holds its lock for as long as a write of it may still arrive: until then nobody may take for
+    granted that nothing was written.
+    """
     left = settings.publish_retries if task.retries is None else task.retries - 1
     tried = settings.publish_retries - left
-    return _Postponed(message, max(left, 0), min(2.0 ** min(tried, 10), LONGEST_PAUSE))
+    pause = min(2.0 ** min(tried, 10), LONGEST_PAUSE)
+    return _Postponed(message, max(left, 0), pause if left > 0 else max(pause, LATE_WRITE))
 
 
 async def _tell(upstreams: Upstreams, task: LockedTask, report: Report | _Postponed) -> None:

@@ -58,7 +58,7 @@ async def publish_reviewed(
     for _ in range(WRITES_THAT_MAY_MEET):
         draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
         try:
-            published = await _own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
+            published = await own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
             if published is None:
                 if draft is None:
                     raise not_here(upstreams, draft_id)
@@ -91,7 +91,7 @@ def not_here(upstreams: Upstreams, draft_id: str) -> UpstreamFailed:
     return UpstreamFailed("retool", message)
 
 
-async def _own_version(
+async def own_version(
     upstreams: Upstreams, plan_id: str, process_id: str, base_version: Scalar, current: PlanVersion | None
 ) -> PlanVersion | None:
     """The version an earlier, interrupted try of this process wrote, if the plan is not as it was before."""

@@ -33,7 +33,9 @@ class ApprovalState(Enum):
     SCHEDULED = strawberry.enum_value("SCHEDULED", description="Approved; the process publishes it at a later time.")
     PUBLISHING = strawberry.enum_value("PUBLISHING", description="Approved; publication is under way.")
     PUBLISH_FAILED = strawberry.enum_value(
-        "PUBLISH_FAILED", description="Approved, but publication gave up: `problem` says why, retryPublication goes on."
+        "PUBLISH_FAILED",
+        description="Approved, but publication gave up: `problem` says why, retryPublication goes on with it, "
+        "withdrawSubmission takes the draft back.",
     )
     APPROVED = strawberry.enum_value("APPROVED", description="Approved and published.")
     REJECTED = strawberry.enum_value("REJECTED", description="Rejected by a reviewer.")

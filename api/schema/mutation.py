@@ -108,7 +108,9 @@ class Mutation:
         """See coordination/claim.py."""
         return await or_refused(info, input, _reassign(info, input), _task_refused)
 
-    @strawberry.mutation(description="Take a draft back out of approval.")
+    @strawberry.mutation(
+        description="Take a draft back out of approval: during review, or once its publication has given up."
+    )
     async def withdraw_submission(
         self,
         info: Info,

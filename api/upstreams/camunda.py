@@ -382,6 +382,12 @@ class Camunda:
         }
         await self._write(f"/external-task/{task.id}/failure", body, again=True)
 
+    async def lock(self, task: ExternalTask, worker_id: str, *, lock_seconds: float) -> LockedTask:
+        """Lock this very task, one that gave up as well. Raises Gone when another has it locked, or it is not there."""
+        body = {"workerId": worker_id, "lockDuration": int(lock_seconds * 1000)}
+        await self._write(f"/external-task/{task.id}/lock", body, again=True)
+        return LockedTask(task.id, task.topic_name, task.process_instance_id, worker_id)
+
     async def locked_by(self, worker_id: str) -> list[ExternalTask]:
         """What this worker has locked at present."""
         body = {"workerId": worker_id, "locked": True}

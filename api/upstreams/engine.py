@@ -16,7 +16,9 @@ from api.identity import utf16_length
 
 PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"
-TOPICS = ("register-submission", "publish-plan", "record-outcome")
+PUBLICATION = "publish-plan"
+PUBLICATION_WITHDRAWN = "publication-withdrawn"
+TOPICS = ("register-submission", PUBLICATION, "record-outcome")
 
 DRAFT_VARIABLES = (
     "draftId", "draftSource", "draftRevision", "baseVersion", "submittedBy", "aidboxPlanId", "previousProcessId",

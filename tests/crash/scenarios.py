@@ -178,17 +178,27 @@ def _withdraw(world: World) -> Case:
     return _case(Asked(WITHDRAW, AUTHOR, {"draftId": draft_id}), draft_id)
 
 
-def _retry(world: World) -> Case:
-    """Its publication gave up, and the cause is mended."""
+def _stopped(world: World) -> tuple[str, str, Mapping[str, str]]:
+    """A draft whose publication gave up, what the store lacks for it, and names for ids that are its own."""
     owner = str(uuid.uuid4())
     draft_id = world.behind.drafts.new(plan=edited(ownedBy={"reference": f"Organization/{owner}"}))
     submitted(world.api, draft_id, AUTHOR)
     assert approved(world.api, draft_id)["status"] == "PUBLISH_FAILED"
-    body = ENCODER.encode({"resourceType": "Organization", "id": owner, "name": "Found at last"})
-    assert world.behind.store.put(f"/Organization/{owner}", content=body, headers=FHIR_JSON).status_code == 201
     (process_id,) = world.behind.active(draft_id)
     revision = world.behind.variables(process_id)["draftRevision"]
-    names = {owner: "<owner>", revision: "<revision>"}
+    return draft_id, owner, {owner: "<owner>", revision: "<revision>"}
+
+
+def _withdraw_stopped(world: World) -> Case:
+    draft_id, _, names = _stopped(world)
+    return Case(draft_id, Asked(WITHDRAW, AUTHOR, {"draftId": draft_id}), draft_id, names)
+
+
+def _retry(world: World) -> Case:
+    """Its publication gave up, and the cause is mended."""
+    draft_id, owner, names = _stopped(world)
+    body = ENCODER.encode({"resourceType": "Organization", "id": owner, "name": "Found at last"})
+    assert world.behind.store.put(f"/Organization/{owner}", content=body, headers=FHIR_JSON).status_code == 201
     return Case(draft_id, Asked(RETRY, ADMIN, {"draftId": draft_id}), draft_id, names)
 
 
@@ -250,6 +260,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "conflict at publication": Scenario(_conflict_while_publishing(When.READ), DECIDE, ("conflict", ["conflict"], 2)),
     "withdraw": Scenario(_withdraw, (Write("camunda POST /message"),), ("withdrawn", ["withdrawn"], 0)),
+    "withdraw what could not be published": Scenario(
+        _withdraw_stopped,
+        (Write("camunda POST /external-task/{id}/bpmnError"),),
+        ("withdrawn", ["withdrawn"], 0),
+        is_asked_late=True,
+    ),
     "withdraw, its process deleted": Scenario(
         _withdraw_after_deletion, (Write("retool UPDATE"),), ("withdrawn", [], 0)
     ),

@@ -1,6 +1,7 @@
 """Publication against what others store, against edits, against itself and against another draft of the same plan."""
 
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -8,15 +9,16 @@ from functools import partial
 import httpx
 import pytest
 
+from api.sandbox.samples import ENCODER
 from api.settings import Settings
 from api.upstreams.calling import Transports
 from tests.races.conftest import Settle
-from tests.races.invariants import of_new_plan, of_stored_plan
+from tests.races.invariants import Raced, of_new_plan, of_stored_plan
 from tests.races.racing import Payload, Racing, acting, told_by
 from tests.races.schedule import between, drawn
-from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER, serving
-from tests.stories.behind import Behind, edited, until
-from tests.verbs import COMPLETE, SUBMIT, approved, codes, open_task, perform, submitted
+from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER, serving
+from tests.stories.behind import FHIR_JSON, Behind, edited, until
+from tests.verbs import COMPLETE, RETRY, SUBMIT, WITHDRAW, approved, codes, open_task, perform, submitted
 
 CALLS = 20  # what an approval that publishes asks of the three systems, about
 
@@ -55,6 +57,45 @@ def test_against_a_version_stored_by_somebody_else(
                 assert (after.status, answer["reason"]) == ("conflict", "Version changed during approval")
                 at_once = behind.variables(process_id)["approved"] is False
                 seen["found at once" if at_once else "found while publishing"] += 1
+
+
+def test_a_retry_against_a_withdrawal(
+    racing: Racing, behind: Behind, seeds: range, seen: Counter[str], settle: Settle
+) -> None:
+    """Of a publication that gave up, once its cause is mended: published or withdrawn, and never both."""
+    seen.update({"approved": 0, "withdrawn": 0})
+    for seed in seeds:
+        with told_by(seed):
+            raced = _stopped(racing, behind)
+            retry = partial(perform, racing.api, RETRY, acting(ADMIN, "retry"), draftId=raced.draft_id)
+            withdraw = partial(perform, racing.api, WITHDRAW, acting(AUTHOR, "withdraw"), draftId=raced.draft_id)
+            schedule = drawn(seed, ["retry", "withdraw"], calls=CALLS)
+            answers = racing.run(schedule, {"retry": retry, "withdraw": withdraw})
+
+            after = settle(raced)
+            seen[after.status] += 1
+            if after.status == "approved":
+                assert codes(answers["withdraw"]) in (["ALREADY_DECIDED"], ["NOT_SUBMITTED"])
+                assert codes(answers["retry"]) == []
+            else:
+                assert after.status == "withdrawn"
+                assert answers["withdraw"]["draft"]["status"] == "WITHDRAWN"
+                assert answers["withdraw"]["userErrors"] == []
+                assert codes(answers["retry"]) in ([], ["NOT_SUBMITTED"])
+
+
+def _stopped(racing: Racing, behind: Behind) -> Raced:
+    """A draft whose publication gave up, for a cause that is mended by now."""
+    owner = str(uuid.uuid4())
+    plan = edited(ownedBy={"reference": f"Organization/{owner}"})
+    draft_id = behind.drafts.new(plan=plan)
+    raced = Raced(behind, draft_id, draft_id)
+    raced.know(plan)
+    submitted(racing.api, draft_id, AUTHOR)
+    assert approved(racing.api, draft_id)["status"] == "PUBLISH_FAILED"
+    body = ENCODER.encode({"resourceType": "Organization", "id": owner, "name": "Found at last"})
+    assert behind.store.put(f"/Organization/{owner}", content=body, headers=FHIR_JSON).is_success
+    return raced
 
 
 def test_against_an_edit(racing: Racing, behind: Behind, seeds: range, seen: Counter[str], settle: Settle) -> None:

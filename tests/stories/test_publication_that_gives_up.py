@@ -1,14 +1,20 @@
 """Plans the store refuses: an incident with the store's words, and how it goes on once the cause is mended."""
 
+import re
 import uuid
 
+import httpx
 import pytest
 
 from api.sandbox.samples import ENCODER
 from api.settings import Settings
-from tests.serving import ADMIN, AUTHOR, Api, meanwhile, serving
-from tests.stories.behind import FHIR_JSON, Behind, edited, exactly, read, until
+from api.setup import MODEL
+from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, meanwhile, serving
+from tests.stories.behind import FHIR_JSON, PROCESS_TAG, Behind, edited, exactly, read, until
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted
+
+SUBMITTER = Someone("submitter")
+HISTORY = "query H($id: ID!) { draft(id: $id) { history { kind by { id } } } }"
 
 
 @pytest.fixture
@@ -99,12 +105,185 @@ def test_a_draft_edited_meanwhile_is_in_conflict(api: Api, behind: Behind, stopp
     assert [version["name"] for version in behind.versions(stopped)] == ["Mended"]
 
 
-def test_what_has_stopped_can_not_be_withdrawn_and_stays_submitted(api: Api, behind: Behind, stopped: str) -> None:
+@pytest.mark.parametrize("who", [AUTHOR, ADMIN, SUBMITTER], ids=lambda who: who.id)
+def test_what_has_stopped_can_be_withdrawn_mended_and_submitted_again(
+    api: Api, behind: Behind, owner: str, who: Someone
+) -> None:
+    """By its author, by an administrator, and by who submitted it."""
+    draft_id = behind.drafts.new(plan=edited(ownedBy={"reference": f"Organization/{owner}"}))
+    process_id = perform(api, SUBMIT, ADMIN, draftId=draft_id, userId=SUBMITTER.id)["processId"]
+    assert approved(api, draft_id)["status"] == "PUBLISH_FAILED"
+    payload = perform(api, WITHDRAW, who, draftId=draft_id)
+
+    assert payload == {"draft": {"id": draft_id, "status": "WITHDRAWN"}, "userErrors": []}
+    told = status(api, draft_id)
+    assert (told["state"], told["workflowActive"], told["problem"]) == ("WITHDRAWN", False, None)
+    assert (behind.end_of(process_id), behind.incidents(process_id), behind.versions(draft_id)) == (
+        ["withdrawn"],
+        [],
+        [],
+    )
+    events = api.ask(HISTORY, AUDITOR, id=draft_id)["draft"]["history"]
+    assert [(event["kind"], event["by"]["id"]) for event in events] == [
+        ("WITHDRAWN", who.id),
+        ("APPROVED", REVIEWER.id),
+        ("SUBMITTED", SUBMITTER.id),
+    ]
+    assert perform(api, WITHDRAW, who, draftId=draft_id) == payload
+    behind.drafts.edit(draft_id, plan=edited(name="Mended"))
+    submitted(api, draft_id, AUTHOR)
+    assert approved(api, draft_id)["status"] == "APPROVED"
+    assert [version["name"] for version in behind.versions(draft_id)] == ["Mended"]
+
+
+@pytest.mark.parametrize(
+    ("who", "code"),
+    [(STRANGER, "NOT_FOUND"), (REVIEWER, "FORBIDDEN"), (AUDITOR, "FORBIDDEN")],
+    ids=str,
+)
+def test_what_has_stopped_is_withdrawn_by_nobody_else(
+    api: Api, behind: Behind, stopped: str, who: Someone, code: str
+) -> None:
     before = behind.picture(stopped)
-    assert codes(perform(api, WITHDRAW, AUTHOR, draftId=stopped)) == ["ALREADY_DECIDED"]
+    assert codes(perform(api, WITHDRAW, who, draftId=stopped)) == [code]
+    assert behind.picture(stopped) == before
+
+
+def test_submitted_again_as_it_is_it_is_the_same_approval(api: Api, behind: Behind, stopped: str) -> None:
+    before = behind.picture(stopped)
     again = perform(api, SUBMIT, AUTHOR, draftId=stopped)
     assert (again["processId"], again["status"]) == (before["row"]["camunda_process_id"], "SUBMITTED")
     assert behind.picture(stopped) == before
+
+
+def test_what_is_in_the_store_already_is_not_called_withdrawn(api: Api, behind: Behind, stopped: str) -> None:
+    """A try wrote it and did not get to say so; the message names who finishes it, and how."""
+    process_id = behind.drafts.row(stopped)["camunda_process_id"]
+    version = behind.put(stopped, meta={"tag": [{"system": PROCESS_TAG, "code": process_id}]})
+    before = behind.picture(stopped)
+    payload = perform(api, WITHDRAW, AUTHOR, draftId=stopped)
+
+    message = (
+        f"The plan is published already, as version {version}, though the draft does not say so yet; an administrator "
+        "finishes it with retryPublication."
+    )
+    assert payload["userErrors"] == [{"code": "ALREADY_DECIDED", "message": message, "field": "draftId"}]
+    assert behind.picture(stopped) == before
+    assert perform(api, RETRY, ADMIN, draftId=stopped)["draft"]["status"] == "APPROVED"
+    assert [each["meta"]["versionId"] for each in behind.versions(stopped)] == [version]
+
+
+def test_while_somebody_tries_it_again_it_is_not_withdrawn(
+    api: Api, settings: Settings, behind: Behind, stopped: str, owner: str
+) -> None:
+    """It is put back and taken up by a worker whose lock has ended, just before the withdrawal takes its lock."""
+    process_id = behind.drafts.row(stopped)["camunda_process_id"]
+    (task,) = behind.external_tasks(process_id)
+    _found_owner(behind, owner)
+
+    def put_back() -> None:
+        behind.engine.put(f"/external-task/{task['id']}/retries", json={"retries": 9}).raise_for_status()
+
+    moves = meanwhile("camunda", f"POST /engine-rest/external-task/{task['id']}/lock", put_back)
+    with serving(settings, transports=moves) as slow:
+        payload = perform(slow, WITHDRAW, AUTHOR, draftId=stopped)
+    assert [(error["code"], error["message"]) for error in payload["userErrors"]] == [
+        ("ALREADY_DECIDED", "The plan is approved and being published; it can be withdrawn if publication gives up.")
+    ]
+    (task,) = behind.external_tasks(process_id)
+    assert (task["retries"], task["workerId"]) == (9, None)
+    assert perform(api, RETRY, ADMIN, draftId=stopped)["draft"]["status"] == "APPROVED"
+
+
+def test_a_publication_taken_over_meanwhile_is_not_left(
+    api: Api, settings: Settings, behind: Behind, stopped: str, owner: str
+) -> None:
+    """The store was asked and has nothing; then the task is put back and published, before the process leaves."""
+    process_id = behind.drafts.row(stopped)["camunda_process_id"]
+    _found_owner(behind, owner)
+    (task,) = behind.external_tasks(process_id)
+
+    def publish() -> None:
+        assert perform(api, RETRY, ADMIN, draftId=stopped)["draft"]["status"] == "APPROVED"
+
+    moves = meanwhile("camunda", f"POST /engine-rest/external-task/{task['id']}/bpmnError", publish)
+    with serving(settings, transports=moves) as slow:
+        payload = perform(slow, WITHDRAW, AUTHOR, draftId=stopped)
+    assert codes(payload) == ["ALREADY_DECIDED"]
+    assert (behind.drafts.row(stopped)["status"], behind.end_of(process_id)) == ("approved", ["approved"])
+
+
+def test_what_gave_up_a_moment_ago_is_withdrawn_once_nothing_can_arrive_any_more(
+    settings: Settings, behind: Behind
+) -> None:
+    """The store was away: a write may still be on its way, so the engine holds the task for a while."""
+    draft_id = behind.drafts.new()
+    hasty = settings.model_copy(update={"publish_retries": 0, "settle_seconds": 1, "breaker_failures": 0})
+    with serving(hasty, transports=failing_writes) as away:
+        process_id = submitted(away, draft_id, AUTHOR)
+        assert approved(away, draft_id)["status"] == "PUBLISH_FAILED"
+        before = behind.picture(draft_id)
+        answer = away.answer(WITHDRAW, AUTHOR, input={"draftId": draft_id})
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["UPSTREAM_BUSY"]
+        assert behind.picture(draft_id) == before
+        (task,) = behind.external_tasks(process_id)
+        behind.engine.post(f"/external-task/{task['id']}/unlock").raise_for_status()  # as time would
+        assert perform(away, WITHDRAW, AUTHOR, draftId=draft_id)["draft"]["status"] == "WITHDRAWN"
+    assert (behind.end_of(process_id), behind.versions(draft_id)) == (["withdrawn"], [])
+
+
+class _NoWrites(httpx.AsyncBaseTransport):
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            raise httpx.ReadTimeout("no answer", request=request)
+        return await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+def failing_writes(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    """The store does not answer writes."""
+    return _NoWrites(inner) if name == "aidbox" else inner
+
+
+def test_a_process_of_an_older_model_can_be_left_too(api: Api, behind: Behind, owner: str) -> None:
+    """It does not catch the error, and ends at no end event; the draft is returned all the same."""
+    _deploy_older(behind)
+    draft_id = behind.drafts.new(plan=edited(ownedBy={"reference": f"Organization/{owner}"}))
+    process_id = behind.start(draft_id, business_key=draft_id, submittedBy=AUTHOR.id, tenant="older")
+    assert submitted(api, draft_id, AUTHOR) == process_id
+    assert approved(api, draft_id)["status"] == "PUBLISH_FAILED"
+    payload = perform(api, WITHDRAW, AUTHOR, draftId=draft_id)
+
+    assert payload == {"draft": {"id": draft_id, "status": "WITHDRAWN"}, "userErrors": []}
+    assert (behind.end_of(process_id), behind.active(draft_id), behind.incidents(process_id)) == ([], [], [])
+    assert status(api, draft_id)["state"] == "WITHDRAWN"
+    events = api.ask(HISTORY, AUDITOR, id=draft_id)["draft"]["history"]
+    assert [event["kind"] for event in events] == ["WITHDRAWN", "APPROVED", "SUBMITTED"]
+    behind.drafts.edit(draft_id, plan=edited(name="Mended"))
+    submitted(api, draft_id, AUTHOR)
+    assert approved(api, draft_id)["status"] == "APPROVED"
+
+
+def _deploy_older(behind: Behind) -> None:
+    """Our model as it was before a publication that gave up could be left, for a tenant of its own."""
+    model = re.sub(
+        r'<bpmn:boundaryEvent id="publication-withdrawn".*?</bpmn:boundaryEvent>'
+        r'|<bpmn:sequenceFlow id="publication-withdrawn[^>]*>|<bpmn:incoming>publication-withdrawn[^<]*</bpmn:incoming>'
+        r"|<bpmndi:BPMNDiagram.*</bpmndi:BPMNDiagram>",
+        "",
+        MODEL.read_text("utf-8"),
+        flags=re.DOTALL,
+    )
+    assert 'attachedToRef="publish-plan"' in model
+    assert "publication-withdrawn-to" not in model
+    form = {"deployment-name": "older", "tenant-id": "older", "enable-duplicate-filtering": "true"}
+    files = {MODEL.name: (MODEL.name, model.encode(), "application/xml")}
+    behind.engine.post("/deployment/create", data=form, files=files).raise_for_status()
 
 
 def test_a_publication_finished_by_somebody_else_is_not_written_twice(
