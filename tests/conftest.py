@@ -1,12 +1,13 @@
 """The real systems for the whole run, the API served before them, and ways to look behind it.
 
 The sandbox is started once, in each process that tests run in. `--retool-dsn`, `--camunda-url` and `--aidbox-url` take
-running systems in its place, `--engine camunda` Camunda 7.24 in Operaton's.
+running systems in its place, `--engine camunda` Camunda 7.24 in Operaton's, `--store aidbox-like` a store that behaves
+as Aidbox documents (tests/aidbox_like) in HAPI's.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -17,12 +18,15 @@ from api.sandbox import Sandbox, running
 from api.settings import Settings
 from api.setup import set_up
 from api.upstreams import open_upstreams
+from tests.aidbox_like.emulation import aidbox_like
+from tests.aidbox_like.switches import READINGS
 from tests.serving import Api, Drafts, serving
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("plan-api", "the systems behind the API")
     group.addoption("--engine", choices=("operaton", "camunda"), default="operaton", help="the engine to start")
+    group.addoption("--store", choices=("hapi", *READINGS), default="hapi", help="what the API takes for its store")
     group.addoption("--examples", type=int, default=15, help="requests of a kind that tests/fuzz tries")
     group.addoption("--retool-dsn", help="a running drafts database, instead of starting one")
     group.addoption("--camunda-url", help="a running engine (…/engine-rest), instead of starting one")
@@ -71,7 +75,8 @@ class Systems:
 
 
 @pytest.fixture(scope="session")
-def systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+def real_systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+    """The three systems themselves, nothing before them."""
     given = [request.config.getoption(name) for name in ("--retool-dsn", "--camunda-url", "--aidbox-url")]
     if all(given):
         yield Systems(given[0], given[1], given[2], sandbox=None)
@@ -79,6 +84,17 @@ def systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder, engine = tmp_path_factory.mktemp("sandbox"), request.config.getoption("--engine")
     with running(folder, engine=engine, durable=False, console=Console(stderr=True)) as sandbox:
         yield Systems(sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url, sandbox)
+
+
+@pytest.fixture(scope="session")
+def systems(request: pytest.FixtureRequest, real_systems: Systems) -> Iterator[Systems]:
+    """The three systems as the API under test is to see them."""
+    reading = request.config.getoption("--store")
+    if reading == "hapi":
+        yield real_systems
+        return
+    with aidbox_like(real_systems.aidbox_url, READINGS[reading]) as emulation:
+        yield replace(real_systems, aidbox_url=emulation.url)
 
 
 @pytest.fixture(scope="session")

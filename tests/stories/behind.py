@@ -127,7 +127,7 @@ class Behind:
         since_ever = {"_count": "100", "_since": "1970-01-01T00:00:00Z"}  # without it HAPI leaves out the newest
         answer = self.store.get(f"/InsurancePlan/{plan_id}/_history", params=since_ever)
         entries = read(answer.content).get("entry", []) if answer.status_code == 200 else []
-        return [entry["resource"] for entry in entries if "resource" in entry]
+        return [entry["resource"] for entry in entries if entry["request"]["method"] != "DELETE"]
 
     def put(self, plan_id: str, resource: Resource | None = None, **changes: object) -> str:
         """Write a plan as an outsider would, the gold plan by default; the version id it got."""
