@@ -13,6 +13,9 @@ LONGEST_ID = 255
 class Viewer:
     """The person a request acts for. `acts_for_others`: may name somebody else in an input's `userId`.
 
+    `acted_by`: who really asks, where that is another person. `is_program`: a gateway with a trusted key asks, which is
+    nobody; it answers for whom it names.
+
     Groups count by their names; the administrators' and the auditors' are known here already.
     """
 
@@ -22,6 +25,13 @@ class Viewer:
     is_admin: bool = False
     is_auditor: bool = False
     acts_for_others: bool = False
+    acted_by: str | None = None
+    is_program: bool = False
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The persons who have a part in what is done: for whom, and by whom."""
+        return (self.id,) if self.acted_by is None else (self.id, self.acted_by)
 
 
 def same_person(one: str | None, other: str | None) -> bool:

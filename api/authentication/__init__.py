@@ -71,7 +71,7 @@ class Authentication:
             told = "This request does not say for whom it is made: set the header X-User-Id."
             raise Unauthenticated(told, reason=f"no X-User-Id from {key.name}")
         _log.debug("key accepted", extra={"key": f"{key.name}:{key.digest[:8]}"})
-        return replace(self._member(user_id, groups), acts_for_others=key.trusted)
+        return replace(self._member(user_id, groups), acts_for_others=key.trusted, is_program=key.trusted)
 
     async def _by_token(self, issuer: Issuer, token: str) -> Viewer:
         settings = self.settings

@@ -24,7 +24,7 @@ async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_i
     """Take a group's task. Repeating it changes nothing. Raises Refused, or UpstreamFailed."""
     seen = await _visible_task(upstreams, viewer, task_id)
     task = seen.task
-    demand_four_eyes(viewer.id, seen.submitted_by, allow_own=settings.allow_own_approval)
+    demand_four_eyes(viewer.people, seen.submitters, allow_own=settings.allow_own_approval)
     demand_claimer(viewer, task.assignee, is_offered=seen.is_offered)
     if task.assignee is not None:
         return
@@ -59,7 +59,7 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
     if task.assignee == user_id:
         return
     demand_holder(viewer, task.assignee)
-    demand_four_eyes(user_id, seen.submitted_by, allow_own=settings.allow_own_approval, field="userId")
+    demand_four_eyes([user_id], seen.submitters, allow_own=settings.allow_own_approval, field="userId")
     demand_running(task)
     try:
         await upstreams.camunda.assign(task.id, user_id)

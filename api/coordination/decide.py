@@ -36,7 +36,10 @@ class Verdict(StrEnum):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One reviewer's decision, kept as a process variable named after its task. `by`: a user id."""
+    """One reviewer's decision, kept as a process variable named after its task.
+
+    `by`: whose decision it is; `acted_by`: who made it on their behalf, where that is another person.
+    """
 
     verdict: Verdict
     asked: Verdict
@@ -45,6 +48,7 @@ class Decision(msgspec.Struct, frozen=True):
     step: str
     comment: str | None = None
     reason: str | None = None
+    acted_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ async def decide(
         if await upstreams.camunda.task(task_id) is not None:
             raise
         return await _decided_before(upstreams, settings, viewer, task_id, asked)
-    decision = Decision(asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment)
+    decision = Decision(
+        asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment, acted_by=viewer.acted_by
+    )
     decision, noted = await _unless_moved(upstreams, variables, decision)
     written = {**_as_variables(task.id, decision), **noted}
     demand_storable(written)
@@ -95,7 +101,7 @@ async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: View
     if seen is None:
         raise no_such_task()
     allow_own = settings.allow_own_approval
-    demand_decidable(viewer, task, seen.submitted_by, is_offered=seen.is_offered, allow_own=allow_own)
+    demand_decidable(viewer, task, seen.submitters, is_offered=seen.is_offered, allow_own=allow_own)
     return seen.variables
 
 
@@ -256,7 +262,8 @@ def already_decided(past: Task, made: Decision | None) -> Refused:
     """What a closed task is answered with: who decided it, how and when."""
     when = f" at {past.ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if past.ended else ""
     if made:
-        how = f"{made.verdict.lower()} by {made.by}{when}"
+        who = f"{made.acted_by} on behalf of {made.by}" if made.acted_by else made.by
+        how = f"{made.verdict.lower()} by {who}{when}"
     elif past.delete_reason == "completed":
         how = f"closed by {past.assignee or 'somebody'}{when}"
     else:

@@ -4,6 +4,7 @@ The engine checks none of this (it lets anybody complete anything), so nothing m
 need to know of the engine is found out in seeing.py, and for lists in upstreams/involvement.py.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from api.errors import Refused, UserErrorCode
@@ -54,7 +55,8 @@ def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
         return viewer
     if not viewer.acts_for_others:
         raise Refused(UserErrorCode.FORBIDDEN, "You can act for yourself only; leave userId out.", field="userId")
-    return replace(viewer, id=checked_user_id(user_id), name=None, acts_for_others=False)
+    acted_by = None if viewer.is_program else viewer.id
+    return replace(viewer, id=checked_user_id(user_id), name=None, acts_for_others=False, acted_by=acted_by)
 
 
 def checked_user_id(user_id: str) -> str:
@@ -89,13 +91,13 @@ def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> 
 
 
 def demand_decidable(
-    viewer: Viewer, task: Task, submitted_by: str | None, *, is_offered: bool, allow_own: bool
+    viewer: Viewer, task: Task, submitters: Collection[str | None], *, is_offered: bool, allow_own: bool
 ) -> None:
     """Whether a decision on an open task is taken: asked by the verb, and by the field that predicts its answer.
 
     Raises Refused (OWN_SUBMISSION, FORBIDDEN, ALREADY_CLAIMED, SUSPENDED).
     """
-    demand_four_eyes(viewer.id, submitted_by, allow_own=allow_own)
+    demand_four_eyes(viewer.people, submitters, allow_own=allow_own)
     demand_decider(viewer, task.assignee, is_offered=is_offered)
     demand_running(task)
 
@@ -139,7 +141,12 @@ def demand_admin(viewer: Viewer) -> None:
         raise Refused(UserErrorCode.FORBIDDEN, "Only an administrator may do this.")
 
 
-def demand_four_eyes(user_id: str, submitted_by: str | None, *, allow_own: bool, field: str | None = None) -> None:
-    """Nobody decides what they submitted, nor takes its task. Raises Refused (OWN_SUBMISSION)."""
-    if not allow_own and same_person(user_id, submitted_by):
+def demand_four_eyes(
+    people: Collection[str], submitters: Collection[str | None], *, allow_own: bool, field: str | None = None
+) -> None:
+    """Nobody decides what they submitted, nor takes its task, in whomever's name either was done.
+
+    `people` and `submitters`: for whom, and by whom. Raises Refused (OWN_SUBMISSION).
+    """
+    if not allow_own and any(same_person(one, other) for one in people for other in submitters):
         raise Refused(UserErrorCode.OWN_SUBMISSION, "Whoever submitted a plan can not decide it.", field=field)

@@ -11,7 +11,7 @@ from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import Scalar, Task, text
+from api.upstreams.engine import Scalar, Task, submitters
 from api.upstreams.involvement import Submitted, involved
 
 
@@ -26,7 +26,12 @@ class SeenTask:
     @property
     def submitted_by(self) -> str | None:
         """Who submitted the draft."""
-        return text(self.variables.get("submittedBy"))
+        return self.submitters[0]
+
+    @property
+    def submitters(self) -> tuple[str | None, str | None]:
+        """For whom it was submitted, and by whom where that is another person."""
+        return submitters(self.variables)
 
 
 async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:

@@ -118,6 +118,7 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
         "draftRevision": draft.revision,
         "baseVersion": base_version,
         "submittedBy": viewer.id,
+        "submissionActedBy": viewer.acted_by,
         "aidboxPlanId": plan_id,
         "previousProcessId": draft.camunda_process_id,
         "submissionComment": comment,

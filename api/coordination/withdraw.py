@@ -16,7 +16,7 @@ from api.errors import Busy, Gone, Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.engine import PUBLICATION, PUBLICATION_WITHDRAWN, ExternalTask, LockedTask, text
+from api.upstreams.engine import PUBLICATION, PUBLICATION_WITHDRAWN, ExternalTask, LockedTask, Scalar, text
 
 PAUSE = 0.2  # seconds between two tries to lock a publication
 
@@ -56,7 +56,7 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
 async def _leave(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str, process_id: str) -> None:
     """The message; where nobody waits for it, what is left of the registration, and then the way that is open."""
     try:
-        await upstreams.camunda.withdraw(process_id, viewer.id)
+        await upstreams.camunda.withdraw(process_id, _withdrawn_by(viewer))
     except Gone:
         await settle(upstreams, settings, draft_id, process_id)
         if _stopped(await _waiting(upstreams, process_id)) is None:
@@ -67,7 +67,7 @@ async def _leave(upstreams: Upstreams, settings: Settings, viewer: Viewer, draft
 
 async def _send_again(upstreams: Upstreams, viewer: Viewer, draft_id: str, process_id: str) -> None:
     try:
-        await upstreams.camunda.withdraw(process_id, viewer.id)
+        await upstreams.camunda.withdraw(process_id, _withdrawn_by(viewer))
     except Gone:
         await _demand_withdrawn(upstreams, draft_id, process_id)
 
@@ -84,7 +84,7 @@ async def _leave_publication(
         return
     try:
         await _demand_unpublished(upstreams, draft_id, process_id)
-        written = {"withdrawnBy": viewer.id, "approvalOutcome": "withdrawn"}
+        written = {**_withdrawn_by(viewer), "approvalOutcome": "withdrawn"}
         message = "Withdrawn after publication gave up"
         await upstreams.camunda.raise_bpmn_error(locked, PUBLICATION_WITHDRAWN, message, written)
     except Gone:
@@ -167,6 +167,10 @@ async def _demand_noted(upstreams: Upstreams, settings: Settings, draft_id: str,
     if draft is not None and draft.is_submitted and draft.camunda_process_id == process_id:
         message = "The submission is withdrawn, and that is noted on the draft as soon as it can be done"
         raise Unreachable("retool", message)
+
+
+def _withdrawn_by(viewer: Viewer) -> dict[str, Scalar]:
+    return {"withdrawnBy": viewer.id, "withdrawalActedBy": viewer.acted_by}
 
 
 async def _waiting(upstreams: Upstreams, process_id: str) -> list[ExternalTask]:

@@ -63,7 +63,10 @@ class TaskDecision:
     task_id: strawberry.ID = strawberry.field(description="The task that was decided.")
     step: str = strawberry.field(description="Its key in the process model.")
     verdict: Verdict = strawberry.field(description="What was decided.")
-    decided_by: Person = strawberry.field(description="Who decided.")
+    decided_by: Person = strawberry.field(description="Whose decision it is.")
+    acted_by: Person | None = strawberry.field(
+        description="Who made it on their behalf; null where they did so themselves, or a trusted program did."
+    )
     decided_at: datetime = strawberry.field(description="When.")
     comment: str | None = strawberry.field(description="What the reviewer wrote to it.")
     reason: str | None = strawberry.field(description="Why it is a conflict, if it is one.")
@@ -169,6 +172,7 @@ def _decision(task_id: str, decision: Decision) -> TaskDecision:
         step=decision.step,
         verdict=Verdict[decision.verdict.name],
         decided_by=Person(id=strawberry.ID(decision.by)),
+        acted_by=person(decision.acted_by),
         decided_at=decision.at,
         comment=decision.comment,
         reason=decision.reason,

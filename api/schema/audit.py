@@ -62,7 +62,13 @@ class AuditEvent:
     at: datetime = strawberry.field(description="When.")
     process_id: strawberry.ID = strawberry.field(description="The submission it belongs to: a process of the engine.")
     revision: str | None = strawberry.field(description="The draft's revision that was submitted.")
-    by: Person | None = strawberry.field(default=None, description="Who did it; null when nobody is on record.")
+    by: Person | None = strawberry.field(
+        default=None, description="Who did it, or for whom it was done; null when nobody is on record."
+    )
+    acted_by: Person | None = strawberry.field(
+        default=None,
+        description="Who did it on their behalf; null where they did so themselves, or a trusted program did.",
+    )
     step: str | None = strawberry.field(default=None, description="The review step, for a decision.")
     comment: str | None = strawberry.field(default=None, description="What the person wrote to it.")
     reason: str | None = strawberry.field(default=None, description="Why, for a conflict.")
@@ -108,6 +114,7 @@ def _events(submission: Submission) -> Iterator[AuditEvent]:
         AuditEventKind.SUBMITTED,
         process.start_time,
         by=person(values.get("submittedBy")),
+        acted_by=person(values.get("submissionActedBy")),
         comment=text(values.get("submissionComment")),
         plan_version_id=_id(values.get("baseVersion")),
     )
@@ -117,6 +124,7 @@ def _events(submission: Submission) -> Iterator[AuditEvent]:
             AuditEventKind[decision.verdict.name],
             decision.at,
             by=person(decision.by),
+            acted_by=person(decision.acted_by),
             step=decision.step,
             comment=decision.comment,
             reason=decision.reason,
@@ -147,6 +155,7 @@ def _end(submission: Submission, kind: AuditEventKind, at: datetime) -> AuditEve
         kind,
         at,
         by=person(values.get(ENDED_BY.get(kind, ""))),
+        acted_by=person(values.get("withdrawalActedBy")) if kind is AuditEventKind.WITHDRAWN else None,
         comment=text(values.get("comment")) if kind in ENDED_BY and kind is not AuditEventKind.WITHDRAWN else None,
         reason=text(values.get("reason")) if why else None,
         plan_version_id=_id(values.get("publishedVersion")) if kind is AuditEventKind.PUBLISHED else None,
@@ -159,6 +168,7 @@ def _event(
     at: datetime,
     *,
     by: Person | None,
+    acted_by: Person | None = None,
     step: str | None = None,
     comment: str | None = None,
     reason: str | None = None,
@@ -170,6 +180,7 @@ def _event(
         process_id=strawberry.ID(submission.process.id),
         revision=text(submission.values.get("draftRevision")),
         by=by,
+        acted_by=acted_by,
         step=step,
         comment=comment,
         reason=reason,

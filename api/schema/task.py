@@ -102,9 +102,9 @@ async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
 
 
 def _open(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
-    submitted_by, allow_own = engine.text(variables.get("submittedBy")), info.context.settings.allow_own_approval
+    submitters, allow_own = engine.submitters(variables), info.context.settings.allow_own_approval
     try:
-        demand_decidable(info.context.viewer, task.record, submitted_by, is_offered=bool(offered), allow_own=allow_own)
+        demand_decidable(info.context.viewer, task.record, submitters, is_offered=bool(offered), allow_own=allow_own)
     except Refused as refusal:
         return _not(refusal)
     return Decidability(allowed=True)
@@ -166,7 +166,7 @@ class Task:
     decidable: Decidability | None = hop(
         _decidable,
         description="Whether the viewer may decide it, and if not, why.",
-        metadata=reads(variables=("submittedBy",)),
+        metadata=reads(variables=("submittedBy", "submissionActedBy")),
     )
 
     @classmethod

@@ -300,12 +300,12 @@ class Camunda:
         response = await self.engine.call("POST", path, body=body)
         return self.engine.decode(response, _Identified).id
 
-    async def withdraw(self, process_id: str, user_id: str) -> None:
+    async def withdraw(self, process_id: str, variables: Variables) -> None:
         """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""
         body = {
             "messageName": WITHDRAW_MESSAGE,
             "processInstanceId": process_id,
-            "processVariables": typed({"withdrawnBy": user_id}),
+            "processVariables": typed(variables),
         }
         await self._write("/message", body)
 

@@ -22,7 +22,7 @@ TOPICS = ("register-submission", PUBLICATION, "record-outcome")
 
 DRAFT_VARIABLES = (
     "draftId", "draftSource", "draftRevision", "baseVersion", "submittedBy", "aidboxPlanId", "previousProcessId",
-    "submissionComment",
+    "submissionComment", "submissionActedBy",
 )  # fmt: skip
 OUTCOME_VARIABLES = (
     "approvalOutcome",
@@ -31,6 +31,7 @@ OUTCOME_VARIABLES = (
     "approvedBy",
     "rejectedBy",
     "withdrawnBy",
+    "withdrawalActedBy",
     "comment",
     "changesRequested",
     "conflictDetected",
@@ -157,6 +158,11 @@ def typed(variables: Variables) -> dict[str, dict[str, object]]:
         str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
     }  # fmt: skip
     return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
+
+
+def submitters(variables: Variables) -> tuple[str | None, str | None]:
+    """For whom a draft was submitted, and by whom where that is another person."""
+    return text(variables.get("submittedBy")), text(variables.get("submissionActedBy"))
 
 
 def demand_storable(variables: Variables) -> None:

@@ -89,7 +89,7 @@ def test_a_variable_of_a_directive_counts_each_time(cold: Api, recording: Record
     ("selection", "read"),
     [
         ("submittedBy { id }", ["submittedBy"]),
-        ("decidable { allowed }", ["submittedBy"]),
+        ("decidable { allowed }", ["submissionActedBy", "submittedBy"]),
         ("basePlan { versionId }", ["aidboxPlanId", "baseVersion"]),
         ("currentPlan { versionId }", ["aidboxPlanId"]),
         ("hasConflict", ["aidboxPlanId", "baseVersion"]),

@@ -38,7 +38,7 @@ def _scene(api: Api, behind: Behind, state: str) -> Scene:
     mark = uuid.uuid4().hex[:8]
     people = {name: Someone(f"{name}-{mark}", GROUPS.get(name, ())) for name in PEOPLE}
     draft_id = behind.drafts.new(author=people["author"].id)
-    sent = perform(api, SUBMIT, people["admin"], draftId=draft_id, userId=people["submitter"].id)
+    sent = perform(api, SUBMIT, ADMIN, draftId=draft_id, userId=people["submitter"].id)
     scene = Scene(people, draft_id, open_task(api, draft_id))
     if state.startswith("held by "):
         holder = people[state.removeprefix("held by ")].id

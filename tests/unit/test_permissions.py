@@ -28,7 +28,7 @@ ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
 ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)
 ADMIN_FOR_SELF = Viewer("root", frozenset({"benefit-admins"}), is_admin=True)
 AUDITOR = Viewer("eve", frozenset({"benefit-auditors"}), is_auditor=True)
-GATEWAY = Viewer("retool", frozenset({"benefit-reviewers"}), acts_for_others=True)
+GATEWAY = Viewer("retool", frozenset({"benefit-reviewers"}), acts_for_others=True, is_program=True)
 
 
 def draft_of(author: str | None, process_id: str | None = None) -> Draft:
@@ -52,11 +52,11 @@ def test_oneself_is_who_one_is(user_id: str | None) -> None:
 @pytest.mark.parametrize(
     ("viewer", "user_id", "acting"),
     [
-        (ADMIN, "bob", Viewer("bob", ADMIN.groups, is_admin=True)),
-        (ADMIN, " bob ", Viewer("bob", ADMIN.groups, is_admin=True)),
-        (Viewer("eve", is_auditor=True, acts_for_others=True), "bob", Viewer("bob", is_auditor=True)),
-        (ADMIN, "b" * 255, Viewer("b" * 255, ADMIN.groups, is_admin=True)),
-        (GATEWAY, "bob", Viewer("bob", GATEWAY.groups)),
+        (ADMIN, "bob", Viewer("bob", ADMIN.groups, is_admin=True, acted_by="root")),
+        (ADMIN, " bob ", Viewer("bob", ADMIN.groups, is_admin=True, acted_by="root")),
+        (Viewer("eve", is_auditor=True, acts_for_others=True), "bob", Viewer("bob", is_auditor=True, acted_by="eve")),
+        (ADMIN, "b" * 255, Viewer("b" * 255, ADMIN.groups, is_admin=True, acted_by="root")),
+        (GATEWAY, "bob", Viewer("bob", GATEWAY.groups, is_program=True)),
     ],
 )
 def test_acting_for_others_does_not_pass_on(viewer: Viewer, user_id: str, acting: Viewer) -> None:
@@ -194,20 +194,26 @@ def test_administrators() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user_id", "submitted_by", "allow_own", "expected"),
+    ("people", "submitters", "allow_own", "expected"),
     [
-        ("ann", "bob", False, None),
-        ("ann", None, False, None),
-        ("ann", "ann", True, None),
-        ("ann", "ann", False, ("OWN_SUBMISSION", "userId")),
-        ("ANN", "ann ", False, ("OWN_SUBMISSION", "userId")),
-        ("ａｎｎ", "ann", False, ("OWN_SUBMISSION", "userId")),
+        (("ann",), ("bob", None), False, None),
+        (("ann",), (None, None), False, None),
+        (("none",), (None, None), False, None),
+        (("ann",), ("ann", None), True, None),
+        (("ann",), ("ann", None), False, ("OWN_SUBMISSION", "userId")),
+        (("ANN",), ("ann ", None), False, ("OWN_SUBMISSION", "userId")),
+        (("ａｎｎ",), ("ann", None), False, ("OWN_SUBMISSION", "userId")),
+        (("made-up", "ann"), ("ann", None), False, ("OWN_SUBMISSION", "userId")),
+        (("ann",), ("made-up", "ann"), False, ("OWN_SUBMISSION", "userId")),
+        (("one", "ann"), ("another", "ANN"), False, ("OWN_SUBMISSION", "userId")),
+        (("one", "ann"), ("another", "ann"), True, None),
+        (("one", "ann"), ("another", "bob"), False, None),
     ],
 )
 def test_four_eyes(
-    user_id: str,
-    submitted_by: str | None,
+    people: tuple[str, ...],
+    submitters: tuple[str | None, str | None],
     allow_own: bool,  # noqa: FBT001  # a column of the table
     expected: tuple[str, str] | None,
 ) -> None:
-    assert refused(lambda: demand_four_eyes(user_id, submitted_by, allow_own=allow_own, field="userId")) == expected
+    assert refused(lambda: demand_four_eyes(people, submitters, allow_own=allow_own, field="userId")) == expected
