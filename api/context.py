@@ -16,6 +16,7 @@ class Context:
 
     `room`: for large answers, the same for all requests.
     `shapes`: what the executor keeps with the document from one request to the next.
+    `acting`: the person the last mutation was done for, where that is not the viewer; its payload is read as theirs.
     `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
     """
 
@@ -26,18 +27,24 @@ class Context:
     needs: Needs = EVERYTHING
     may_be_given_up: bool = False
     shapes: object = None
+    acting: Viewer | None = None
     _loaders: Loaders | None = None
 
     @property
     def loaders(self) -> Loaders:
         """Made when the first is used: what the request reads is known by then."""
         if self._loaders is None:
-            self._loaders = Loaders(self.upstreams, self.viewer, self.needs)
+            self._loaders = Loaders(self.upstreams, self.reader, self.needs)
         return self._loaders
 
-    def renew_loaders(self) -> None:
-        """Forget what was read: what follows a write is read afresh."""
-        self._loaders = None
+    @property
+    def reader(self) -> Viewer:
+        """Whose rights decide what may be read."""
+        return self.acting or self.viewer
+
+    def renew_loaders(self, acting: Viewer | None = None) -> None:
+        """Forget what was read: what follows a write is read afresh, by who it was done for."""
+        self._loaders, self.acting = None, acting
 
     def give_up(self) -> None:
         """End what the loaders are asking."""

@@ -2,12 +2,15 @@
 
 import uuid
 
+import msgspec
+
 from api.coordination import documents
-from api.coordination.permissions import owns
+from api.coordination.matching import canonical
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer
+from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
 from api.upstreams.calling import encode
+from api.upstreams.drafts import Draft
 from api.upstreams.plan_version import PlanVersion
 
 LONGEST_NAME = 255
@@ -25,8 +28,8 @@ async def create_draft_from_plan(
     """Write a new draft of the viewer's with the plan of that version, by default the current one; its id. Steps:
 
     1. Read the version. Nothing is written.
-    2. Insert the draft. Crash after: it is there; a repeat with the same `draft_id` answers with it, one without
-       makes another draft.
+    2. Insert the draft. Crash after: it is there; a repeat with the same `draft_id` answers with it while it says what
+       this call would write, one without makes another draft.
 
     Raises Refused (NOT_FOUND, INVALID), or UpstreamFailed.
     """
@@ -37,7 +40,13 @@ async def create_draft_from_plan(
     made = await upstreams.retool.insert(
         asked_id, title, encode(document).decode(), aidbox_id=version.id, created_by=viewer.id
     )
-    return made or await _existing(upstreams, viewer, asked_id or "", version.id)
+    if made is not None:
+        return made
+    existing = await upstreams.retool.draft(asked_id or "")
+    if existing is None or not _says(existing, title, document, version.id, viewer):
+        # One answer, whether the id is somebody's, one's own, or none of this table: it tells nothing of other drafts.
+        raise Refused(UserErrorCode.INVALID, "This id can not be used; leave it out, or make another.", field="id")
+    return existing.id
 
 
 async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -> PlanVersion:
@@ -51,14 +60,20 @@ async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -
     return found
 
 
-async def _existing(upstreams: Upstreams, viewer: Viewer, draft_id: str, plan_id: str) -> str:
-    """The draft that has the id already, if it can be what an earlier try of this call made."""
-    draft = await upstreams.retool.draft(draft_id)
-    if draft is None:
-        raise Refused(UserErrorCode.INVALID, "The drafts table takes no such id; leave it out.", field="id")
-    if not owns(viewer, draft) or draft.aidbox_id != plan_id:
-        raise Refused(UserErrorCode.INVALID, "This id is taken; make another.", field="id")
-    return draft.id
+def _says(draft: Draft, title: str, document: documents.Plan, plan_id: str, viewer: Viewer) -> bool:
+    """Whether a draft is what an earlier try of the same call by the same person would have written."""
+    return (
+        same_person(draft.created_by, viewer.id)
+        and (draft.name, draft.aidbox_id, draft.camunda_process_id) == (title, plan_id, None)
+        and _same_content(draft.plan_data, document)
+    )
+
+
+def _same_content(text: str, document: documents.Plan) -> bool:
+    try:
+        return canonical(documents.read(text.encode())) == canonical(document)
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def _checked_id(draft_id: str | None) -> str | None:

@@ -67,27 +67,27 @@ def checked_user_id(user_id: str) -> str:
     return found
 
 
-def owns(viewer: Viewer, draft: Draft) -> bool:
-    """Whether the draft is the viewer's: written by them, or by nobody on record; administrators own all."""
-    return viewer.is_admin or draft.created_by is None or same_person(draft.created_by, viewer.id)
+def owns(viewer: Viewer, draft: Draft, submitted_by: str | None) -> bool:
+    """Whether the draft is the viewer's to change: they wrote it, or, where no author is on record, nobody or they
+    submitted it last; administrators own all.
+
+    `submitted_by`: who started the process that the draft names. Whoever reviews or audits a draft may read it only.
+    """
+    if viewer.is_admin or same_person(draft.created_by, viewer.id):
+        return True
+    return draft.created_by is None and (draft.camunda_process_id is None or same_person(submitted_by, viewer.id))
 
 
-def demand_owner(viewer: Viewer, draft: Draft) -> None:
-    """Submitting is for the draft's author or an administrator. Raises Refused (FORBIDDEN)."""
-    if not owns(viewer, draft):
+def demand_owner(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None:
+    """Submitting and rebasing are for the draft's owner. Raises Refused (FORBIDDEN)."""
+    if not owns(viewer, draft, submitted_by):
         raise Refused(UserErrorCode.FORBIDDEN, "Only the draft's author or an administrator may do this.")
 
 
 def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None:
-    """Withdrawing is for who submitted, the draft's author or an administrator. Raises Refused (FORBIDDEN).
-
-    A draft without an author on record is its submitter's then, not everybody's.
-    """
-    if same_person(submitted_by, viewer.id):
-        return
-    if draft.created_by is None and submitted_by is not None:
-        demand_admin(viewer)
-    demand_owner(viewer, draft)
+    """Withdrawing is for who submitted, and the draft's owner. Raises Refused (FORBIDDEN)."""
+    if not same_person(submitted_by, viewer.id):
+        demand_owner(viewer, draft, submitted_by)
 
 
 def demand_decidable(

@@ -11,8 +11,7 @@ from api.coordination import documents
 from api.coordination.documents import PROCESS_TAG, Plan
 from api.coordination.matching import canonical
 from api.coordination.merging import Conflict, Merged, Side, merge
-from api.coordination.permissions import demand_owner
-from api.coordination.seeing import readable_draft
+from api.coordination.seeing import owned_draft
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -115,8 +114,7 @@ def _meta(plan: Plan) -> Plan:
 
 
 async def _changeable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str, revision: str) -> Draft:
-    draft = await readable_draft(upstreams, viewer, draft_id)
-    demand_owner(viewer, draft)
+    draft = await owned_draft(upstreams, viewer, draft_id)
     if draft.is_submitted:
         raise _in_approval(draft)
     if draft.revision != revision:

@@ -6,7 +6,7 @@ What is not there and what is not the viewer's have the same answer. The rules a
 import asyncio
 from dataclasses import dataclass
 
-from api.coordination.permissions import has_on_record, may_read_draft, may_see_task
+from api.coordination.permissions import demand_owner, has_on_record, may_read_draft, may_see_task
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
@@ -39,6 +39,18 @@ async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) ->
     draft = await upstreams.retool.draft(draft_id)
     if draft is None or not await _may_read(upstreams, viewer, draft):
         raise no_such_draft()
+    return draft
+
+
+async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
+    """The draft as it now is, which the viewer may change. Raises Refused (NOT_FOUND, FORBIDDEN)."""
+    draft = await readable_draft(upstreams, viewer, draft_id)
+    process_id = draft.camunda_process_id
+    submitted_by = None
+    if draft.created_by is None and process_id is not None and not viewer.is_admin:
+        found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
+        submitted_by, _ = submitters(found.get(process_id, {}))
+    demand_owner(viewer, draft, submitted_by)
     return draft
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from api.coordination import documents
 from api.coordination.external_tasks import settle
-from api.coordination.permissions import demand_owner
 from api.coordination.reconcile import released
-from api.coordination.seeing import readable_draft
+from api.coordination.seeing import owned_draft
 from api.coordination.texts import checked_comment, demand_short
 from api.errors import Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
@@ -48,7 +47,7 @@ async def submit(
     """
     comment = checked_comment(comment)
     demand_short(comment)
-    draft = await _own_draft(upstreams, viewer, draft_id)
+    draft = await owned_draft(upstreams, viewer, draft_id)
     if revision is not None and revision != draft.revision:
         raise Refused(
             UserErrorCode.STALE_REVISION, "The draft has changed since you read it; look at it again.", field="revision"
@@ -64,19 +63,13 @@ async def submit(
         documents.check(documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes))
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
         await settle(upstreams, settings, draft.id, process_id)
-        now = await _own_draft(upstreams, viewer, draft_id)
+        now = await owned_draft(upstreams, viewer, draft_id)
         if now.is_submitted and now.camunda_process_id == process_id:
             return Submission(draft.id, process_id)
         if now.revision != draft.revision:
             raise Refused(UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was submitted; submit it again.")
         draft = now
     raise Unreachable("retool", "The submission is started, and is noted on the draft as soon as that can be done")
-
-
-async def _own_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
-    draft = await readable_draft(upstreams, viewer, draft_id)
-    demand_owner(viewer, draft)
-    return draft
 
 
 async def _already_submitted(upstreams: Upstreams, settings: Settings, draft: Draft) -> Submission:

@@ -41,6 +41,7 @@ from api.schema.payloads import (
     TaskPayload,
 )
 from api.schema.user_error import UserError, user_error
+from api.upstreams.involvement import Submitted
 
 INPUT = strawberry.argument(description="What to do, and to what.")
 
@@ -155,7 +156,7 @@ async def _submit(info: Info, asked: SubmitForApprovalInput) -> SubmitForApprova
     done = await submit(
         context.upstreams, context.settings, viewer, asked.draft_id, revision=asked.revision, comment=asked.comment
     )
-    context.renew_loaders()
+    context.renew_loaders(viewer)
     return SubmitForApprovalPayload(draft_id=done.draft_id, process_id=strawberry.ID(done.process_id))
 
 
@@ -165,7 +166,10 @@ async def _decide(
     context = info.context
     viewer = acting_viewer(context.viewer, user_id)
     done = await decide(context.upstreams, context.settings, viewer, task_id, verdict, comment)
-    context.renew_loaders()
+    context.renew_loaders(viewer)
+    if done.approval.draft:  # whoever decided a task of it has to do with it
+        record = done.approval.draft
+        context.loaders.involved.know({Submitted(record.id, record.camunda_process_id): True})
     return CompleteApprovalPayload(
         task_id=done.task_id,
         draft_id=done.approval.draft.id if done.approval.draft else None,
@@ -183,10 +187,9 @@ async def _request_changes(info: Info, asked: RequestChangesInput) -> CompleteAp
 
 async def _claim(info: Info, asked: ClaimTaskInput) -> TaskPayload:
     context = info.context
-    await claiming.claim(
-        context.upstreams, context.settings, acting_viewer(context.viewer, asked.user_id), asked.task_id
-    )
-    context.renew_loaders()
+    viewer = acting_viewer(context.viewer, asked.user_id)
+    await claiming.claim(context.upstreams, context.settings, viewer, asked.task_id)
+    context.renew_loaders(viewer)
     return TaskPayload(task_id=asked.task_id)
 
 
@@ -206,8 +209,9 @@ async def _reassign(info: Info, asked: ReassignTaskInput) -> TaskPayload:
 
 async def _withdraw(info: Info, asked: WithdrawSubmissionInput) -> DraftPayload:
     context = info.context
-    await withdraw(context.upstreams, context.settings, acting_viewer(context.viewer, asked.user_id), asked.draft_id)
-    context.renew_loaders()
+    viewer = acting_viewer(context.viewer, asked.user_id)
+    await withdraw(context.upstreams, context.settings, viewer, asked.draft_id)
+    context.renew_loaders(viewer)
     return DraftPayload(draft_id=asked.draft_id)
 
 
@@ -232,7 +236,7 @@ async def _rebase(info: Info, asked: RebaseDraftInput) -> RebaseDraftPayload:
         choices,
         version_id=asked.version_id,
     )
-    context.renew_loaders()
+    context.renew_loaders(viewer)
     errors = [user_error(_undecided(len(done.conflicts)))] if done.conflicts else []
     return RebaseDraftPayload(draft_id=done.draft_id, left=done.conflicts, user_errors=errors)
 
@@ -262,7 +266,7 @@ async def _create_draft(info: Info, asked: CreateDraftFromPlanInput) -> DraftPay
         name=asked.name,
         draft_id=asked.id,
     )
-    context.renew_loaders()
+    context.renew_loaders(viewer)
     return DraftPayload(draft_id=draft_id)
 
 

@@ -1,4 +1,7 @@
-"""What mutations answer: the things as they now are, each asked only when it is selected, and `userErrors`."""
+"""What mutations answer: the things as they now are, each asked only when it is selected, and `userErrors`.
+
+Draft and task are read by the rules of the queries for them, with the rights of the person the mutation was done for.
+"""
 
 import dataclasses
 
@@ -10,8 +13,10 @@ from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
-from api.schema.task import Task, task_acted_on
+from api.schema.reading import readable
+from api.schema.task import Task, task_by_id
 from api.schema.user_error import UserError
+from api.upstreams import drafts
 
 ERRORS = "What the user can mend; empty when it was done."
 
@@ -29,13 +34,13 @@ class SubmitForApprovalPayload:
     @strawberry.field(description="The draft's status; null when it was refused.")
     async def status(self, info: Info) -> DraftStatus | None:
         """As the row has it now."""
-        record = await info.context.loaders.drafts.load(self.draft_id) if self.draft_id else None
+        record = await _read(info, self.draft_id)
         return draft_status(record.status) if record else None
 
     @strawberry.field(description="The draft as it now is; null when it was refused.")
     async def draft(self, info: Info) -> Draft | None:
         """Read afresh."""
-        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+        return draft(await _read(info, self.draft_id))
 
 
 @strawberry.type(description="The answer of completeApproval and requestChanges.")
@@ -54,12 +59,12 @@ class CompleteApprovalPayload:
     @strawberry.field(description="The task as it now is; null when it was refused.")
     async def task(self, info: Info) -> Task | None:
         """Read afresh."""
-        return await task_acted_on(info, self.task_id)
+        return await task_by_id(info, self.task_id) if self.task_id else None
 
     @strawberry.field(description="The draft as it now is; null when it was refused.")
     async def draft(self, info: Info) -> Draft | None:
         """Read afresh."""
-        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+        return draft(await _read(info, self.draft_id))
 
     @strawberry.field(description="The plan as the store now has it; null when there is none.")
     async def plan(self, info: Info) -> PlanVersion | None:
@@ -77,7 +82,7 @@ class TaskPayload:
     @strawberry.field(description="The task as it now is; null when it was refused.")
     async def task(self, info: Info) -> Task | None:
         """Read afresh."""
-        return await task_acted_on(info, self.task_id)
+        return await task_by_id(info, self.task_id) if self.task_id else None
 
 
 @strawberry.type(description="The answer of mutations on a draft.")
@@ -90,7 +95,7 @@ class DraftPayload:
     @strawberry.field(description="The draft as it now is; null when it was refused.")
     async def draft(self, info: Info) -> Draft | None:
         """Read afresh."""
-        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+        return draft(await _read(info, self.draft_id))
 
 
 @strawberry.type(description="The answer of rebaseDraft.")
@@ -104,9 +109,13 @@ class RebaseDraftPayload:
     @strawberry.field(description="The draft as it now is: unchanged while conflicts are left; null when refused.")
     async def draft(self, info: Info) -> Draft | None:
         """Read afresh."""
-        return draft(await info.context.loaders.drafts.load(self.draft_id)) if self.draft_id else None
+        return draft(await _read(info, self.draft_id))
 
     @strawberry.field(description="The conflicts that no choice decided; while there is one, nothing is written.")
     def conflicts(self) -> list[FieldConflict]:
         """As the merge found them."""
         return field_conflicts(self.left)
+
+
+async def _read(info: Info, draft_id: str | None) -> drafts.Draft | None:
+    return await readable(info, await info.context.loaders.drafts.load(draft_id)) if draft_id else None

@@ -17,7 +17,7 @@ from api.upstreams.involvement import Submitted
 
 async def readable(info: Info, draft: drafts.Draft | None) -> drafts.Draft | None:
     """The draft, if the viewer may read it. The engine is asked only about what the row itself does not tell."""
-    viewer = info.context.viewer
+    viewer = info.context.reader
     if draft is None or has_on_record(viewer, draft):
         return draft
     is_involved = await info.context.loaders.involved.load(Submitted(draft.id, draft.camunda_process_id))
@@ -32,7 +32,7 @@ async def reader(info: Info, *, written_by: str | None) -> Reader | None:
 
     `written_by`: the author it is narrowed to. Of one's own the engine need not be asked.
     """
-    viewer = info.context.viewer
+    viewer = info.context.reader
     if reads_all(viewer) or same_person(written_by, viewer.id):
         return None
     process_ids = await info.context.loaders.concerning.load(viewer.id)
@@ -44,7 +44,7 @@ async def sees(info: Info, task: engine.Task) -> bool:
     loaders, process_id = info.context.loaders, task.process_instance_id
 
     def may(*, submitted_by: str | None = None, author: str | None = None, is_offered: bool = False) -> bool:
-        viewer, assignee = info.context.viewer, task.assignee
+        viewer, assignee = info.context.reader, task.assignee
         return may_see_task(viewer, assignee=assignee, submitted_by=submitted_by, author=author, is_offered=is_offered)
 
     if may() or may(is_offered=bool(await loaders.decidable.load(task.id))):
@@ -59,7 +59,7 @@ async def visible(
     info: Info, tasks: list[engine.Task], *, submitted_by: str | None, author: str | None
 ) -> list[engine.Task]:
     """Those of a process's open tasks that the viewer may see."""
-    viewer = info.context.viewer
+    viewer = info.context.reader
     if may_see_task(viewer, assignee=None, submitted_by=submitted_by, author=author, is_offered=False):
         return tasks
     offered = await asyncio.gather(*(info.context.loaders.decidable.load(task.id) for task in tasks))

@@ -104,7 +104,7 @@ async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
 def _open(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
     submitters, allow_own = engine.submitters(variables), info.context.settings.allow_own_approval
     try:
-        demand_decidable(info.context.viewer, task.record, submitters, is_offered=bool(offered), allow_own=allow_own)
+        demand_decidable(info.context.reader, task.record, submitters, is_offered=bool(offered), allow_own=allow_own)
     except Refused as refusal:
         return _not(refusal)
     return Decidability(allowed=True)
@@ -181,7 +181,7 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
     if record is None:
         return None
     if not await _may_see(info, record):
-        audit(info.context.viewer, info.field_name, "refused", code="NOT_FOUND", task_id=record.id)
+        audit(info.context.reader, info.field_name, "refused", code="NOT_FOUND", task_id=record.id)
         return None
     return task(record)
 
@@ -190,13 +190,7 @@ async def _may_see(info: Info, record: engine.Task) -> bool:
     """Open tasks are asked about together; about closed ones, the engine tells one at a time only."""
     if record.ended is None:
         return await sees(info, record)
-    return await seen_task(info.context.upstreams, info.context.viewer, record) is not None
-
-
-async def task_acted_on(info: Info, task_id: str | None) -> Task | None:
-    """A task that the viewer did something with, and so knows, as it now is."""
-    record = await info.context.loaders.tasks.load(task_id) if task_id else None
-    return task(record) if record else None
+    return await seen_task(info.context.upstreams, info.context.reader, record) is not None
 
 
 def task(record: engine.Task) -> Task:

@@ -131,3 +131,39 @@ def test_everybody_starts_a_draft_from_a_plan_and_only_who_wrote_it_submits_it(a
         made = perform(api, create, someone, planId=source)
         assert (made["draft"]["createdBy"], made["userErrors"]) == (someone.id, [])
         assert codes(perform(api, SUBMIT, Someone("passer-by"), draftId=made["draft"]["id"])) == [UNKNOWN]
+
+
+def test_nobodys_draft_once_submitted_is_its_submitters(api: Api, drafts: Drafts) -> None:
+    """Whoever reviews or audits it may read it, and write nothing."""
+    mark = uuid.uuid4().hex[:8]
+    submitter = Someone(f"submitter-{mark}")
+    readers = [Someone(f"{name}-{mark}", GROUPS[name]) for name in ("reviewer", "auditor")]
+    draft_id = drafts.new(author=None)
+    submitted(api, draft_id, submitter)
+    for round_ in ("in review", "rejected"):
+        before = drafts.row(draft_id)
+        for someone in readers:
+            revision = api.ask(FIRST, someone, id=draft_id)["draft"]["revision"]
+            for operation, fields in ((SUBMIT, {}), (WITHDRAW, {}), (REBASE, {"revision": revision})):
+                payload = perform(api, operation, someone, draftId=draft_id, **fields)
+                assert codes(payload) == [FORBIDDEN], (round_, operation)
+        assert drafts.row(draft_id) == before
+        if round_ == "in review":
+            taken = open_task(api, draft_id)
+            assert perform(api, COMPLETE, readers[0], taskId=taken, approved=False)["status"] == "REJECTED"
+    assert codes(perform(api, SUBMIT, Someone(f"stranger-{mark}"), draftId=draft_id)) == [UNKNOWN]
+    assert codes(perform(api, SUBMIT, submitter, draftId=draft_id)) == []
+
+
+def test_a_payload_is_read_by_the_rules_of_who_it_was_done_for(api: Api, drafts: Drafts) -> None:
+    """Of a task that was handed on nothing is known to who handed it on and is offered it no longer."""
+    mark = uuid.uuid4().hex[:8]
+    admin, holder = Someone(f"admin-{mark}", GROUPS["admin"]), Someone(f"holder-{mark}")
+    draft_id = drafts.new(author=f"author-{mark}")
+    submitted(api, draft_id, Someone(f"author-{mark}"))
+    task_id = open_task(api, draft_id)
+    assert perform(api, REASSIGN, admin, taskId=task_id, userId=holder.id)["task"]["assignee"] == {"id": holder.id}
+    payload = perform(api, REASSIGN, holder, taskId=task_id, userId=f"next-{mark}")
+    assert (payload["task"], payload["userErrors"]) == (None, [])
+    query = "query T($id: ID!) { task(id: $id) { id } }"
+    assert api.ask(query, holder, id=task_id) == {"task": None}

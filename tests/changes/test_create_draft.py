@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.changes.conftest import CHANGES, CREATE, DEDUCTIBLE, Store, costing, exactly, gold, read_row
+from tests.changes.conftest import CHANGES, CREATE, DEDUCTIBLE, Store, costing, exactly, gold, read_row, text
 from tests.serving import ADMIN, AUTHOR, REVIEWER, STRANGER, Api, Drafts, Someone
-from tests.verbs import COMPLETE, codes, open_task, perform, submitted
+from tests.verbs import COMPLETE, open_task, perform, submitted
 
 
 def count(drafts: Drafts, plan_id: str) -> int:
@@ -69,9 +69,7 @@ def test_one_id_is_one_draft(api: Api, drafts: Drafts, plans: Store) -> None:
     made = [create(api, planId=plan_id, id=spelling)["draft"]["id"] for spelling in (own, own.upper(), f"{{{own}}}")]
     assert made == [own] * 3
     assert count(drafts, plan_id) == 1
-    before = drafts.row(own)
-    assert create(api, planId=plan_id, id=own, name="Another name")["draft"]["name"] == "Summit Gold PPO 1500"
-    assert drafts.row(own) == before
+    assert create(api, planId=plan_id, id=own, name="Summit Gold PPO 1500")["draft"]["id"] == own
 
 
 def test_one_id_is_one_draft_also_at_once(api: Api, drafts: Drafts, plans: Store) -> None:
@@ -117,13 +115,53 @@ def test_refused(api: Api, drafts: Drafts, plans: Store, fields: dict[str, objec
     assert count(drafts, plan_id) == 0
 
 
-def test_an_id_that_is_taken_is_refused(api: Api, drafts: Drafts, plans: Store) -> None:
-    plan_id, _ = plans.new(gold())
-    other_id, _ = plans.new(gold())
+UNUSABLE = {
+    "draft": None,
+    "userErrors": [
+        {"code": "INVALID", "message": "This id can not be used; leave it out, or make another.", "field": "id"}
+    ],
+}
+
+
+def test_only_what_this_very_call_would_have_written_is_answered_as_made(
+    api: Api, drafts: Drafts, plans: Store
+) -> None:
+    """Nobody learns what the draft with an id of theirs is: not of another's, nor of what has become of one's own."""
+    plan_id, first = plans.new(gold())
+    plans.put(costing("1550.00"), plan_id)
+    other_id, _ = plans.new(costing("1550.00"))
     own = str(uuid.uuid4())
-    create(api, planId=plan_id, id=own)
+    assert create(api, planId=plan_id, id=own)["userErrors"] == []
     before = drafts.row(own)
-    assert codes(create(api, STRANGER, planId=plan_id, id=own)) == ["INVALID"]
-    assert codes(create(api, planId=other_id, id=own)) == ["INVALID"]
+    for someone, fields in (
+        (STRANGER, {"planId": plan_id}),
+        (ADMIN, {"planId": plan_id}),
+        (AUTHOR, {"planId": other_id}),
+        (AUTHOR, {"planId": plan_id, "name": "Another name"}),
+        (AUTHOR, {"planId": plan_id, "versionId": first}),
+    ):
+        assert create(api, someone, id=own, **fields) == UNUSABLE
     assert drafts.row(own) == before
+    drafts.edit(own, plan=text(gold(alias=["Since then"])))
+    assert create(api, planId=plan_id, id=own) == UNUSABLE
+    drafts.edit(own, plan=text({**costing("1550.00"), "id": plan_id}))
+    assert create(api, planId=plan_id, id=own)["draft"]["id"] == own
+    submitted(api, own, AUTHOR)
+    assert create(api, planId=plan_id, id=own) == UNUSABLE
     assert (count(drafts, plan_id), count(drafts, other_id)) == (1, 0)
+
+
+@pytest.mark.parametrize("author", [None, "somebody"])
+def test_a_draft_without_author_is_not_read_by_its_plans_id(
+    api: Api, drafts: Drafts, plans: Store, author: str | None
+) -> None:
+    """A plan that a draft became has the draft's id, which everybody may know."""
+    draft_id = drafts.new(author=author)
+    submitted(api, draft_id, AUTHOR if author is None else ADMIN)
+    assert perform(api, COMPLETE, REVIEWER, taskId=open_task(api, draft_id), approved=True)["status"] == "APPROVED"
+    drafts.edit(draft_id, name="Not yet public")
+    before = drafts.row(draft_id)
+    assert plans.read(draft_id)["resourceType"] == "InsurancePlan"
+    for someone in (STRANGER, REVIEWER):
+        assert create(api, someone, planId=draft_id, id=draft_id) == UNUSABLE
+    assert drafts.row(draft_id) == before

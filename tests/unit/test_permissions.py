@@ -82,21 +82,34 @@ def test_who_can_not_be_acted_for(viewer: Viewer, user_id: str, expected: tuple[
 
 
 @pytest.mark.parametrize(
-    ("viewer", "author", "is_owner"),
+    ("viewer", "author", "process_id", "submitted_by", "is_owner"),
     [
-        (ANN, "ann", True),
-        (ANN, "Ann ", True),
-        (ANN, None, True),
-        (ANN, "bob", False),
-        (ANN, "", False),
-        (ANN, "anna", False),
-        (ADMIN, "bob", True),
-        (GATEWAY, "bob", False),
+        (ANN, "ann", None, None, True),
+        (ANN, "Ann ", "p", "bob", True),
+        (ANN, None, None, None, True),
+        (ANN, None, "p", "ann", True),
+        (ANN, None, "p", "bob", False),
+        (ANN, None, "p", None, False),
+        (AUDITOR, None, "p", "bob", False),
+        (ANN, "bob", None, None, False),
+        (ANN, "bob", "p", "ann", False),
+        (ANN, "anna", None, None, False),
+        (ADMIN, "bob", None, None, True),
+        (ADMIN, None, "p", "bob", True),
+        (GATEWAY, "bob", None, None, False),
     ],
 )
-def test_owners(viewer: Viewer, author: str | None, is_owner: bool) -> None:  # noqa: FBT001  # a column of the table
-    assert owns(viewer, draft_of(author)) is is_owner
-    assert refused(lambda: demand_owner(viewer, draft_of(author))) == (None if is_owner else ("FORBIDDEN", None))
+def test_owners(
+    viewer: Viewer,
+    author: str | None,
+    process_id: str | None,
+    submitted_by: str | None,
+    is_owner: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    draft = draft_of(author, process_id)
+    assert owns(viewer, draft, submitted_by) is is_owner
+    told = refused(lambda: demand_owner(viewer, draft, submitted_by))
+    assert told == (None if is_owner else ("FORBIDDEN", None))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +128,8 @@ def test_owners(viewer: Viewer, author: str | None, is_owner: bool) -> None:  # 
     ],
 )
 def test_who_may_withdraw(viewer: Viewer, author: str | None, submitted_by: str | None, may: bool) -> None:  # noqa: FBT001  # a column of the table
-    told = refused(lambda: demand_submitter(viewer, draft_of(author), submitted_by))
+    process_id = None if submitted_by is None else "p"
+    told = refused(lambda: demand_submitter(viewer, draft_of(author, process_id), submitted_by))
     assert told == (None if may else ("FORBIDDEN", None))
 
 
