@@ -6,7 +6,7 @@ Called by `plan-api serve` and `demo`, and by the tests, which watch or disturb 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, TypedDict
 
 from starlette.applications import Starlette
@@ -22,7 +22,7 @@ from api.deadline import within
 from api.room import Room
 from api.settings import Settings
 from api.telemetry import begin_request
-from api.transport.asking import State
+from api.transport.asking import UNTIL_SENT, State
 from api.transport.browsers import with_browser_rules
 from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
@@ -36,6 +36,7 @@ from api.upstreams import as_it_is, open_upstreams
 from api.upstreams.calling import Transports
 from api.upstreams.connections import Connection
 
+LARGE_BODY = 65_536  # bytes, as many as the server's buffer holds before it waits for the client
 LONGEST_GOODBYE = 8.0  # seconds; what the worker has in hand then is given back
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ def build_app(
         routes.append(assets_route(GRAPHIQL_ASSETS))
     handlers: dict[Any, Any] = {404: nothing_here, 405: not_like_that, ClientDisconnect: gone, Exception: masked}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    # behind a TLS terminator a redirect would name http://, where a client that follows sends its key in clear
+    app.router.redirect_slashes = False
     return with_request_id(with_browser_rules(app, settings), seconds=settings.request_seconds)
 
 
@@ -96,9 +99,10 @@ async def masked(_request: Request, _error: Exception) -> Response:
     return JSONResponse(request_error(MASKED, code="INTERNAL_ERROR"), 500)
 
 
-async def nothing_here(_request: Request, _error: Exception) -> Response:
+async def nothing_here(request: Request, _error: Exception) -> Response:
     """The answer to a path that is none of ours."""
-    return problem(404, "NOT_FOUND", "There is nothing at this address.")
+    hint = " Leave out the last slash." if request.url.path.endswith("/") else ""
+    return problem(404, "NOT_FOUND", f"There is nothing at this address.{hint}")
 
 
 async def not_like_that(_request: Request, error: Exception) -> Response:
@@ -134,9 +138,22 @@ def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
+            await send_whole(message, send)
 
-        with within(seconds):
+        with within(seconds), ExitStack() as until_sent:
+            scope[UNTIL_SENT] = until_sent
             await app(scope, receive, send_with_id)
 
     return handle
+
+
+async def send_whole(message: Message, send: Send) -> None:
+    """Send a message; after a large body return only when the client has taken nearly all of it.
+
+    The server waits for that before a further message, so the end of a large body is a message of its own.
+    """
+    is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+    if is_last and len(message.get("body", b"")) > LARGE_BODY:
+        await send({**message, "more_body": True})
+        message = {"type": "http.response.body", "body": b"", "more_body": False}
+    await send(message)

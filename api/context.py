@@ -1,6 +1,6 @@
 """What one request carries through the schema. Made by `transport` for each request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.identity import Viewer
 from api.loaders import Loaders
@@ -17,6 +17,7 @@ class Context:
     `room`: for large answers, the same for all requests.
     `shapes`: what the executor keeps with the document from one request to the next.
     `acting`: the person the last mutation was done for, where that is not the viewer; its payload is read as theirs.
+    `audited`: ids whose refusal has its line in the audit log already.
     `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
     """
 
@@ -28,6 +29,7 @@ class Context:
     may_be_given_up: bool = False
     shapes: object = None
     acting: Viewer | None = None
+    audited: set[str] = field(default_factory=set)
     _loaders: Loaders | None = None
 
     @property

@@ -3,10 +3,17 @@
 How a request says who asks, and whether it is believed, is `authentication`'s matter.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
 LONGEST_ID = 255
+USABLE = f"1 to {LONGEST_ID} printable characters, and no placeholder"
+# What templates and scripts leave behind where nobody is signed in. Whole ids, and signs that are in no id.
+_EMPTY = r"(?:undefined|null|none|nil|nan|\[object \w+\])"
+_PLACEHOLDER = re.compile(
+    rf"{_EMPTY}(?:[\s.,:@_-]+{_EMPTY})*|.*(?:\{{\{{|\}}\}}|\{{%|[$#]\{{|\$\(|<%|%>|%\().*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,8 @@ class Viewer:
     `acted_by`: who really asks, where that is another person. `is_program`: a gateway with a trusted key asks, which is
     nobody; it answers for whom it names.
 
-    Groups count by their names; the administrators' and the auditors' are known here already.
+    Groups count by their names; the administrators' and the auditors' are known here already. `key`: the name of the
+    gateway's key that vouched for the person, where one did.
     """
 
     id: str
@@ -27,6 +35,7 @@ class Viewer:
     acts_for_others: bool = False
     acted_by: str | None = None
     is_program: bool = False
+    key: str | None = None
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -53,9 +62,15 @@ def canonical(user_id: str) -> str:
 
 
 def usable_id(given: str) -> str | None:
-    """An id without surrounding blanks; None when it is empty, too long, or has characters that can not be seen."""
+    """An id without surrounding blanks; None when it is empty, too long, a placeholder, or can not be seen whole."""
     user_id = given.strip()
-    return user_id if user_id and utf16_length(user_id) <= LONGEST_ID and user_id.isprintable() else None
+    is_usable = user_id and utf16_length(user_id) <= LONGEST_ID and user_id.isprintable()
+    return user_id if is_usable and not is_placeholder(user_id) else None
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether this stands where a name should: `undefined`, `{{ current_user.email }}`, `[object Object]`."""
+    return _PLACEHOLDER.fullmatch(canonical(text)) is not None
 
 
 def utf16_length(text: str) -> int:

@@ -197,6 +197,11 @@ class Settings(BaseSettings):
     gateway_keys: GatewayKeys = Field(
         (), description="With `gateway`: the keys' entries by commas, as `plan-api key` prints them."
     )
+    gateway_groups_needed: bool = Field(
+        default=True,
+        description="With `gateway`: whether a request without the header X-User-Groups is refused; if not, it is of a "
+        "person without groups.",
+    )
     oidc_issuer: PrivateAddress | None = Field(None, description="With `oidc`: the issuer, exactly as tokens name it.")
     oidc_audience: Names = Field(frozenset(), description="What tokens for this service have in `aud`; one of these.")
     oidc_jwks_url: PrivateAddress | None = Field(None, description="Its keys; by default where the issuer says.")
@@ -230,7 +235,19 @@ class Settings(BaseSettings):
 
     request_seconds: Seconds = Field(30, description="How long a request may take in all, whatever it waits for.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="The largest request that is read.")
-    receive_seconds: Seconds = Field(15, description="How long a request's head may take to come, and its body again.")
+    receive_seconds: Seconds = Field(
+        15,
+        description="How long a request's head may take to arrive, its body again, and 64 kB of an answer to be taken.",
+    )
+    max_connections: int = Field(
+        700, ge=2, description="Connections of clients, at most; beyond that the one idle for longest is closed."
+    )
+    max_unsent_bytes: int = Field(
+        50_000_000,
+        ge=1_000_000,
+        description="Bytes of answers that clients have not taken yet, in all; beyond that the connection that waits "
+        "longest for its client is closed.",
+    )
     max_requests: int = Field(400, ge=1, description="Requests answered side by side; more are told to come back.")
     max_requests_per_caller: int = Field(100, ge=1, description="And of one person or program.")
     max_tokens: int = Field(5_000, ge=100, description="Words and signs of a query.")

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import build_app
 from api.settings import Settings
@@ -72,9 +73,13 @@ class Api:
 
 
 @contextmanager
-def serving(settings: Settings, **parts: Any) -> Iterator[Api]:
-    """Serve the API from a thread until the block ends. `parts` are build_app's own."""
-    server = uvicorn.Server(uvicorn.Config(build_app(settings, **parts), port=0, **server_options()))
+def serving(settings: Settings, *, below: str = "", **parts: Any) -> Iterator[Api]:
+    """Serve the API from a thread until the block ends. `parts` are build_app's own.
+
+    `below`: a path before all of its own, which a proxy between would take away.
+    """
+    app = without_path(build_app(settings, **parts), below)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, **server_options()))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -87,6 +92,18 @@ def serving(settings: Settings, **parts: Any) -> Iterator[Api]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def without_path(app: ASGIApp, below: str) -> ASGIApp:
+    """The application behind a proxy that serves it below a path; other paths are not there."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"].removeprefix(below) if scope["path"].startswith(f"{below}/") else "/nothing"
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await app(scope, receive, send)
+
+    return handle if below else app
 
 
 class Meanwhile(httpx.AsyncBaseTransport):

@@ -54,7 +54,7 @@ class Authentication:
         return "gateway" not in self.settings.auth or "." in bearer
 
     def _believed(self, headers: Headers) -> Viewer:
-        user_id, groups = person(headers)
+        user_id, groups = person(headers, groups_needed=False)
         if not user_id and self.settings.auth_default_user:
             user_id, groups = self.settings.auth_default_user, self.settings.auth_default_groups
         if not user_id:
@@ -66,12 +66,13 @@ class Authentication:
         key = known_key(offered.bearer or offered.api_key or "", self.settings.gateway_keys)
         if key is None:
             raise Unauthenticated("The key is not accepted.", reason="key: not known", token_refused=True)
-        user_id, groups = person(headers)
+        user_id, groups = person(headers, groups_needed=self.settings.gateway_groups_needed)
         if not user_id:
             told = "This request does not say for whom it is made: set the header X-User-Id."
             raise Unauthenticated(told, reason=f"no X-User-Id from {key.name}")
         _log.debug("key accepted", extra={"key": f"{key.name}:{key.digest[:8]}"})
-        return replace(self._member(user_id, groups), acts_for_others=key.trusted, is_program=key.trusted)
+
+        return replace(self._member(user_id, groups), key=key.name, acts_for_others=key.trusted, is_program=key.trusted)
 
     async def _by_token(self, issuer: Issuer, token: str) -> Viewer:
         settings = self.settings

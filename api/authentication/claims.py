@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from api.authentication.tokens import refuse
-from api.identity import usable_id
+from api.identity import same_person, usable_id
 
-EMAIL = "email"
+EMAIL, VERIFIED = "email", "email_verified"
 
 
 def user_id(claims: Mapping[str, Any], path: str) -> str:
@@ -15,9 +15,21 @@ def user_id(claims: Mapping[str, Any], path: str) -> str:
     found = usable_id(given) if isinstance(given, str) else None
     if found is None:
         refuse(f"no usable id in the claim {path}")
-    if path == EMAIL and claims.get("email_verified", True) not in (True, "true"):
+    is_address = path == EMAIL or "@" in found or same_person(found, _text(claims.get(EMAIL)))
+    if is_address and any(is_denied(claims, name) for name in (VERIFIED, f"{path}_verified")):
         refuse("email_verified is not true")
     return found
+
+
+def is_denied(claims: Mapping[str, Any], path: str) -> bool:
+    """Whether this claim is there and says anything else than true."""
+    missing = object()
+    given = claim(claims, path, missing)
+    return given is not missing and given is not True and given != "true"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def name(claims: Mapping[str, Any], path: str) -> str | None:
@@ -38,11 +50,11 @@ def groups(claims: Mapping[str, Any], paths: Collection[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def claim(claims: Mapping[str, Any], path: str) -> object:
+def claim(claims: Mapping[str, Any], path: str, missing: object = None) -> object:
     """A claim by its whole name, dots included (`https://example.com/roles`), or by a path (`realm_access.roles`)."""
     if path in claims:
         return claims[path]
     found: object = claims
     for part in path.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
+        found = found.get(part, missing) if isinstance(found, Mapping) else missing
     return found

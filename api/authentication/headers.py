@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 
 from api.errors import Unauthenticated
-from api.identity import LONGEST_ID, usable_id
+from api.identity import USABLE, is_placeholder, usable_id
+
+LONGEST_GROUPS = 16_384  # characters, as many as a token with groups may have
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,27 @@ def credentials(headers: Headers, *, api_key: bool) -> Credentials:
     return Credentials(bearer=bearer.strip())
 
 
-def person(headers: Headers) -> tuple[str | None, frozenset[str]]:
-    """`X-User-Id`, if it is there, and the comma-separated `X-User-Groups`. Raises Unauthenticated for an odd id."""
-    groups = (group.strip() for group in (single(headers, "x-user-groups") or "").split(","))
+def person(headers: Headers, *, groups_needed: bool) -> tuple[str | None, frozenset[str]]:
+    """`X-User-Id`, if it is there, and the comma-separated `X-User-Groups`. Raises Unauthenticated for odd ones.
+
+    `groups_needed`: groups that are absent are an error of who sends them, and nobody else may supply them; an empty
+    header says that the person has none.
+    """
     given = single(headers, "x-user-id")
     user_id = usable_id(given) if given else None
     if given and not user_id:
-        told = f"X-User-Id must be at most {LONGEST_ID} printable characters."
-        raise Unauthenticated(told, reason="X-User-Id is no id")
-    return user_id, frozenset(group for group in groups if group)
+        raise Unauthenticated(f"X-User-Id must be {USABLE}.", reason="X-User-Id is no id")
+    if user_id and groups_needed and "x-user-groups" not in headers:
+        told = "This request does not say which groups the person is in: set the header X-User-Groups, empty for none."
+        raise Unauthenticated(told, reason="no X-User-Groups")
+    listed = single(headers, "x-user-groups") or ""
+    if len(listed) > LONGEST_GROUPS:
+        raise Unauthenticated(f"X-User-Groups may have {LONGEST_GROUPS} characters.", reason="X-User-Groups too long")
+    groups = frozenset(group for part in listed.split(",") if (group := part.strip()))
+    if any(is_placeholder(group) for group in groups):
+        told = "X-User-Groups must be names, by commas, and no placeholder."
+        raise Unauthenticated(told, reason="X-User-Groups is a placeholder")
+    return user_id, groups
 
 
 def single(headers: Headers, name: str) -> str | None:

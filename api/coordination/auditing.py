@@ -17,8 +17,11 @@ _log = logging.getLogger("api.audit")
 
 
 def audit(viewer: Viewer, what: str, told: str, *, code: str | None = None, **named: object) -> None:
-    """Write a line. `told`: done, refused or failed. `named`: the ids, by the names they have in inputs."""
-    words = {"viewer": viewer.id, "what": what, "told": told, "code": code, **named}
+    """Write a line. `told`: done, refused or failed. `named`: the ids, by the names they have in inputs.
+
+    `key`: the gateway's key that vouched for the viewer, where one did.
+    """
+    words = {"viewer": viewer.id, "key": viewer.key, "what": what, "told": told, "code": code, **named}
     _log.info("audit", extra={name: _short(value) for name, value in words.items() if value is not None})
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer, same_person, usable_id
+from api.identity import USABLE, Viewer, same_person, usable_id
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import Task
 
@@ -60,11 +60,11 @@ def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
 
 
 def checked_user_id(user_id: str) -> str:
-    """An id that an input names, without surrounding blanks. Raises Refused (INVALID) for what can be none."""
-    found = usable_id(user_id)
-    if found is None:
-        raise Refused(UserErrorCode.INVALID, "userId must be 1 to 255 printable characters.", field="userId")
-    return found
+    """The id of a person as an input names it. Raises Refused (INVALID)."""
+    usable = usable_id(user_id)
+    if usable is None:
+        raise Refused(UserErrorCode.INVALID, f"userId must be {USABLE}.", field="userId")
+    return usable
 
 
 def owns(viewer: Viewer, draft: Draft, submitted_by: str | None) -> bool:

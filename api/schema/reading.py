@@ -23,8 +23,16 @@ async def readable(info: Info, draft: drafts.Draft | None) -> drafts.Draft | Non
     is_involved = await info.context.loaders.involved.load(Submitted(draft.id, draft.camunda_process_id))
     if may_read_draft(viewer, draft, is_involved=bool(is_involved)):
         return draft
-    audit(viewer, info.field_name, "refused", code="NOT_FOUND", draft_id=draft.id)
+    audit_hidden(info, draft_id=draft.id)
     return None
+
+
+def audit_hidden(info: Info, **named: str) -> None:
+    """A line in the audit log for a thing that the viewer may not know of: one for a request, however often it asks."""
+    (thing_id,) = named.values()
+    if thing_id not in info.context.audited:
+        info.context.audited.add(thing_id)
+        audit(info.context.reader, info.field_name, "refused", code="NOT_FOUND", **named)
 
 
 async def reader(info: Info, *, written_by: str | None) -> Reader | None:

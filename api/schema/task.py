@@ -6,7 +6,6 @@ from datetime import datetime
 
 import strawberry
 
-from api.coordination.auditing import audit
 from api.coordination.decide import already_decided, decision_on
 from api.coordination.permissions import demand_decidable
 from api.coordination.seeing import seen_task
@@ -17,7 +16,7 @@ from api.schema.hops import found_of, hop
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
-from api.schema.reading import sees
+from api.schema.reading import audit_hidden, sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
 from api.upstreams import drafts, engine
@@ -181,7 +180,7 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
     if record is None:
         return None
     if not await _may_see(info, record):
-        audit(info.context.reader, info.field_name, "refused", code="NOT_FOUND", task_id=record.id)
+        audit_hidden(info, task_id=record.id)
         return None
     return task(record)
 

@@ -1,17 +1,20 @@
-"""What every route needs of a request: the service's state, and who asks."""
+"""What every route needs of a request: the service's state, who asks, and a place among the requests under way."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from api.authentication import Authentication
 from api.errors import Unauthenticated
-from api.identity import Viewer
+from api.identity import Viewer, canonical
 from api.room import Room
 from api.settings import Settings
 from api.transport.limits import Places
 from api.transport.persisted import Operations
 from api.upstreams import Upstreams
+
+UNTIL_SENT = "plan_api.until_sent"  # of an ASGI scope: what is given back when the answer is sent
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,18 @@ def state_of(request: Request) -> State:
 async def viewer_of(request: Request) -> Viewer:
     """Who asks. Raises Unauthenticated, and UpstreamFailed when that can not be found out at present."""
     return await state_of(request).authentication.viewer(request.headers)
+
+
+async def admitted(request: Request) -> Viewer:
+    """Who asks, with a place for the request until its answer is sent.
+
+    Raises Unauthenticated and UpstreamFailed as `viewer_of`, and NotAsked when there is no place.
+    """
+    viewer = await viewer_of(request)
+    until_sent = request.scope[UNTIL_SENT]
+    assert isinstance(until_sent, ExitStack)  # noqa: S101  # put there by `app` alone; for the type checker
+    until_sent.enter_context(state_of(request).places.taken(canonical(viewer.id)))
+    return viewer
 
 
 def challenge(refusal: Unauthenticated) -> dict[str, str]:

@@ -11,8 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.settings import Settings
+from api.settings import LOOPBACK, Settings
 from api.transport.limits import NotAsked
+from api.transport.rest import problem
 
 # Where an answer has one of these of its own (the IDE's page does), that one counts.
 HEADERS = {
@@ -37,6 +38,8 @@ PREFLIGHT_SECONDS = 600
 
 def with_browser_rules(app: ASGIApp, settings: Settings) -> ASGIApp:
     """Answers with the headers above, and readable by the pages of CORS_ORIGINS alone, without cookies."""
+    if "headers" in settings.auth:
+        app = _at_loopback_names(app)
     if not settings.cors_origins:
         return _with_headers(app)
     identity = ("X-User-Id", "X-User-Groups") if "headers" in settings.auth else ()
@@ -49,6 +52,32 @@ def with_browser_rules(app: ASGIApp, settings: Settings) -> ASGIApp:
         max_age=PREFLIGHT_SECONDS,
     )
     return _with_headers(cors, varies=True)
+
+
+def _at_loopback_names(app: ASGIApp) -> ASGIApp:
+    """The service for requests that name this machine in `Host`, else 421.
+
+    A page of another site can have its own name resolve to this machine (DNS rebinding); its requests are then of the
+    same origin to the browser, and AUTH=headers believes all of them.
+    """
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _host_name(Headers(scope=scope).get("host", "")) not in LOOPBACK:
+            message = (
+                "With AUTH=headers this service answers at localhost, 127.0.0.1 and [::1] alone, not at this Host."
+            )
+            await problem(421, "BAD_REQUEST", message)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return handle
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _with_headers(app: ASGIApp, *, varies: bool = False) -> ASGIApp:

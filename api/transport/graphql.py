@@ -21,7 +21,7 @@ from api.errors import OVERLOADED, OverLimit, Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
 from api.settings import Settings
-from api.transport.asking import State, challenge, state_of, viewer_of
+from api.transport.asking import State, admitted, challenge, state_of
 from api.transport.browsers import refuse_cross_site
 from api.transport.conditional import revalidated
 from api.transport.graphiql import examples, page
@@ -53,10 +53,8 @@ async def graphql(request: Request) -> Response:
         if media_type is None:
             raise NotAsked(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
         refuse_cross_site(request, state.settings)
-        with state.places.one():
-            viewer = await viewer_of(request)
-            with state.places.one_of(viewer.id):
-                result = await _execute(request, viewer, await _parameters(request))
+        viewer = await admitted(request)
+        result = await _execute(request, viewer, await _parameters(request))
     except NotAsked as refusal:
         body = request_error(refusal.message, code=refusal.code)
         return _answer(refusal.status, media_type or JSON, body, refusal.headers)
@@ -71,7 +69,8 @@ async def graphql(request: Request) -> Response:
 
 
 def _graphiql(state: State) -> Response:
-    return page(endpoint="/graphql", assets=GRAPHIQL_ASSETS, note=state.note, tabs=examples())
+    """The page, with addresses relative to its own: a proxy may serve it below a path of its own."""
+    return page(endpoint="graphql", assets=GRAPHIQL_ASSETS.lstrip("/"), note=state.note, tabs=examples())
 
 
 async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> ExecutionResult:

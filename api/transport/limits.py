@@ -40,27 +40,23 @@ class Places:
         self._callers: Counter[str] = Counter()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """A place until the block ends. Raises NotAsked (503) when there is none."""
+    def taken(self, caller: str) -> Iterator[None]:
+        """A place of this caller's until the block ends. Raises NotAsked when there is none: 503 for all, 429 for one.
+
+        To be taken once it is known who asks: who does not say it takes no place from others.
+        """
         if self._taken >= self._most:
             message = f"{self._most} requests are under way here, the most there can be. Try again."
             raise NotAsked(503, message, COME_BACK, code=OVERLOADED)
-        self._taken += 1
-        try:
-            yield
-        finally:
-            self._taken -= 1
-
-    @contextmanager
-    def one_of(self, caller: str) -> Iterator[None]:
-        """One of this caller's places until the block ends. Raises NotAsked (429) when there is none."""
         if self._callers[caller] >= self._most_each:
             message = f"{self._most_each} of your requests are under way, the most there can be. Try again."
             raise NotAsked(429, message, COME_BACK, code="TOO_MANY_REQUESTS")
+        self._taken += 1
         self._callers[caller] += 1
         try:
             yield
         finally:
+            self._taken -= 1
             self._callers[caller] -= 1
             if not self._callers[caller]:
                 del self._callers[caller]

@@ -8,7 +8,9 @@ from functools import lru_cache
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
-KEPT = 64  # a header has 64 kB at most
+KEPT = 64  # answers
+LONGEST_ACCEPT = 1_000  # characters; browsers and programs send some 100
+LONGEST_CONTENT_TYPE = 200
 
 
 @lru_cache(KEPT)
@@ -16,9 +18,10 @@ def chosen_media_type(accept: str | None) -> str | None:
     """The one of our two media types the client likes best, or None when it takes neither.
 
     Without a header, or with one that likes both alike, it is `application/json` for old clients' sake (section
-    "Legacy Watershed"), unless the newer one is named.
+    "Legacy Watershed"), unless the newer one is named. One that is too long to be read counts for nothing, which is
+    what a server may do (section 12.4.1).
     """
-    if accept is None or not accept.strip():
+    if accept is None or len(accept) > LONGEST_ACCEPT or not accept.strip():
         return JSON
     liked = {media_type: quality(accept, media_type) for media_type in (RESPONSE_JSON, JSON)}
     usual = RESPONSE_JSON if RESPONSE_JSON in accept.lower() else JSON
@@ -28,14 +31,16 @@ def chosen_media_type(accept: str | None) -> str | None:
 
 def wants_html(accept: str | None) -> bool:
     """Whether this is a browser's address bar: HTML is named, and liked better than JSON."""
-    if accept is None or "text/html" not in accept.lower():
+    if accept is None or len(accept) > LONGEST_ACCEPT or "text/html" not in accept.lower():
         return False
     return quality(accept, "text/html") > max(quality(accept, JSON), quality(accept, RESPONSE_JSON))
 
 
 @lru_cache(KEPT)
 def is_json(content_type: str) -> bool:
-    """Whether a Content-Type header says JSON in UTF-8; other parameters do not count."""
+    """Whether a Content-Type header says JSON in UTF-8; other parameters do not count. One too long says nothing."""
+    if len(content_type) > LONGEST_CONTENT_TYPE:
+        return False
     header = Message()
     header["Content-Type"] = content_type
     charset = header.get_content_charset("utf-8")

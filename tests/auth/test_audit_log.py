@@ -10,7 +10,8 @@ import pytest
 
 from api import telemetry
 from api.settings import Settings
-from tests.auth.asking import AuditLines, audit
+from tests.auth.asking import AuditLines, audit, settings_with
+from tests.auth.test_gateway import KEY, TRUSTED, acting, entry
 from tests.serving import ADMIN, AUTHOR, REVIEWER, STRANGER, Api, Drafts, serving
 from tests.verbs import (
     CLAIM,
@@ -141,3 +142,26 @@ def test_it_is_json_and_written_whatever_the_log_level(capsys: pytest.CaptureFix
 def test_a_draft_that_is_not_there_is_no_line(api: Api, log: AuditLines) -> None:
     api.ask("query D($id: ID!) { draft(id: $id) { name } }", STRANGER, id=str(uuid.uuid4()))
     assert lines_of(log) == []
+
+
+def test_a_hidden_draft_is_one_line_of_a_request_however_often_it_is_asked_for(
+    api: Api, drafts: Drafts, log: AuditLines
+) -> None:
+    draft_id, other_id = drafts.new(f"{SECRET} plan"), drafts.new()
+    aliases = " ".join(f'd{number}: draft(id: "{draft_id}") {{ id }}' for number in range(19))
+    entities = [{"__typename": "Draft", "id": each} for each in (draft_id, other_id) * 100]
+    query = f"query Q($of: [_Any!]!) {{ {aliases} _entities(representations: $of) {{ __typename }} }}"
+    for _ in range(2):
+        answer = api.answer(query, STRANGER, of=entities)
+        assert answer["data"]["d0"] is None
+        assert sorted(line["draft_id"] for line in lines_of(log)) == sorted([draft_id, other_id])
+
+
+def test_the_key_that_vouched_for_a_person_is_named(settings: Settings, drafts: Drafts, log: AuditLines) -> None:
+    given = {"auth": "gateway", "gateway_keys": f"{entry('retool', KEY)},{entry('batch', TRUSTED, ':trusted')}"}
+    with serving(settings_with(settings, **given)) as gated:
+        for key, name, more in ((KEY, "retool", {}), (TRUSTED, "batch", {"userId": "author"})):
+            draft_id = drafts.new()
+            perform(gated, SUBMIT, acting(key, "author"), draftId=draft_id, **more)
+            perform(gated, WITHDRAW, acting(key, "author"), draftId=draft_id, **more)
+            assert {line["key"] for line in lines_of(log)} == {name}

@@ -74,9 +74,27 @@ REFUSED = {
     ),
     "for nobody": (bearing(KEY), FOR_NOBODY, False, "no X-User-Id from retool"),
     "for an empty name": (acting(KEY, ""), FOR_NOBODY, False, "no X-User-Id from retool"),
+    "without groups": (
+        bearing(KEY, X_User_Id="ann"),
+        "This request does not say which groups the person is in: set the header X-User-Groups, empty for none.",
+        False,
+        "no X-User-Groups",
+    ),
+    "for groups of a template that failed": (
+        acting(KEY, "ann", "staff, {{ current_user.groups }}"),
+        "X-User-Groups must be names, by commas, and no placeholder.",
+        False,
+        "X-User-Groups is a placeholder",
+    ),
+    "for endless groups": (
+        acting(KEY, "ann", "," * 16_385),
+        "X-User-Groups may have 16384 characters.",
+        False,
+        "X-User-Groups too long",
+    ),
     "for somebody too long": (
         acting(KEY, "a" * 256),
-        "X-User-Id must be at most 255 printable characters.",
+        "X-User-Id must be 1 to 255 printable characters, and no placeholder.",
         False,
         "X-User-Id is no id",
     ),
@@ -114,7 +132,7 @@ def test_a_header_that_is_there_twice_is_refused(gated: Api, name: str) -> None:
 def test_a_name_that_can_not_be_seen_is_refused(gated: Api, user_id: bytes) -> None:
     sent = {b"x-api-key": KEY.encode(), b"x-user-id": user_id}
     answer = gated.client.post("/graphql", json={"query": VIEWER}, headers=sent)
-    refused(answer, "X-User-Id must be at most 255 printable characters.", offered=False)
+    refused(answer, "X-User-Id must be 1 to 255 printable characters, and no placeholder.", offered=False)
 
 
 def test_a_name_in_other_letters_is_the_same_from_a_token_and_from_retool(settings: Settings) -> None:
@@ -137,7 +155,7 @@ def test_tokens_and_keys_side_by_side(settings: Settings) -> None:
     with little_issuer(OLD) as issuer, api_for(settings, issuer, auth="gateway, oidc", gateway_keys=KEYS) as api:
         assert viewer(api, bearing(issuer.token(OLD)))["id"] == "ann@example.org"
         assert viewer(api, acting(KEY, "bob@example.org"))["id"] == "bob@example.org"
-        assert viewer(api, with_headers(X_API_Key=KEY, X_User_Id="bob"))["id"] == "bob"
+        assert viewer(api, with_headers(X_API_Key=KEY, X_User_Id="bob", X_User_Groups=""))["id"] == "bob"
         refused(api.post(VIEWER, acting("a.b.c", "bob")), "The token is not accepted.", offered=True)
         refused(api.post(VIEWER, acting("plan_api_other", "bob")), "The key is not accepted.", offered=True)
         refused(api.post(VIEWER, with_headers(X_User_Id="bob")), NOBODY, offered=False)

@@ -272,3 +272,40 @@ def test_a_token_tells_the_viewers_name(
     with little_issuer(OLD) as issuer, api_for(settings, issuer, **given) as api:
         told = api.ask("{ viewer { id name } }", bearing(issuer.token(OLD, **claims)))
         assert told == {"viewer": {"id": "ann@example.org", "name": name}}
+
+
+NAMESPACED = "https://example.org/email"
+UNCONFIRMED = "token: email_verified is not true"
+ADDRESSES = {
+    "another claim with the address": ("preferred_username", {"preferred_username": "ann@example.org"}),
+    "another claim with the address in other letters": ("nick", {"nick": "ANN@Example.org"}),
+    "another claim with any address": ("upn", {"upn": "boss@example.org"}),
+    "an address as subject": ("sub", {"sub": "boss@example.org"}),
+    "a name of one's own choice": (NAMESPACED, {NAMESPACED: "boss@example.org"}),
+    "a path": ("profile.email", {"profile": {"email": "boss@example.org"}}),
+    "an address without a sign": ("nick", {"email": "ann", "nick": "Ann"}),
+}
+
+
+@pytest.mark.parametrize(("path", "claims"), ADDRESSES.values(), ids=ADDRESSES.keys())
+@pytest.mark.parametrize("denied", [False, "false", None, 0, "no"])
+def test_an_address_nobody_confirmed_counts_in_no_claim(
+    settings: Settings, path: str, claims: dict[str, object], denied: object
+) -> None:
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, oidc_user_claim=path) as api, audit() as log:
+        sent = token(OLD, {**issuer.claims(**claims), "email_verified": denied})
+        refused(api.post(VIEWER, bearing(sent)), NOT_ACCEPTED, offered=True)
+        assert log.reasons == [UNCONFIRMED]
+        assert api.post(VIEWER, bearing(token(OLD, {**issuer.claims(**claims), "email_verified": True}))).is_success
+
+
+def test_a_namespaced_claim_has_its_own_word_for_it(settings: Settings) -> None:
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, oidc_user_claim=NAMESPACED) as api:
+        for denied, status in ((False, 401), (True, 200)):
+            sent = issuer.token(OLD, **{"email": None, NAMESPACED: "ann@example.org", f"{NAMESPACED}_verified": denied})
+            assert api.post(VIEWER, bearing(sent)).status_code == status
+
+
+def test_an_id_that_is_no_address_needs_no_confirmation(settings: Settings) -> None:
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, oidc_user_claim="sub") as api:
+        assert viewer(api, bearing(issuer.token(OLD, email_verified=False)))["id"] == "0001"

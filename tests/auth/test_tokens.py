@@ -196,6 +196,13 @@ FORGED: dict[str, tuple[Made, str]] = {
     "a name too long": (changed(email="a" * 256), "token: no usable id in the claim email"),
     "a name that is none": (changed(email=["ann@example.org"]), "token: no usable id in the claim email"),
     "an address never confirmed": (changed(email_verified=False), "token: email_verified is not true"),
+    "an address that may not be confirmed": (changed(email_verified=1), "token: email_verified is not true"),
+    "an address whose own claim denies it": (
+        changed(**{"https://example.org/x": "y", "email_verified": "false"}),
+        "token: email_verified is not true",
+    ),
+    "nobody, by a template": (changed(email="{{ user.email }}"), "token: no usable id in the claim email"),
+    "nobody, by a script": (changed(email="undefined"), "token: no usable id in the claim email"),
     "groups as an object": (changed(groups={"benefit-admins": 1}), "token: the claim groups is no list of names"),
     "groups of numbers": (changed(groups=[1]), "token: the claim groups is no list of names"),
 }

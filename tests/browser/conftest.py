@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -65,17 +66,24 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def opened(chromium: Browser, graphiql_url: str) -> Iterator[Page]:
-    """The page, loaded and ready. The test fails when the page complains or asks another host for anything."""
-    parts = urlsplit(graphiql_url)
+@contextmanager
+def opening(chromium: Browser, url: str) -> Iterator[Page]:
+    """The page, loaded and ready. Fails when the page complains or asks another host for anything."""
+    parts = urlsplit(url)
     watch = Watch(f"{parts.scheme}://{parts.netloc}")
     with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
         context.route("**/*", watch.on_request)
         page.on("console", watch.on_console)
         page.on("pageerror", watch.on_error)
-        page.goto(graphiql_url)
+        page.goto(url)
         page.locator(".graphiql-query-editor .view-line").first.wait_for()
         yield page
     assert watch.complaints == []
+
+
+@pytest.fixture
+def opened(chromium: Browser, graphiql_url: str) -> Iterator[Page]:
+    """The page at its own address."""
+    with opening(chromium, graphiql_url) as page:
+        yield page

@@ -6,7 +6,11 @@ The API behind it is the real one, on the three real systems. Every other host i
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from api.settings import Settings
+from tests.browser.conftest import opening
+from tests.serving import serving
 
 expect.set_options(timeout=30_000)  # milliseconds; an answer takes what the machine has left
 PICTURES = Path(__file__).parent.parent.parent / ".screenshots"
@@ -33,6 +37,16 @@ def test_shows_the_answer_to_a_query(opened: Page) -> None:
     write_anew(opened, "Who", "{ viewer { id } }")
     run(opened)
     expect(opened.locator(ANSWER)).to_contain_text('"reviewer"')
+
+
+def test_works_below_the_path_of_a_proxy(chromium: Browser, settings: Settings) -> None:
+    reviewer = {"auth_default_user": "reviewer"}
+    with serving(settings.model_copy(update=reviewer), below="/tools/plans") as api:
+        url = str(api.client.base_url.join("/tools/plans/graphql"))
+        with opening(chromium, url) as page:
+            write_anew(page, "Who", "{ viewer { id } }")
+            run(page)
+            expect(page.locator(ANSWER)).to_contain_text('"reviewer"')
 
 
 def test_runs_the_first_tab_as_it_is(opened: Page) -> None:

@@ -106,7 +106,7 @@ def _serve_and_die(
         end(request)
 
     tripwires = Tripwires(points, stopped=end, meddle=moves.after)
-    parts = {"transports": tripwires.transports, "connection_class": tripwires.connection_class}
+    parts: dict[str, Any] = {"transports": tripwires.transports, "connection_class": tripwires.connection_class}
     with serving(settings, **parts) as api, ThreadPoolExecutor(len(points)) as pool:
         warm(api)
         for request in points:

@@ -13,16 +13,16 @@ from tests.serving import Api, serving
 PATIENCE = 0.8  # seconds
 PAUSE = 0.05
 MOST_DRIPS = 200
-HEAD = b"Host: x\r\nX-User-Id: author\r\nContent-Type: application/json\r\n"
+HEAD = b"Host: localhost\r\nX-User-Id: author\r\nContent-Type: application/json\r\n"
 BODY = b"POST /graphql HTTP/1.1\r\n" + HEAD
 REST = b"POST /api/plans/x/submit HTTP/1.1\r\n" + HEAD
 
 # what is sent at once, what is sent again and again, what is answered before the connection is closed
 SLOW = {
     "nothing at all": (b"", b"", b""),
-    "a head": (b"GET /graphql HTTP/1.1\r\nHost: x\r\n", b"X-A: b\r\n", b"HTTP/1.1 408 "),
+    "a head": (b"GET /graphql HTTP/1.1\r\nHost: localhost\r\n", b"X-A: b\r\n", b"HTTP/1.1 408 "),
     "the head of a second request": (
-        b"GET /live HTTP/1.1\r\nHost: x\r\n\r\nGET /live HTTP/1.1\r\n",
+        b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /live HTTP/1.1\r\n",
         b"X-A: b\r\n",
         b"HTTP/1.1 200 ",
     ),
@@ -30,8 +30,16 @@ SLOW = {
     "a body in chunks": (BODY + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", b"HTTP/1.1 408 "),
     "a body that stops": (BODY + b"Content-Length: 1000\r\n\r\n", b"", b"HTTP/1.1 408 "),
     "a body of the REST route": (REST + b"Content-Length: 1000\r\n\r\n", b" ", b"HTTP/1.1 408 "),
-    "a body of nobody": (b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b" ", b"HTTP/1.1 401 "),
-    "a body to nowhere": (b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b" ", b"HTTP/1.1 404 "),
+    "a body of nobody": (
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
+        b" ",
+        b"HTTP/1.1 401 ",
+    ),
+    "a body to nowhere": (
+        b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
+        b" ",
+        b"HTTP/1.1 404 ",
+    ),
 }
 ENDLESS = {
     "a head": (b"GET /graphql HTTP/1.1\r\n", b"X-A: " + b"b" * 2_000 + b"\r\n", b"HTTP/1.1 431 "),
@@ -96,13 +104,13 @@ def test_endless_senders(patient: Api, name: str) -> None:
 
 def test_the_rest_of_a_body_answered_already_is_let_by(patient: Api) -> None:
     url, rest = patient.client.base_url, b" " * 300_000
-    post = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(rest)
+    post = b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(rest)
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         for _ in range(2):
             connection.sendall(post)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
             connection.sendall(rest)
-        connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
@@ -111,7 +119,7 @@ def test_a_connection_is_kept_for_as_long_as_clients_keep_theirs(patient: Api) -
     url = patient.client.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         for _ in range(2):
-            connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
             time.sleep(6)
 

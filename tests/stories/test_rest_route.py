@@ -92,6 +92,18 @@ def test_bad_bodies(api: Api, behind: Behind, body: bytes) -> None:
     assert behind.picture(draft_id) == before
 
 
+@pytest.mark.parametrize("wrong", ["true", "17.0", "1e1", "[17]"])
+def test_a_draft_id_may_be_a_whole_number(api: Api, behind: Behind, wrong: str) -> None:
+    """Tables have integer ids, and programs send them as they are."""
+    behind.drafts.connection.execute("DELETE FROM benefit_plan_drafts WHERE id = '17'")
+    behind.drafts.edit(draft_id := behind.drafts.new())
+    behind.drafts.connection.execute("UPDATE benefit_plan_drafts SET id = '17' WHERE id = %s", [draft_id])
+    assert problem(post(api, "17", AUTHOR, f'{{"draftId": {wrong}}}'.encode()))[:2] == (400, "INVALID")
+    answer = post(api, "17", AUTHOR, {"draftId": 17})
+    assert (answer.status_code, answer.json()["status"]) == (200, "submitted")
+    behind.drafts.connection.execute("DELETE FROM benefit_plan_drafts WHERE id = '17'")
+
+
 def test_a_body_that_is_too_big(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     body = json.dumps({"draftId": draft_id, "userId": "x" * 10_000}).encode()

@@ -65,3 +65,26 @@ def test_the_canonical_form_is_its_own(user_id: str) -> None:
 )
 def test_usable_ids(given: str, usable: str | None) -> None:
     assert usable_id(given) == usable
+
+
+PLACEHOLDERS = (
+    *("undefined", "null", "None", "NONE", "nil", "NaN", "nan", "Undefined", " null ", "ｎｕｌｌ"),
+    *("undefined undefined", "null null", "undefined@undefined", "None.None", "null, null"),
+    *("[object Object]", "[object Undefined]", "[object Promise]"),
+    *("{{ current_user.email }}", "{{current_user.email", "current_user.email}}", "a {{ b }}", "${user}", "a-${b}"),
+    *("<%= user %>", "#{user}", "$(user)", "{% user %}", "%(user)s"),
+)
+NAMES = (
+    *("Nullmeyer", "nancy", "none.such@example.org", "undefined.example", "annul", "nilsson", "object Object"),
+    *("a{b}", "{6f9619ff-8b86-d011-b42d-00cf4fc964ff}", "100%", "a$b", "cash$", "o'neil", "cn=ann,ou=staff"),
+)
+
+
+@pytest.mark.parametrize("given", PLACEHOLDERS)
+def test_what_a_failed_template_leaves_is_nobody(given: str) -> None:
+    assert usable_id(given) is None
+
+
+@pytest.mark.parametrize("given", NAMES)
+def test_names_that_only_resemble_one(given: str) -> None:
+    assert usable_id(given) == given

@@ -1,0 +1,50 @@
+"""No address redirects: what follows a redirect may send its key where nobody else should read it."""
+
+import json
+import re
+from urllib.parse import urljoin
+
+import pytest
+
+from api.settings import Settings
+from tests.serving import AUTHOR, Api, serving
+
+PATHS = (
+    "/graphql",
+    "/live",
+    "/ready",
+    "/metrics",
+    "/graphiql",
+    "/graphiql/page.js",
+    "/api/plans/x/submit",
+    "/nowhere",
+)
+TERMINATED = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "10.0.0.1"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("end", ["", "/", "//", "%2F", "/?a=b", "/."])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "OPTIONS"])
+def test_nothing_redirects(api: Api, method: str, path: str, end: str) -> None:
+    request = api.client.build_request(method, api.client.base_url.copy_with(raw_path=(path + end).encode()))
+    request.headers.update({**TERMINATED, **AUTHOR.headers, "Accept": "*/*"})
+    answer = api.client.send(request)
+    assert "location" not in answer.headers
+    assert not 300 <= answer.status_code < 400
+    if end in ("/", "//"):
+        assert answer.status_code == 404
+        assert method == "HEAD" or answer.json()["detail"].startswith("There is nothing at this address.")
+
+
+def test_the_page_names_everything_relatively(settings: Settings) -> None:
+    with serving(settings, below="/a/b") as api:
+        page = api.client.get("/a/b/graphql", headers={"Accept": "text/html"})
+        found = re.search(r'id="configuration">(.*?)</script>', page.text, re.DOTALL)
+        assert found is not None
+        configuration = json.loads(found[1])
+        files = [*re.findall(r'(?:src|href)="([^":]*)"', page.text), *configuration["workers"].values()]
+        assert len(files) >= 5
+        for name in files:
+            assert api.client.get(urljoin("/a/b/graphql", name)).status_code == 200
+        assert urljoin("/a/b/graphql", configuration["endpoint"]) == "/a/b/graphql"
+        assert api.client.get("/graphql").status_code == 404
