@@ -54,6 +54,7 @@ class Loaders:
     draft_ids = by_key(lambda own: partial(own.camunda.variables_by_process, names=["draftId"]))
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
+    timers = by_key(lambda own: own.camunda.timers_by_process)
     waiting = by_key(lambda own: own.camunda.external_tasks_by_process)
     candidate_groups = by_key(lambda own: own.camunda.candidate_groups_by_definition)
     decidable = by_key(lambda own: partial(_decidable, own.camunda, own.viewer))

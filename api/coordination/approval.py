@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from api.coordination.standing import Standing, standing
+from api.coordination.standing import Standing, is_between_steps, standing
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import text
@@ -32,7 +32,9 @@ async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> A
         upstreams.camunda.external_tasks_by_process(asked),
     )
     values = variables.get(process_id, {})
-    where = standing(draft, processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, []))
+    found = processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, [])
+    timers = await upstreams.camunda.timers_by_process(asked) if is_between_steps(*found) else {}
+    where = standing(draft, *found, timers.get(process_id))
     reason, plan_id, version = (text(values.get(name)) for name in ("reason", "aidboxPlanId", "publishedVersion"))
     return Approval(
         process_id, draft, where, reason=reason or None, plan_id=plan_id or None, plan_version=version or None

@@ -74,6 +74,21 @@ async def publish_reviewed(
     raise Busy("aidbox", "Other writes to this plan keep getting in between")
 
 
+def plan_id_of(draft: Draft) -> str:
+    """The plan that the draft edits, or the one it becomes."""
+    return draft.aidbox_id or documents.plan_id_for(draft.id)
+
+
+def says_the_same(settings: Settings, draft: Draft, version: PlanVersion) -> bool:
+    """Whether a version of the plan says all that the draft says."""
+    try:
+        plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
+    except Refused:
+        return False
+    held = documents.read(version.resource)
+    return documents.is_held({**plan, "id": version.id}, held, keeps_digits=settings.aidbox_keeps_digits)
+
+
 def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar]) -> str | None:
     """Why what was reviewed can not be published as it is, or None. The same question is asked at approval."""
     if draft.revision != values.get("draftRevision"):

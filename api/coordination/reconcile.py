@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api import telemetry
-from api.coordination import documents
-from api.coordination.publish import publish_reviewed
+from api.coordination.publish import own_version, plan_id_of, publish_reviewed, says_the_same
 from api.coordination.reports import Done, Left
 from api.coordination.standing import decided
-from api.errors import ApprovalApiError, Refused
+from api.errors import ApprovalApiError
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft, Waiting
-from api.upstreams.engine import ProcessInstance, Scalar
+from api.upstreams.engine import ProcessInstance, Scalar, text
 
 DRAFTS_LOOKED_AT = 1000
 DRAFTS_ENDED = 50
@@ -125,10 +124,21 @@ async def _outcome(
         return "approved"
     if said in OUTCOMES:
         return str(said)
-    if process is None or process.state != "COMPLETED":
-        return "withdrawn"
     is_approved = variables.get("approved") is True and variables.get("conflictDetected") is not True
+    if process is None or process.state != "COMPLETED":
+        may_be_published = process is None or is_approved
+        return "approved" if may_be_published and await _was_published(upstreams, draft, variables) else "withdrawn"
     return await _published(upstreams, settings, draft, process, variables) if is_approved else _decided(variables)
+
+
+async def _was_published(upstreams: Upstreams, draft: Draft, variables: Variables) -> bool:
+    """Whether the process wrote a version before it was ended or forgotten; the draft is marked then."""
+    process_id, plan_id = draft.camunda_process_id, text(variables.get("aidboxPlanId")) or plan_id_of(draft)
+    current = await upstreams.aidbox.plan(plan_id) if process_id else None
+    if await own_version(upstreams, plan_id, process_id or "", variables.get("baseVersion"), current) is None:
+        return False
+    await upstreams.retool.mark_published(draft.id, process_id, plan_id)
+    return True
 
 
 def _decided(variables: Variables) -> str:
@@ -157,11 +167,4 @@ async def _published(
 async def _is_held(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str) -> bool:
     """Whether the store says already what the draft says: whoever published it did not get to tell."""
     current = await upstreams.aidbox.plan(plan_id)
-    if current is None:
-        return False
-    try:
-        plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
-    except Refused:
-        return False
-    held = documents.read(current.resource)
-    return documents.is_held({**plan, "id": plan_id}, held, keeps_digits=settings.aidbox_keeps_digits)
+    return current is not None and says_the_same(settings, draft, current)

@@ -5,10 +5,11 @@ Used by the verbs for their answers and by the schema for `approvalStatus`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task, text
+from api.upstreams.engine import PUBLICATION, ExternalTask, ProcessInstance, Scalar, Task, text
 
 
 class State(StrEnum):
@@ -28,11 +29,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """`problem` is the store's own words when publication gave up."""
+    """`problem` is the store's own words when publication gave up. `due`: when what is scheduled goes on."""
 
     state: State
     is_active: bool
     problem: str | None = None
+    due: datetime | None = None
 
 
 BY_STATUS = {
@@ -50,31 +52,58 @@ def standing(
     variables: Mapping[str, Scalar],
     open_tasks: Sequence[Task],
     waiting: Sequence[ExternalTask],
+    due: datetime | None = None,
 ) -> Standing:
-    """The standing of a draft in the process it was last submitted to.
+    """The standing of a draft in the process it was last submitted to. `due`: when the next timer of that goes off.
 
-    A draft that is not `submitted` tells its own state, since that was written as the last step. One that is, that
-    was deleted, or that has gone on to another process stands where its process stands, and where that has ended, at
-    the end it came to; at none, if an operator ended it.
+    While the process runs it tells where it stands, and afterwards what it came to, whatever is written on the draft.
     """
     if process is not None and process.is_active:
-        return _running(variables, open_tasks, waiting)
-    has_gone_on = draft is not None and process is not None and draft.camunda_process_id != process.id
-    said = variables.get("approvalOutcome") if draft is None or draft.is_submitted or has_gone_on else draft.status
-    return Standing(BY_STATUS.get(text(said) or "", State.NOT_SUBMITTED), is_active=False)
+        if is_between_steps(process, variables, open_tasks, waiting):
+            return Standing(State.SCHEDULED if due else State.PUBLISHING, is_active=True, due=due)
+        return _running(variables, waiting)
+    return Standing(_ended(draft, process, variables), is_active=False)
 
 
-def _running(variables: Mapping[str, Scalar], open_tasks: Sequence[Task], waiting: Sequence[ExternalTask]) -> Standing:
+def is_between_steps(
+    process: ProcessInstance | None,
+    variables: Mapping[str, Scalar],
+    open_tasks: Sequence[Task],
+    waiting: Sequence[ExternalTask],
+) -> bool:
+    """Whether a running process is approved and waits for nobody: then it matters whether it waits for a timer."""
+    is_idle = process is not None and process.is_active and not open_tasks and not waiting
+    return is_idle and variables.get("approved") is True
+
+
+def _running(variables: Mapping[str, Scalar], waiting: Sequence[ExternalTask]) -> Standing:
     topics = {task.topic_name: task for task in waiting}
-    if publication := topics.get("publish-plan"):
-        if publication.retries == 0:
+    if publication := topics.get(PUBLICATION):
+        if publication.has_given_up:
             return Standing(State.PUBLISH_FAILED, is_active=True, problem=publication.error_message)
         return Standing(State.PUBLISHING, is_active=True)
     if "record-outcome" in topics:
         return Standing(decided(variables), is_active=True)
-    if not open_tasks and not waiting and variables.get("approved") is True:
-        return Standing(State.PUBLISHING, is_active=True)
     return Standing(State.IN_REVIEW, is_active=True)
+
+
+def _ended(draft: Draft | None, process: ProcessInstance | None, variables: Mapping[str, Scalar]) -> State:
+    """A draft that waits, was deleted or has gone on stands at its process's end; at none, if an operator ended it.
+
+    One that is written again stands at none. An outcome that the draft names counts where the process says nothing
+    else: it may be forgotten, or of a model that does not record it. Without a process there is none.
+    """
+    outcome = text(variables.get("approvalOutcome"))
+    at_its_end = BY_STATUS.get(outcome or "", State.NOT_SUBMITTED)
+    has_gone_on = draft is not None and process is not None and draft.camunda_process_id != process.id
+    if draft is None or draft.is_submitted or has_gone_on:
+        return at_its_end
+    named = BY_STATUS.get(draft.status)
+    if named is None or draft.camunda_process_id is None:
+        return State.NOT_SUBMITTED
+    if outcome is not None:
+        return at_its_end
+    return decided(variables) if variables.get("approved") is False else named
 
 
 def decided(variables: Mapping[str, Scalar]) -> State:

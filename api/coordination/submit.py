@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from api.coordination import documents
 from api.coordination.external_tasks import settle
+from api.coordination.publish import own_version, plan_id_of, says_the_same
 from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
 from api.coordination.texts import checked_comment, demand_short
@@ -59,7 +60,7 @@ async def submit(
     for attempt in range(TRIES):
         if draft.is_submitted:
             return await _already_submitted(upstreams, settings, draft)
-        await _demand_news(upstreams, draft)
+        await _demand_news(upstreams, settings, draft)
         documents.check(documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes))
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
         await settle(upstreams, settings, draft.id, process_id)
@@ -82,12 +83,25 @@ async def _already_submitted(upstreams: Upstreams, settings: Settings, draft: Dr
     return Submission(draft.id, process_id)
 
 
-async def _demand_news(upstreams: Upstreams, draft: Draft) -> None:
-    """An approved draft can be submitted again once it says something else. Raises Refused (ALREADY_DECIDED)."""
+async def _demand_news(upstreams: Upstreams, settings: Settings, draft: Draft) -> None:
+    """An approved draft can be submitted again once it says something else. Raises Refused (ALREADY_DECIDED).
+
+    Where the engine has forgotten what was submitted, that is compared with what the store has of it.
+    """
     if draft.status != "approved" or draft.camunda_process_id is None:
         return
-    if await _submitted_revision(upstreams, draft.camunda_process_id) == draft.revision:
+    submitted = await _submitted_revision(upstreams, draft.camunda_process_id)
+    is_news = submitted != draft.revision if submitted else not await _is_published(upstreams, settings, draft)
+    if not is_news:
         raise _approved_already(draft)
+
+
+async def _is_published(upstreams: Upstreams, settings: Settings, draft: Draft) -> bool:
+    """Whether the version that its process wrote, by its tag, says what the draft says; without one, the current."""
+    plan_id, process_id = plan_id_of(draft), draft.camunda_process_id or ""
+    current = await upstreams.aidbox.plan(plan_id)
+    version = await own_version(upstreams, plan_id, process_id, None, current) or current
+    return version is not None and says_the_same(settings, draft, version)
 
 
 def _approved_already(draft: Draft) -> Refused:
@@ -127,7 +141,7 @@ async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, str | N
     """
     if draft.aidbox_id is None and draft.camunda_process_id is None:
         return None, None
-    plan_id = draft.aidbox_id or documents.plan_id_for(draft.id)
+    plan_id = plan_id_of(draft)
     plan = await upstreams.aidbox.plan(plan_id)
     if plan is not None:
         return plan_id, plan.version_id

@@ -9,9 +9,10 @@ import strawberry
 
 from api.batching import Loader
 from api.coordination.decide import Decision, read_decision
-from api.coordination.standing import standing
+from api.coordination.standing import is_between_steps, standing
 from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
+from api.schema.hops import found_of
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.reading import visible
@@ -20,7 +21,13 @@ from api.schema.task import Task, task
 from api.upstreams import drafts, engine
 from api.upstreams.engine import DECISION_PREFIX, text
 
-PROCESS, VALUES, TASKS, WAITING = "process", "values", "tasks", "waiting"  # what is asked of the engine for it
+PROCESS, VALUES, TASKS, WAITING, TIMERS = (
+    "process",
+    "values",
+    "tasks",
+    "waiting",
+    "timers",
+)  # what is asked of the engine for it
 OUTCOME_VARIABLES = ("approvalOutcome", "approved", "changesRequested", "conflictDetected")
 
 
@@ -82,7 +89,7 @@ class ApprovalStatus:
     draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=reads())
     state: ApprovalState = strawberry.field(
         description="Where the approval stands.",
-        metadata=reads(PROCESS, VALUES, TASKS, WAITING, variables=OUTCOME_VARIABLES),
+        metadata=reads(PROCESS, VALUES, TASKS, WAITING, TIMERS, variables=OUTCOME_VARIABLES),
     )
     workflow_active: bool = strawberry.field(description="Whether its process still runs.", metadata=reads(PROCESS))
     current_activity: str | None = strawberry.field(
@@ -118,7 +125,7 @@ class ApprovalStatus:
 
 
 async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> list[ApprovalStatus]:
-    """The statuses of drafts: at most four questions to the engine, side by side."""
+    """The statuses of drafts: at most four questions to the engine, side by side, and one about idle processes."""
     processes, loaders = [record.camunda_process_id or "" for record in records], info.context.loaders
 
     async def read(part: str, loader: Loader[str, Value]) -> Sequence[Value | None]:
@@ -131,7 +138,22 @@ async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> l
         read(WAITING, loaders.waiting),
     )
     process, values, tasks, waiting = await asyncio.gather(*asked)
-    return [_status(*each) for each in zip(records, process, values, tasks, waiting, strict=True)]
+    found = list(zip(process, values, tasks, waiting, strict=True))
+    timers = await found_of(loaders.timers, [_timed(info, *each) for each in found])
+    return [_status(record, *each, due) for record, each, due in zip(records, found, timers, strict=True)]
+
+
+def _timed(
+    info: Info,
+    process: engine.ProcessInstance | None,
+    variables: Variables | None,
+    tasks: list[engine.Task] | None,
+    waiting: list[engine.ExternalTask] | None,
+) -> str | None:
+    """The process, if where it stands depends on whether it waits for a timer."""
+    is_read = info.context.needs.has("approvals", TIMERS)
+    is_timed = is_read and is_between_steps(process, variables or {}, tasks or [], waiting or [])
+    return process.id if process and is_timed else None
 
 
 def _status(
@@ -140,9 +162,10 @@ def _status(
     variables: Variables | None,
     tasks: list[engine.Task] | None,
     waiting: list[engine.ExternalTask] | None,
+    due: datetime | None,
 ) -> ApprovalStatus:
     values, open_tasks = variables or {}, tasks or []
-    where = standing(record, process, values, open_tasks, waiting or [])
+    where = standing(record, process, values, open_tasks, waiting or [], due)
     steps = sorted({task.task_definition_key for task in open_tasks} | {task.activity_id for task in waiting or []})
     return ApprovalStatus(
         process_id=record.camunda_process_id or "",

@@ -66,6 +66,11 @@ class _Offer(msgspec.Struct, frozen=True, rename="camel"):
     group_id: str | None = None
 
 
+class _Timer(msgspec.Struct, frozen=True, rename="camel"):
+    process_instance_id: str
+    due_date: datetime
+
+
 class _Identified(msgspec.Struct, frozen=True):
     id: str
 
@@ -290,6 +295,19 @@ class Camunda:
         for waiting in self.engine.decode(response, list[ExternalTask]):
             grouped[waiting.process_instance_id].append(waiting)
         return grouped
+
+    async def timers_by_process(self, process_ids: Sequence[str]) -> dict[str, datetime]:
+        """When the next timer of each running process is due, where it has one."""
+        asked = plausible(process_ids)
+        if not asked:
+            return {}
+        query = {
+            "processInstanceIds": asked,
+            "timers": True,
+            "sorting": [{"sortBy": "jobDueDate", "sortOrder": "desc"}, {"sortBy": "jobId", "sortOrder": "asc"}],
+        }
+        response = await self.engine.call("POST", "/job", body=query, params={"maxResults": PAGE}, again=True)
+        return {timer.process_instance_id: timer.due_date for timer in self.engine.decode(response, list[_Timer])}
 
     # Writing: processes and messages
 

@@ -1,6 +1,7 @@
 """What the lists and the single things tell, in each state a draft can be in."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -181,7 +182,10 @@ def test_a_task_open_and_closed(api: Api, behind: Behind) -> None:
     assert task_of(api, REVIEWER, task_id) == told
 
     newest = approved(api, draft_id)["plan"]["versionId"]
-    closed = {"allowed": False, "code": "ALREADY_DECIDED", "message": "This task is no longer open."}
+    (past,) = behind.past_tasks(draft_id)
+    ended = datetime.fromisoformat(past["endTime"]).astimezone(UTC)
+    message = f"This task was approved by reviewer at {ended:%Y-%m-%d %H:%M} UTC."
+    closed = {"allowed": False, "code": "ALREADY_DECIDED", "message": message}
     assert task_of(api, REVIEWER, task_id) == told | {
         "isOpen": False,
         "assignee": {"id": "reviewer"},

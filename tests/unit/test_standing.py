@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.coordination.standing import Standing, State, decided, standing
+from api.coordination.standing import Standing, State, decided, is_between_steps, standing
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
 
@@ -94,6 +94,50 @@ def test_a_running_process_tells(
 ) -> None:
     told = standing(row(status), process, variables, tasks, waiting)
     assert told == Standing(state, is_active=True, problem=problem)
+
+
+@pytest.mark.parametrize(
+    ("process_id", "status", "variables", "state"),
+    [
+        (None, "approved", {}, State.NOT_SUBMITTED),
+        (None, "rejected", {}, State.NOT_SUBMITTED),
+        ("p", "approved", {"approvalOutcome": "rejected"}, State.REJECTED),
+        ("p", "approved", {"approvalOutcome": "withdrawn", "approved": True}, State.WITHDRAWN),
+        ("p", "rejected", {"approvalOutcome": "approved"}, State.APPROVED),
+        ("p", "approved", {"approvalOutcome": "superseded"}, State.NOT_SUBMITTED),
+        ("p", "approved", {"approved": False}, State.REJECTED),
+        ("p", "approved", {"approved": False, "conflictDetected": True}, State.CONFLICT),
+        ("p", "approved", {"approved": True}, State.APPROVED),
+        ("p", "conflict", {"approved": True}, State.CONFLICT),
+        ("p", "draft", {"approvalOutcome": "rejected"}, State.NOT_SUBMITTED),
+        ("another", "approved", {"approvalOutcome": "rejected"}, State.REJECTED),
+    ],
+)
+def test_the_process_is_believed_before_the_row(
+    process_id: str | None, status: str, variables: dict[str, Scalar], state: State
+) -> None:
+    draft = Draft("d", "A plan", status, "{}", "revision", None, process_id, "author", THEN)
+    process = ENDED if process_id else None
+    assert standing(draft, process, variables, [], []) == Standing(state, is_active=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "tasks", "waiting", "state"),
+    [
+        ({"approved": True}, [], [], State.SCHEDULED),
+        ({"approved": False}, [], [], State.IN_REVIEW),
+        ({"approved": True}, [REVIEW], [], State.IN_REVIEW),
+        ({"approved": True}, [], [waits("publish-plan")], State.PUBLISHING),
+    ],
+)
+def test_a_timer_counts_where_nobody_is_waited_for(
+    variables: dict[str, Scalar], tasks: list[Task], waiting: list[ExternalTask], state: State
+) -> None:
+    due = THEN if state is State.SCHEDULED else None
+    assert is_between_steps(RUNNING, variables, tasks, waiting) is (due is not None)
+    assert standing(row("submitted"), RUNNING, variables, tasks, waiting, THEN) == Standing(
+        state, is_active=True, due=due
+    )
 
 
 @pytest.mark.parametrize(
