@@ -6,9 +6,11 @@ is imported by the commands that start it alone, since production installs do no
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -73,6 +75,7 @@ def demo(
     store_port: StorePort = 0,
 ) -> None:
     """Everything on this machine: the three real systems, samples in them, and the API before them."""
+    sockets = _bound(port)
     with _sandbox(engine, folder, (postgres_port, engine_port, store_port), fresh=fresh) as sandbox:
         settings = _settings(
             **_addresses(sandbox),
@@ -88,7 +91,13 @@ def demo(
         with console.status("Loading the samples"):
             _run(_prepare_demo(settings))
         _tell_demo(sandbox, port)
-        _serve(settings, note=DEMO_NOTE)
+        _serve(settings, note=DEMO_NOTE, sockets=sockets)
+
+
+def _bound(port: int) -> list[socket.socket]:
+    """The demo's port, before the systems are started, which takes long."""
+    with _told_in_one_line():
+        return serving.bind(host="127.0.0.1", ports={"--port": port})
 
 
 @app.command()
@@ -117,6 +126,7 @@ def sandbox(
 def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, fresh: bool) -> Iterator["Sandbox"]:
     # A plain SIGTERM would end this process before it has stopped the others.
     _exit_when_terminated()
+    _ask_loopback_directly()
     with _told_in_one_line():
         try:
             from api.sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
@@ -125,6 +135,13 @@ def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, f
 
         with running(folder, engine=engine.value, ports=Ports(*ports), fresh=fresh, console=console) as started:
             yield started
+
+
+def _ask_loopback_directly() -> None:
+    """The three systems are on this machine, where no proxy can reach them."""
+    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    excluded = ",".join(filter(None, [named, "127.0.0.1", "localhost"]))
+    os.environ.update(dict.fromkeys(("no_proxy", "NO_PROXY"), excluded))
 
 
 def _exit_when_terminated() -> None:
@@ -178,9 +195,9 @@ def serve() -> None:
             serving.serve_side_by_side(settings)
 
 
-def _serve(settings: Settings, *, note: str = "") -> None:
+def _serve(settings: Settings, *, note: str = "", sockets: Sequence[socket.socket] = ()) -> None:
     with _told_in_one_line():
-        began = serving.serve(settings, note=note)
+        began = serving.serve(settings, note=note, sockets=sockets)
     if not began:
         sys.exit(1)
 

@@ -28,6 +28,7 @@ from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.health import live, ready
 from api.transport.limits import Places
+from api.transport.looking import Health
 from api.transport.metrics import metrics
 from api.transport.persisted import open_operations
 from api.transport.presenting import MASKED, request_error
@@ -35,7 +36,9 @@ from api.transport.rest import problem, submit_plan
 from api.upstreams import as_it_is, open_upstreams
 from api.upstreams.calling import Transports
 from api.upstreams.connections import Connection
+from api.upstreams.proxies import named_proxies
 
+OPERATORS_PATHS = ("/metrics", "/ready", "/live")
 LARGE_BODY = 65_536  # bytes, as many as the server's buffer holds before it waits for the client
 LONGEST_GOODBYE = 8.0  # seconds; what the worker has in hand then is given back
 
@@ -62,6 +65,7 @@ def build_app(
     """
 
     operations = open_operations(settings)
+    named_proxies()  # what is wrong with them is told at the start
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Held]:
@@ -71,8 +75,8 @@ def build_app(
         ):
             stopped = stop or asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None
-            places, room = Places(settings), Room(settings.max_cost_at_once)
-            yield {"held": State(settings, upstreams, authentication, operations, places, room, note)}
+            places, room, health = Places(settings), Room(settings.max_cost_at_once), Health(upstreams)
+            yield {"held": State(settings, upstreams, authentication, operations, places, room, health, note)}
             stopped.set()
             if worker is not None:
                 await _goodbye(worker)
@@ -91,7 +95,8 @@ def build_app(
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     # behind a TLS terminator a redirect would name http://, where a client that follows sends its key in clear
     app.router.redirect_slashes = False
-    return with_request_id(with_browser_rules(app, settings), seconds=settings.request_seconds)
+    ported = by_port(app, settings.operations_port)
+    return with_request_id(with_browser_rules(ported, settings), seconds=settings.request_seconds)
 
 
 async def masked(_request: Request, _error: Exception) -> Response:
@@ -123,6 +128,22 @@ async def _goodbye(worker: asyncio.Task[None]) -> None:
         _log.warning("the worker was stopped in the middle of its work")
         worker.cancel()
         await asyncio.wait([worker], timeout=2 * GIVING_BACK)
+
+
+def by_port(app: ASGIApp, operations_port: int | None) -> ASGIApp:
+    """The service, with what operators ask at the port for operators and all else at the other, where there are two."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            # the socket's own port, which no header can change
+            is_for_operators = scope["server"][1] == operations_port
+            paths = OPERATORS_PATHS if is_for_operators else ("/metrics",)
+            if (scope["path"] in paths) is not is_for_operators:
+                await problem(404, "NOT_FOUND", "There is nothing at this address.")(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return app if operations_port is None else handle
 
 
 def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:

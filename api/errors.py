@@ -8,7 +8,7 @@ ApprovalApiError
 └── UpstreamFailed       the user can not mend it         → `errors`, with extensions
     ├── Unreachable          UPSTREAM_UNREACHABLE   no connection, or it broke
     ├── TimedOut             UPSTREAM_TIMEOUT       no answer in time; a write may have happened
-    ├── Denied               UPSTREAM_DENIED        our credentials were refused
+    ├── Denied               UPSTREAM_DENIED        our credentials were refused, or what we asked is not ours to do
     ├── Busy                 UPSTREAM_BUSY          429 or 503, or all its places here are taken
     ├── Garbled              UPSTREAM_GARBLED       an answer, but not what the system answers
     └── Declined             UPSTREAM_DECLINED      a clear no that coordination decides about
@@ -115,7 +115,7 @@ class TimedOut(UpstreamFailed):
 
 
 class Denied(UpstreamFailed):
-    """401 or 403: the service's own credentials are not accepted."""
+    """401: the service's own credentials are not accepted. 403: what they stand for may not do this."""
 
     code = "UPSTREAM_DENIED"
 

@@ -5,7 +5,9 @@ they share nothing but the port and the numbers at /metrics. uvicorn's superviso
 """
 
 import asyncio
+import errno
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -13,7 +15,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
@@ -31,23 +33,76 @@ from api.transport.patience import server_options
 
 LONGEST_FINISH = 20  # seconds for requests under way when the service is asked to stop
 LONGEST_SILENCE = 20  # seconds, of a process that starts or hangs, before another takes its place
+NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a name may have addresses that this machine has not
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  # can be written in a container whose file system can not
 
+_log = logging.getLogger(__name__)
 
-def serve(settings: Settings, *, note: str = "") -> bool:
+
+def serve(settings: Settings, *, note: str = "", sockets: Sequence[socket.socket] = ()) -> bool:
     """In this process, until it is asked to stop; requests under way are finished. Whether it began.
 
-    `note`: a sentence for the IDE's page. Raises Misconfigured.
+    `note`: a sentence for the IDE's page. `sockets`: as `bind` made them earlier. Raises Misconfigured.
     """
+    listening = [*sockets] or bind(settings.host, ports_of(settings))
     server = uvicorn.Server(uvicorn.Config(_made_ready(settings, note), workers=1, **_options(settings)))
-    server.run()
+    for each in listening:
+        _log.info("listening", extra={"address": each.getsockname()[:2]})
+    server.run(sockets=listening)
     return server.started
+
+
+def ports_of(settings: Settings) -> dict[str, int]:
+    """The ports that `serve` listens on, by the names of their settings."""
+    own = {"PORT": settings.port}
+    return own if settings.operations_port is None else {**own, "OPERATIONS_PORT": settings.operations_port}
+
+
+def bind(host: str, ports: Mapping[str, int]) -> list[socket.socket]:
+    """Sockets at these ports, before anything else is started. Nobody is answered yet.
+
+    `ports`: by what people choose them with. Raises Misconfigured, in one line, when one is taken or can not be had.
+    """
+    return [made for name, port in ports.items() for made in _bound(host, name, port)]
+
+
+def _bound(host: str, name: str, port: int) -> Iterator[socket.socket]:
+    """One for each address of the host, as `localhost` may have two; for any free port only one."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise Misconfigured(f"HOST is wrong: {host} is no address of this machine ({error.strerror})") from None
+    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    for family, address in addresses[:1] if port == 0 else addresses:
+        try:
+            yield _socket_at(family, address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                taken = f"port {port} at {host} is taken by another program"
+                raise Misconfigured(f"{taken}: choose another with {name}, or stop that one") from None
+            if error.errno not in NO_SUCH_ADDRESS or len(addresses) == 1:
+                raise Misconfigured(f"port {port} at {host} can not be listened on: {error.strerror}") from None
+
+
+def _socket_at(family: int, address: tuple[Any, ...]) -> socket.socket:
+    # With the protocol named asyncio switches Nagle's algorithm off, which delays every second answer.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def serve_side_by_side(settings: Settings) -> None:
     """In PROCESSES processes, each with the settings of its environment, until this one is asked to stop.
 
-    Raises Misconfigured, and SystemExit when the port is taken or the processes can not begin.
+    Raises Misconfigured, also when a port is taken, and SystemExit when the processes can not begin.
     """
     build_app(settings)  # what is wrong is told once, here
     config = uvicorn.Config(
@@ -57,8 +112,9 @@ def serve_side_by_side(settings: Settings) -> None:
         timeout_worker_healthcheck=LONGEST_SILENCE,
         **_options(settings),
     )
-    with _shared_numbers(), config.bind_socket() as bound:
-        supervisor = Multiprocess(config, sockets=[_own_sockets(bound)])
+    sockets = bind(settings.host, ports_of(settings))
+    with _shared_numbers():
+        supervisor = Multiprocess(config, sockets=[_own_sockets(each) for each in sockets])
         supervisor.run()
     if any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(1)

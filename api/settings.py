@@ -180,6 +180,12 @@ class Settings(BaseSettings):
     breaker_seconds: Seconds = Field(2, description="And for how long, before it is tried once.")
     host: str = Field("127.0.0.1", description="The address `serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="And its port.")
+    operations_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="A port of HOST for /metrics and for the details of /ready; PORT then answers neither.",
+    )
     processes: int = Field(
         1,
         ge=1,
@@ -311,6 +317,12 @@ class Settings(BaseSettings):
             raise ValueError("AUTH=gateway needs GATEWAY_KEYS; `plan-api key` makes one")
         if "oidc" in self.auth and not (self.oidc_issuer and self.oidc_audience):
             raise ValueError("AUTH=oidc needs OIDC_ISSUER and OIDC_AUDIENCE")
+        return self
+
+    @model_validator(mode="after")
+    def _coherent_about_ports(self) -> "Settings":
+        if self.operations_port is not None and self.operations_port == self.port:
+            raise ValueError("OPERATIONS_PORT must be another port than PORT")
         return self
 
     @model_validator(mode="after")

@@ -87,7 +87,7 @@ def serving(settings: Settings, *, below: str = "", **parts: Any) -> Iterator[Ap
             assert thread.is_alive(), "the server did not start"
             thread.join(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             yield Api(client)
     finally:
         server.should_exit = True

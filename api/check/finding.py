@@ -43,6 +43,8 @@ def wrong(subject: str, told: str) -> Finding:
 def failure(subject: str, failed: UpstreamFailed, *, address: str, url_rule: str, credentials: str) -> Finding:
     """A question over HTTP that got no answer. `url_rule` says what the URL should be, `credentials` which settings."""
     match failed:
+        case Denied() if failed.status == 403:
+            told = f"a permission or a policy there refuses it to this service (status 403); see {credentials} for whom"
         case Denied():
             told = f"does not accept this service's credentials (status {failed.status}): see {credentials}"
         case TimedOut():

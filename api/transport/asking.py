@@ -11,6 +11,7 @@ from api.identity import Viewer, canonical
 from api.room import Room
 from api.settings import Settings
 from api.transport.limits import Places
+from api.transport.looking import Health
 from api.transport.persisted import Operations
 from api.upstreams import Upstreams
 
@@ -27,6 +28,7 @@ class State:
     operations: Operations
     places: Places
     room: Room
+    health: Health
     note: str
 
 

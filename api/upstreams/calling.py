@@ -21,12 +21,18 @@ from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFai
 from api.upstreams.capacity import Capacity
 from api.upstreams.client import Client, Files, Params
 from api.upstreams.credentials import NoToken
+from api.upstreams.proxies import by_environment
 from api.upstreams.repeating import sent_again
 from api.upstreams.transport import REPEATABLE, Transport
 
 Answer = TypeVar("Answer")
 Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 Send = Callable[[], Awaitable[httpx.Response]]
+DENIALS = {
+    401: "{} does not accept this service's credentials",
+    403: "{} does not allow this service to do that; a permission or a policy there refuses it",
+    407: "the proxy before {} does not accept this service's credentials",
+}
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -135,8 +141,8 @@ class Upstream:
 
     def _failure(self, response: httpx.Response) -> UpstreamFailed:
         status = response.status_code
-        if status in (401, 403):
-            return Denied(self.name, f"{self.name} does not accept this service's credentials", status=status)
+        if status in DENIALS:
+            return Denied(self.name, DENIALS[status].format(self.name), status=status)
         if status in (429, 503):
             return Busy(self.name, f"{self.name} is too busy to answer", status=status, pause=_asked_pause(response))
         if status == 502:  # a gateway's words for what is ours when there is none
@@ -196,6 +202,6 @@ def connect(
     transports: Transports,
 ) -> Upstream:
     """An Upstream at `base_url`. Nothing is sent yet. Its client is to be closed by the caller."""
-    transport = transports(name, Transport(tls, connections))
+    transport = transports(name, by_environment(Transport(tls, connections), tls, connections))
     client = Client(base_url, transport=transport, auth=auth)
     return Upstream(name, client, deadline=deadline, tries=tries, capacity=capacity)

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from typing import Annotated
+from urllib.parse import quote_plus
 
 import httpx
 import msgspec
@@ -48,7 +49,8 @@ class ClientCredentials(httpx.Auth):
 
     def __init__(self, token_url: str, client_id: str, client_secret: str) -> None:
         self.token_url = token_url
-        self.basic = httpx.BasicAuth(client_id, client_secret)
+        # form-encoded first, for this one use of Basic (RFC 6749, section 2.3.1)
+        self.basic = httpx.BasicAuth(quote_plus(client_id), quote_plus(client_secret))
         self.lock = asyncio.Lock()
         self.token = ""
         self.good_until = 0.0

@@ -167,6 +167,10 @@ def test_what_stores_say_of_themselves(stated: Statement, expected: list[tuple[s
     ("failed", "told"),
     [
         (Denied("camunda", "", status=401), "does not accept this service's credentials (status 401): see THESE"),
+        (
+            Denied("camunda", "", status=403),
+            "a permission or a policy there refuses it to this service (status 403); see THESE for whom",
+        ),
         (TimedOut("camunda", ""), "does not answer in time at here"),
         (Unreachable("camunda", ""), "can not be reached at here: does it run? RULE"),
         (Garbled("camunda", ""), "something else answers at here: RULE"),

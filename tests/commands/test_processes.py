@@ -99,8 +99,9 @@ def test_a_port_that_is_taken_is_told(settings: Settings) -> None:
         port = str(served.api.client.base_url.port)
         for count in ("1", "2"):
             told = run(settings, "serve", AUTH="headers", PORT=port, PROCESSES=count)
-            assert told.code == 3, told
-            assert "address already in use" in told.errors.lower()
+            way = "choose another with PORT, or stop that one"
+            assert told.code == 1, told
+            assert told.errors == f"plan-api: port {port} at 127.0.0.1 is taken by another program: {way}\n"
 
 
 @pytest.mark.parametrize("count", ["0", "65", "many"])

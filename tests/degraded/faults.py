@@ -39,6 +39,10 @@ def denied(fault: Fault) -> Told:
     return Told(fault, "UPSTREAM_DENIED", retryable=False, sentence="does not accept this service's credentials")
 
 
+def forbidden(fault: Fault) -> Told:
+    return Told(fault, "UPSTREAM_DENIED", retryable=False, sentence="a permission or a policy there refuses it")
+
+
 def busy(fault: Fault) -> Told:
     return Told(fault, "UPSTREAM_BUSY", retryable=True, sentence="is too busy to answer")
 
@@ -63,7 +67,7 @@ AT_HTTP = {
     "a redirect": garbled(Say(302)),
     "400": failed(Say(400, b"{}"), 400),
     "401": denied(Say(401)),
-    "403": denied(Say(403, HTML, "text/html")),
+    "403": forbidden(Say(403, HTML, "text/html")),
     "429": busy(Say(429)),
     "500": failed(Say(500, HTML, "text/html"), 500),
     "502": unreachable(Say(502, HTML, "text/html")),

@@ -1,10 +1,12 @@
 """After a system was away: the next request works at once, dead connections show nowhere, and serve starts without."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -16,9 +18,12 @@ import pytest
 
 from api.sandbox import Sandbox, Server
 from api.sandbox.ports import free_port
+from api.settings import Settings
+from api.transport.looking import GOOD_FOR
 from tests.degraded.conftest import Wired, World
 from tests.degraded.faults import SYSTEMS
 from tests.serving import Api, serving
+from tests.stories.behind import until
 from tests.wire import PASS, Hang, Refuse
 
 EVERYTHING = """query Q($author: ID!) { pendingTasks(filter: {submittedBy: $author}) { totalCount items {
@@ -31,11 +36,11 @@ READY = {"status": "ready", "retool": "ok", "camunda": "ok", "aidbox": "ok"}
 def test_ready_tells_which_system_is_away(wired: Wired, system: str, fault: Refuse | Hang) -> None:
     code = {"refused": "UPSTREAM_UNREACHABLE", "hanging": "UPSTREAM_TIMEOUT"}
     api = wired.for_fault(system, fault)
+    told = code["hanging" if isinstance(fault, Hang) else "refused"]
     with wired.wires[system].during(fault):
+        until(lambda: api.client.get("/ready").json() == {**READY, system: told})
         response, live = api.client.get("/ready"), api.client.get("/live")
     assert response.status_code == 200
-    told = code["hanging" if isinstance(fault, Hang) else "refused"]
-    assert response.json() == {**READY, system: told}
     assert (live.status_code, live.json()) == (200, {"status": "live"})
 
 
@@ -45,11 +50,36 @@ def test_nobody_is_ready_without_all_three(wired: Wired) -> None:
         wired.wires["camunda"].during(Refuse()),
         wired.wires["aidbox"].during(Refuse()),
     ):
+        until(lambda: wired.api.client.get("/ready").status_code == 503)
         response, live = wired.api.client.get("/ready"), wired.api.client.get("/live")
     assert response.status_code == 503
     assert response.json() == {"status": "waiting", **dict.fromkeys(SYSTEMS, "UPSTREAM_UNREACHABLE")}
     assert live.status_code == 200
-    assert wired.api.client.get("/ready").json() == READY
+    until(lambda: wired.api.client.get("/ready").json() == READY)
+
+
+def test_many_who_ask_are_one_look(settings: Settings) -> None:
+    """Anybody may ask; what a look costs the systems does not grow with how many do."""
+    asked: Counter[str] = Counter()
+
+    class Counting(httpx.AsyncBaseTransport):
+        def __init__(self, name: str, inner: httpx.AsyncBaseTransport) -> None:
+            self.name, self.inner = name, inner
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            asked[self.name] += 1
+            await asyncio.sleep(0.3)
+            return await self.inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self.inner.aclose()
+
+    with serving(settings, transports=Counting) as api, ThreadPoolExecutor(20) as pool:
+        for looks in (1, 2):
+            answers = list(pool.map(lambda _: api.client.get("/ready").json(), range(60)))
+            assert answers == [READY] * 60
+            assert asked == {"camunda": looks, "aidbox": looks}
+            time.sleep(GOOD_FOR)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -115,7 +145,7 @@ def test_serving_starts_without_a_system_and_finds_it_later(wired: Wired, world:
         assert api.client.get("/ready").json() == {**READY, system: "UPSTREAM_UNREACHABLE"}
         assert api.answer(EVERYTHING, world.reviewer, author=world.author.id)["errors"]
         wired.wires[system].become(PASS)
-        assert api.client.get("/ready").json() == READY
+        until(lambda: api.client.get("/ready").json() == READY)
         assert api.ask(EVERYTHING, world.reviewer, author=world.author.id) == whole
 
 

@@ -112,14 +112,9 @@ def door(settings: Settings, guard: Guard) -> Iterator[Api]:
 
 
 def behind(settings: Settings, address: str, **changes: object) -> Settings:
-    return read_again(
-        settings,
-        aidbox_url=f"{address}/fhir",
-        aidbox_auth="client_credentials",
-        aidbox_client_id="plan-api",
-        aidbox_client_secret="a secret: with / odd % letters",
-        **changes,
-    )
+    usual = {"aidbox_client_id": "plan-api", "aidbox_client_secret": "a secret: with / odd % letters"}
+    granted = {"aidbox_url": f"{address}/fhir", "aidbox_auth": "client_credentials"}
+    return read_again(settings, **granted, **{**usual, **changes})
 
 
 def ask(api: Api) -> dict[str, Any]:
@@ -135,6 +130,25 @@ def codes(bodies: list[dict[str, Any]]) -> set[str]:
     return {error["extensions"]["code"] for body in bodies for error in body["errors"]}
 
 
+@pytest.mark.parametrize(
+    ("client_id", "secret", "sent"),
+    [
+        ("plan-api", "plain-secret_1.0", b"plan-api:plain-secret_1.0"),
+        ("a:b", "+ % = & / ü", b"a%3Ab:%2B+%25+%3D+%26+%2F+%C3%BC"),
+    ],
+)
+def test_client_and_secret_are_form_encoded_for_the_token_endpoint(
+    settings: Settings, guard: Guard, client_id: str, secret: str, sent: bytes
+) -> None:
+    """RFC 6749, section 2.3.1: encoded before they become Basic, so that a colon or a percent sign is no other one."""
+    with guarded(guard) as address:
+        named = {"aidbox_client_id": client_id, "aidbox_client_secret": secret}
+        with serving(behind(settings, address, **named)) as api:
+            assert ask(api) == GONE
+    (asked,) = guard.asked
+    assert base64.b64decode(asked["authorization"].removeprefix("Basic ")) == sent
+
+
 def test_many_at_once_share_one_token(door: Api, guard: Guard) -> None:
     guard.delay = 0.3
     assert ask_at_once(door, 20) == [GONE] * 20
@@ -143,7 +157,7 @@ def test_many_at_once_share_one_token(door: Api, guard: Guard) -> None:
     (asked,) = guard.asked
     assert asked["form"] == "grant_type=client_credentials"
     kind, _, credentials = asked["authorization"].partition(" ")
-    assert (kind, base64.b64decode(credentials).decode()) == ("Basic", "plan-api:a secret: with / odd % letters")
+    assert (kind, base64.b64decode(credentials).decode()) == ("Basic", "plan-api:a+secret%3A+with+%2F+odd+%25+letters")
 
 
 @pytest.mark.parametrize(("lifetime", "tokens"), [(0, 3), (300, 1), (None, 1), (1e9, 1)])
