@@ -240,24 +240,49 @@ BUGS = (
     Bug(
         "a withdrawal is not carried out",
         WITHDRAW,
-        """draft, process_id)
-    await settle(upstreams, settings, draft.id, process_id)
-
-
-async def _send_again""",
-        """draft, process_id)
-
-
-async def _send_again""",
+        "    await settle(upstreams, settings, draft.id, process_id)\n    await _demand_noted",
+        "    await _demand_noted",
         "undisturbed",
     ),
     Bug(
         "a withdrawal does not finish the registration first",
         WITHDRAW,
-        "        await settle(upstreams, settings, draft.id, process_id)\n        await _send_again",
-        "        await _send_again",
+        "        await settle(upstreams, settings, draft_id, process_id)\n",
+        "",
         "not_reported_yet",
         STORIES,
+    ),
+    Bug(
+        "a publication that wrote is left as if it had not",
+        WITHDRAW,
+        "        await _demand_unpublished(upstreams, draft_id, process_id)\n",
+        "",
+        "in_the_store_already",
+        STORIES,
+    ),
+    Bug(
+        "a publication that was put back is left",
+        WITHDRAW,
+        "        if _stopped(await _waiting(upstreams, process_id)) is not None:\n            return locked\n",
+        "        return locked\n",
+        "tries_it_again",
+        STORIES,
+    ),
+    Bug(
+        "a withdrawal that is not noted is a success",
+        WITHDRAW,
+        "    await _demand_noted(upstreams, settings, draft.id, process_id)\n",
+        "",
+        "older_model",
+        STORIES,
+    ),
+    Bug(
+        "four eyes look at the person named alone",
+        "api/coordination/permissions.py",
+        "    demand_four_eyes(viewer.people, submitters, allow_own=allow_own)\n",
+        "    demand_four_eyes([viewer.id], submitters, allow_own=allow_own)\n",
+        "whomevers_name",
+        "tests/auth/test_on_behalf.py",
     ),
     Bug(
         "a draft whose process runs is released",
