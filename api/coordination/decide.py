@@ -13,7 +13,7 @@ from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_decidable, demand_free
 from api.coordination.publish import conflict
 from api.coordination.reconcile import released
-from api.coordination.seeing import no_such_task, seen_task
+from api.coordination.seeing import no_such_task, seen_task, unknown_task
 from api.coordination.texts import checked_comment, demand_short
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
 from api.identity import Viewer, same_person
@@ -234,7 +234,7 @@ async def _decided_before(
     """A task that is closed: the same answer again for who decided it so. Raises Refused otherwise."""
     past = await upstreams.camunda.past_task(task_id)
     if past is None:
-        raise no_such_task()
+        raise await unknown_task(upstreams, viewer, task_id)
     process_id = past.process_instance_id
     (_, made), variables = await asyncio.gather(
         _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id], ["draftId"])
@@ -249,7 +249,7 @@ async def closed(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
     """What to tell a viewer who wants something of a task that is not open: who decided it, if they may know of it."""
     past = await upstreams.camunda.past_task(task_id)
     if past is None:
-        return no_such_task()
+        return await unknown_task(upstreams, viewer, task_id)
     _, made = await _history(upstreams, task_id, past.process_instance_id)
     return await _closed(upstreams, viewer, past, made)
 

@@ -6,13 +6,13 @@ What is not there and what is not the viewer's have the same answer. The rules a
 import asyncio
 from dataclasses import dataclass
 
-from api.coordination.permissions import demand_owner, has_on_record, may_read_draft, may_see_task
+from api.coordination.permissions import demand_owner, has_on_record, may_read_draft, may_see_task, reads_all
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import Scalar, Task, submitters
-from api.upstreams.involvement import Submitted, involved
+from api.upstreams.engine import Scalar, Task, plausible, submitters
+from api.upstreams.involvement import NO_PROCESS, Submitted, involved
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,18 @@ class SeenTask:
 async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
     """The draft as it is now. Raises Refused (NOT_FOUND) when there is none that the viewer may read."""
     draft = await upstreams.retool.draft(draft_id)
-    if draft is None or not await _may_read(upstreams, viewer, draft):
+    if draft is None:
+        await _look_in_vain(upstreams, viewer, draft_id)
+        raise no_such_draft()
+    if not await _may_read(upstreams, viewer, draft):
         raise no_such_draft()
     return draft
+
+
+async def _look_in_vain(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> None:
+    """Ask of a draft that is not there what one of somebody else is asked, so that time does not tell which it is."""
+    if not reads_all(viewer) and await upstreams.retool.can_have(draft_id):
+        await involved(upstreams.camunda, [Submitted(draft_id, NO_PROCESS)], viewer.id, viewer.groups)
 
 
 async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
@@ -57,9 +66,9 @@ async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Dr
 async def _may_read(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
     if has_on_record(viewer, draft):
         return True
-    asked = Submitted(draft.id, draft.camunda_process_id)
+    asked = Submitted(draft.id, draft.camunda_process_id or NO_PROCESS)
     found = await involved(upstreams.camunda, [asked], viewer.id, viewer.groups)
-    return may_read_draft(viewer, draft, is_involved=found[asked])
+    return may_read_draft(viewer, draft, is_involved=found[asked] and draft.camunda_process_id is not None)
 
 
 async def seen_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> SeenTask | None:
@@ -83,6 +92,17 @@ def _may_see(viewer: Viewer, seen: SeenTask, *, author: str | None) -> bool:
         author=author,
         is_offered=seen.is_offered,
     )
+
+
+async def unknown_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
+    """The answer for a task that is not there, after what one of somebody else is asked: time does not tell which."""
+    if plausible([task_id]) and not reads_all(viewer):
+        await asyncio.gather(
+            upstreams.camunda.claimable([task_id], viewer.id, viewer.groups),
+            upstreams.camunda.variables_by_process([NO_PROCESS]),
+        )
+        await upstreams.retool.drafts_by_process([NO_PROCESS])
+    return no_such_task()
 
 
 async def _was_offered(upstreams: Upstreams, viewer: Viewer, task: Task) -> bool:

@@ -14,7 +14,7 @@ from api.schema.guards import checked_limit
 from api.schema.hops import hop
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
-from api.schema.reading import readable
+from api.schema.reading import draft_by_id
 from api.schema.reads import reads
 from api.schema.scalars import Json
 from api.upstreams import drafts
@@ -135,7 +135,7 @@ class Draft:
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> "Draft | None":  # noqa: A002  # the key's name
         """For a federation gateway: the draft of a key."""
-        return draft(await readable(info, await info.context.loaders.drafts.load(id)))
+        return draft(await draft_by_id(info, id))
 
 
 def draft(record: drafts.Draft | None) -> Draft | None:

@@ -12,7 +12,7 @@ from api.errors import Refused, UserErrorCode
 from api.schema.draft import Draft, DraftStatus, draft
 from api.schema.guards import checked_sort, checked_text
 from api.schema.info import Info
-from api.schema.reading import readable, reader
+from api.schema.reading import draft_by_id, reader
 from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams.drafts import DraftFilter as Narrowed
@@ -178,8 +178,8 @@ class DraftPage:
     async def items(self, info: Info) -> list[Draft | None] | None:
         """One statement."""
         if self.ids is not None:
-            found = await info.context.loaders.drafts.load_many(self._page_of_ids())
-            return [draft(record) for record in await asyncio.gather(*(readable(info, record) for record in found))]
+            found = await asyncio.gather(*(draft_by_id(info, draft_id) for draft_id in self._page_of_ids()))
+            return [draft(record) for record in found]
         database, narrowed = info.context.upstreams.retool, await self._readable(info)
         parts = info.context.needs.of_draft("draft_page")
         records = await database.page(narrowed, self.sorting, limit=self.limit, offset=self.offset, parts=parts)

@@ -13,7 +13,7 @@ from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
-from api.schema.reading import readable
+from api.schema.reading import draft_by_id
 from api.schema.task import Task, task_by_id
 from api.schema.user_error import UserError
 from api.upstreams import drafts
@@ -118,4 +118,4 @@ class RebaseDraftPayload:
 
 
 async def _read(info: Info, draft_id: str | None) -> drafts.Draft | None:
-    return await readable(info, await info.context.loaders.drafts.load(draft_id)) if draft_id else None
+    return await draft_by_id(info, draft_id) if draft_id else None

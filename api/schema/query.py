@@ -25,7 +25,7 @@ from api.schema.lists import (
 )
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
-from api.schema.reading import readable
+from api.schema.reading import draft_by_id
 from api.schema.reads import reads
 from api.schema.task import Task, task_by_id
 from api.upstreams.engine import concerns
@@ -97,7 +97,7 @@ class Query:
     )
     async def draft(self, info: Info, id: DraftId) -> Draft | None:  # noqa: A002  # the schema's word
         """Through the loader, so that several aliases are one statement."""
-        return draft(await readable(info, await info.context.loaders.drafts.load(id)))
+        return draft(await draft_by_id(info, id))
 
     @strawberry.field(
         description="Drafts that the viewer may read: these ids in this order (null where there is none), or a "
@@ -153,5 +153,5 @@ class Query:
     )
     async def approval_status(self, info: Info, draft_id: DraftId) -> ApprovalStatus | None:
         """Null when there is no such draft that the viewer may read."""
-        record = await readable(info, await info.context.loaders.drafts.load(draft_id))
+        record = await draft_by_id(info, draft_id)
         return (await approval_statuses_of(info, [record]))[0] if record else None

@@ -12,7 +12,21 @@ from api.identity import canonical, same_person
 from api.schema.info import Info
 from api.upstreams import drafts, engine
 from api.upstreams.drafts import Reader
-from api.upstreams.involvement import Submitted
+from api.upstreams.involvement import NO_PROCESS, Submitted
+
+
+async def draft_by_id(info: Info, draft_id: str) -> drafts.Draft | None:
+    """The draft of an id, if the viewer may read it.
+
+    Of one that is not there the same is asked as of one that is not the viewer's: neither an answer's time nor a system
+    that is away tells which it is.
+    """
+    draft = await info.context.loaders.drafts.load(draft_id)
+    if draft is not None or reads_all(info.context.reader):
+        return await readable(info, draft)
+    if await info.context.upstreams.retool.can_have(draft_id):
+        await info.context.loaders.involved.load(Submitted(draft_id, NO_PROCESS))
+    return None
 
 
 async def readable(info: Info, draft: drafts.Draft | None) -> drafts.Draft | None:
@@ -20,8 +34,9 @@ async def readable(info: Info, draft: drafts.Draft | None) -> drafts.Draft | Non
     viewer = info.context.reader
     if draft is None or has_on_record(viewer, draft):
         return draft
-    is_involved = await info.context.loaders.involved.load(Submitted(draft.id, draft.camunda_process_id))
-    if may_read_draft(viewer, draft, is_involved=bool(is_involved)):
+    process_id = draft.camunda_process_id
+    is_involved = await info.context.loaders.involved.load(Submitted(draft.id, process_id or NO_PROCESS))
+    if may_read_draft(viewer, draft, is_involved=bool(is_involved) and process_id is not None):
         return draft
     audit_hidden(info, draft_id=draft.id)
     return None
@@ -61,6 +76,15 @@ async def sees(info: Info, task: engine.Task) -> bool:
         return True
     draft = await loaders.drafts_by_process.load(process_id)
     return draft is not None and may(author=draft.created_by)
+
+
+async def look_in_vain(info: Info, task_id: str) -> None:
+    """Ask of a task that is not there what `sees` asks of one of somebody else."""
+    if engine.plausible([task_id]) and not reads_all(info.context.reader):
+        loaders = info.context.loaders
+        await loaders.decidable.load(task_id)
+        await loaders.variables.load(NO_PROCESS)
+        await loaders.drafts_by_process.load(NO_PROCESS)
 
 
 async def visible(

@@ -16,7 +16,7 @@ from api.schema.hops import found_of, hop
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
-from api.schema.reading import audit_hidden, sees
+from api.schema.reading import audit_hidden, look_in_vain, sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
 from api.upstreams import drafts, engine
@@ -178,8 +178,11 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
     """A task, open or already completed, that the viewer may see."""
     record = await info.context.loaders.tasks.load(task_id)
     if record is None:
+        await look_in_vain(info, task_id)
         return None
     if not await _may_see(info, record):
+        if record.ended is None:  # one that is not there was looked for in the history as well
+            await info.context.upstreams.camunda.past_task(record.id)
         audit_hidden(info, task_id=record.id)
         return None
     return task(record)

@@ -19,6 +19,10 @@ _PAGE = 5000
 _NEWEST_FIRST = [{"sortBy": "startTime", "sortOrder": "desc"}]
 
 
+NO_PROCESS = "00000000-0000-0000-0000-000000000000"
+"""The id of no process, to ask about in the place of one where there is none."""
+
+
 class Submitted(NamedTuple):
     """A draft, and the process it was last submitted to."""
 

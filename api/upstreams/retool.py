@@ -80,6 +80,10 @@ class Retool:
         found = {draft.id: draft for draft in await self._select(where, [list(keys.values())], parts)}
         return {asked: found[key] for asked, key in keys.items() if key in found}
 
+    async def can_have(self, draft_id: str) -> bool:
+        """Whether it can be an id of this table."""
+        return as_key(draft_id, await self._type_of_ids()) is not None
+
     async def drafts_by_process(self, process_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
         """Drafts by the process they were last submitted to."""
         return await self._by("camunda_process_id", process_ids, parts)
