@@ -40,7 +40,8 @@ def denied(fault: Fault) -> Told:
 
 
 def forbidden(fault: Fault) -> Told:
-    return Told(fault, "UPSTREAM_DENIED", retryable=False, sentence="a permission or a policy there refuses it")
+    sentence = "does not allow this service to do that; a permission or a policy there refuses it"
+    return Told(fault, "UPSTREAM_DENIED", retryable=False, sentence=sentence)
 
 
 def busy(fault: Fault) -> Told:
