@@ -31,6 +31,7 @@ def test_a_locked_task_brings_its_variables_and_its_own_outcome(engine: httpx.Cl
     values = {name: value["value"] for name, value in task["variables"].items()}
     assert values == {
         "draftId": process.business_key,
+        "draftSource": "retool",
         "submittedBy": "ann",
         "baseVersion": None,
         "outcome": "withdrawn",
