@@ -18,6 +18,10 @@ from api.errors import Refused, UserErrorCode
 Plan = dict[str, Any]
 
 PROCESS_TAG = "urn:plan-api:approval-process"
+# Narratives made of the rest of the plan (FHIR R4, value set narrative-status); stores write them anew. What a person
+# wrote is `additional`.
+DERIVED_NARRATIVES = ("generated", "extensions", "empty")
+SETS_OF_META = ("profile", "security", "tag")  # what of `meta` is not the store's own; their order means nothing
 STATUSES = ("draft", "active", "retired", "unknown")  # FHIR R4, value set publication-status
 MAX_DEPTH = 64
 MOST_DIGITS = 100  # FHIR asks stores for 18
@@ -69,13 +73,37 @@ def plan_id_for(draft_id: str) -> str:
 def tagged_resource(plan: Plan, plan_id: str, process_id: str) -> Plan:
     """What is sent to the store: the plan as written, its id, and a tag by which our own write is known again."""
     meta = {key: value for key, value in _object(plan.get("meta")).items() if key not in ("versionId", "lastUpdated")}
-    others = [tag for tag in meta.get("tag") or [] if _object(tag).get("system") != PROCESS_TAG]
+    others = [tag for tag in meta.get("tag") or [] if not _is_ours(tag)]
     tagged = {**meta, "tag": [*others, {"system": PROCESS_TAG, "code": process_id}]}
     return {**plan, "id": plan_id, "meta": tagged}
 
 
+def counted(plan: Mapping[str, Any]) -> Plan:
+    """What its author answers for: all but `resourceType`, `id`, a derived narrative, and what others put into `meta`.
+
+    Of `meta` that leaves profiles, security labels and tags other than ours, each in an order of its own.
+    """
+    counts = {name: value for name, value in plan.items() if name not in ("resourceType", "id", "meta")}
+    if _is_derived(counts.get("text")):
+        del counts["text"]
+    meta = {name: entries for name in SETS_OF_META if (entries := _entries(plan, name))}
+    return {**counts, "meta": meta} if meta else counts
+
+
+def with_uncounted(counts: Plan, plan: Mapping[str, Any]) -> Plan:
+    """The plan that says this, and has from another what does not count."""
+    uncounted = {name: plan[name] for name in ("resourceType", "id") if name in plan}
+    if _is_derived(plan.get("text")) and "text" not in counts:
+        uncounted["text"] = plan["text"]
+    meta = {name: value for name, value in _object(plan.get("meta")).items() if name not in SETS_OF_META}
+    meta |= _object(counts.get("meta"))
+    if ours := [tag for tag in _listed(plan, "tag") if _is_ours(tag)]:
+        meta["tag"] = [*meta.get("tag", ()), *ours]
+    return {**uncounted, **counts, **({"meta": meta} if meta else {})}
+
+
 def same_content(one: Mapping[str, Any], other: Mapping[str, Any], *, keeps_digits: bool = True) -> bool:
-    """Whether two resources say the same; `meta` is the store's and does not count. Digits count as in `canonical`."""
+    """Whether two say the same; `meta` and derived narratives do not count, digits do as `canonical` has it."""
     return canonical(_content(one), keeps_digits=keeps_digits) == canonical(_content(other), keeps_digits=keeps_digits)
 
 
@@ -85,15 +113,31 @@ def is_held(plan: Plan, held: Plan, *, keeps_digits: bool = True) -> bool:
     Of `meta` that is the profiles, labels and tags; ours does not count, and a store may keep more of them.
     """
     return same_content(plan, held, keeps_digits=keeps_digits) and all(
-        entry in (_object(held.get("meta")).get(name) or [])
-        for name in ("profile", "security", "tag")
-        for entry in _object(plan.get("meta")).get(name) or []
-        if _object(entry).get("system") != PROCESS_TAG
+        entry in _listed(held, name) for name in SETS_OF_META for entry in _entries(plan, name)
     )
 
 
+def _entries(plan: Mapping[str, Any], name: str) -> list[Any]:
+    """The entries of a set of `meta` without ours, sorted."""
+    return sorted((entry for entry in _listed(plan, name) if not _is_ours(entry)), key=canonical)
+
+
+def _listed(plan: Mapping[str, Any], name: str) -> list[Any]:
+    entries = _object(plan.get("meta")).get(name)
+    return entries if isinstance(entries, list) else []
+
+
+def _is_ours(tag: object) -> bool:
+    return _object(tag).get("system") == PROCESS_TAG
+
+
+def _is_derived(narrative: object) -> bool:
+    return _object(narrative).get("status") in DERIVED_NARRATIVES
+
+
 def _content(plan: Mapping[str, Any]) -> Plan:
-    return {key: value for key, value in plan.items() if key != "meta"}
+    counts = {name: value for name, value in counted(plan).items() if name != "meta"}
+    return {**counts, "id": plan.get("id"), "resourceType": plan.get("resourceType")}
 
 
 def _decoded(text: str | bytes) -> object:

@@ -6,23 +6,12 @@ Pure. Used by rebase.py and schema/changes.py. Fields and elements are matched a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from api.coordination.changes import (
-    MORE,
-    MOST_ENTRIES,
-    NARRATIVE,
-    NOT_COUNTED,
-    ORDER,
-    Steps,
-    content,
-    label,
-    names,
-    path,
-    same,
-    shown,
-)
+from api.coordination.changes import MORE, MOST_ENTRIES, NARRATIVE, USUAL, Terms, content, names
+from api.coordination.documents import with_uncounted
 from api.coordination.matching import Key, Object, is_objects, keyed
+from api.coordination.naming import ORDER, Steps, is_set, path, shown
 
 CONCEPT = {"coding", "text"}
 
@@ -49,11 +38,6 @@ class Conflict:
         """Where it is, by which a choice names it; MORE for the entry that stands for others."""
         return MORE if self.left_out else path(self.steps)
 
-    @property
-    def label(self) -> str:
-        """What it is called."""
-        return f"And {self.left_out} more" if self.left_out else label(self.steps)
-
 
 @dataclass(frozen=True)
 class Merged:
@@ -66,12 +50,18 @@ class Merged:
 
 
 Document = Mapping[str, Any] | None
-Decide = Callable[[Conflict], Any]
 
 
-def conflicts(base: Document, mine: Document, theirs: Document) -> list[Conflict]:
+class Means(NamedTuple):
+    """What a merge is done with: who decides a conflict, and how documents are compared."""
+
+    decide: Callable[[Conflict], Any]
+    terms: Terms
+
+
+def conflicts(base: Document, mine: Document, theirs: Document, *, terms: Terms = USUAL) -> list[Conflict]:
     """What both sides changed since the base, to different values. Raises Refused (INVALID_PLAN) as `changes` does."""
-    return merge(base, mine, theirs).conflicts
+    return merge(base, mine, theirs, terms=terms).conflicts
 
 
 def bounded(found: list[Conflict], *, at_most: int = MOST_ENTRIES) -> list[Conflict]:
@@ -82,13 +72,13 @@ def bounded(found: list[Conflict], *, at_most: int = MOST_ENTRIES) -> list[Confl
 
 def merge(
     base: Document, mine: Document, theirs: Document, choices: Mapping[str, Side] | None = None,
-    *, otherwise: Side | None = None,
+    *, otherwise: Side | None = None, terms: Terms = USUAL,
 ) -> Merged:  # fmt: skip
     """My changes since the base, applied to theirs; `choices` by path decide conflicts, `otherwise` all the others.
 
     An object of plain values alone (Money, Quantity, Period, Coding …) and a CodeableConcept mean what they say
     together: each side changing another part of one is a conflict about all of it. What does not count in a plan
-    (`meta`, `id`) is mine. Raises Refused (INVALID_PLAN) as `changes` does.
+    (see `documents.counted`) is mine. Raises Refused (INVALID_PLAN) as `changes` does.
     """
     left: list[Conflict] = []
     paths: set[str] = set()
@@ -100,59 +90,61 @@ def merge(
             left.append(conflict)
         return conflict.mine if side is Side.MINE else conflict.theirs
 
-    merged = _merged(content(base), content(mine), content(theirs), (), decide) or {}
-    uncounted = {name: value for name, value in (mine or theirs or {}).items() if name in NOT_COUNTED}
-    return Merged({**uncounted, **merged}, left, frozenset(paths))
+    three = [content(each, terms.check) for each in (base, mine, theirs)]
+    merged = _merged(three[0], three[1], three[2], (), Means(decide, terms)) or {}
+    return Merged(with_uncounted(merged, mine or theirs or {}), left, frozenset(paths))
 
 
-def _merged(base: Any, mine: Any, theirs: Any, steps: Steps, decide: Decide) -> Any:
+def _merged(base: Any, mine: Any, theirs: Any, steps: Steps, means: Means) -> Any:
     """The value all of it comes to; None when it is gone."""
+    means.terms.check()
+    same = means.terms.same
     if same(mine, theirs) or same(base, mine):
         return theirs
     if same(base, theirs):
         return mine
     if isinstance(mine, dict) and isinstance(theirs, dict) and steps != NARRATIVE:
-        if not (steps and _is_one_thing(mine, theirs)):
-            return _merged_fields(base if isinstance(base, dict) else {}, mine, theirs, steps, decide)
+        if not (steps and _is_one_thing(mine, theirs, means.terms)):
+            return _merged_fields(base if isinstance(base, dict) else {}, mine, theirs, steps, means)
     elif is_objects(mine) and is_objects(theirs):
-        return _merged_lists(base if is_objects(base) else [], mine, theirs, steps, decide)
-    return decide(Conflict(steps, base, mine, theirs))
+        return _merged_lists(base if is_objects(base) else [], mine, theirs, steps, means)
+    return means.decide(Conflict(steps, base, mine, theirs))
 
 
-def _is_one_thing(mine: Object, theirs: Object) -> bool:
+def _is_one_thing(mine: Object, theirs: Object, terms: Terms) -> bool:
     """Whether two objects must not be mixed: they belong together, and differ in more than one field."""
     fields = names(theirs, mine)
     is_flat = not any(isinstance(value, dict | list) for part in (mine, theirs) for value in part.values())
-    differing = sum(not same(mine.get(field), theirs.get(field)) for field in fields)
+    differing = sum(not terms.same(mine.get(field), theirs.get(field)) for field in fields)
     return (is_flat or CONCEPT.issuperset(fields)) and differing > 1
 
 
-def _merged_fields(base: Object, mine: Object, theirs: Object, steps: Steps, decide: Decide) -> Object | None:
+def _merged_fields(base: Object, mine: Object, theirs: Object, steps: Steps, means: Means) -> Object | None:
     merged = {
-        name: _merged(base.get(name), mine.get(name), theirs.get(name), (*steps, name), decide)
+        name: _merged(base.get(name), mine.get(name), theirs.get(name), (*steps, name), means)
         for name in names(theirs, mine)
     }
     return {name: value for name, value in merged.items() if value is not None} or None
 
 
 def _merged_lists(
-    base: list[Object], mine: list[Object], theirs: list[Object], steps: Steps, decide: Decide
+    base: list[Object], mine: list[Object], theirs: list[Object], steps: Steps, means: Means
 ) -> list[Object] | None:
-    before, ours, others = keyed([base, mine, theirs])
+    before, ours, others = keyed([base, mine, theirs], means.terms.check)
     merged = {
-        key: _merged(before.get(key), ours.get(key), others.get(key), (*steps, key), decide)
+        key: _merged(before.get(key), ours.get(key), others.get(key), (*steps, key), means)
         for key in names(others, ours)
     }
     kept = {key: value for key, value in merged.items() if value is not None}
-    mine_kept, theirs_kept = ([key for key in keys if key in kept] for keys in (ours, others))
-    leading = _order(list(before), mine_kept, theirs_kept, steps, decide)
-    return [kept[key] for key in _woven(leading, mine_kept, theirs_kept)] or None
+    # Of all that both have, whatever becomes of it: what is a conflict must not depend on how others are decided.
+    leading = _order(list(before), list(ours), list(others), steps, means)
+    return [kept[key] for key in _woven(leading, list(ours), list(others)) if key in kept] or None
 
 
-def _order(before: list[Key], mine: list[Key], theirs: list[Key], steps: Steps, decide: Decide) -> list[Key]:
+def _order(before: list[Key], mine: list[Key], theirs: list[Key], steps: Steps, means: Means) -> list[Key]:
     """The order of the elements that both sides have: that of the side that changed it."""
     mine_shared, theirs_shared = _shared(mine, theirs), _shared(theirs, mine)
-    if mine_shared == theirs_shared:
+    if mine_shared == theirs_shared or is_set(steps):
         return theirs_shared
     if _is_moved(before, mine) != _is_moved(before, theirs):
         return mine_shared if _is_moved(before, mine) else theirs_shared
@@ -160,7 +152,7 @@ def _order(before: list[Key], mine: list[Key], theirs: list[Key], steps: Steps, 
         [shown(key) for key in keys] for keys in (_shared(before, mine_shared), mine_shared, theirs_shared)
     )
     conflict = Conflict((*steps, ORDER), was, ours, others)
-    return mine_shared if decide(conflict) is conflict.mine else theirs_shared
+    return mine_shared if means.decide(conflict) is conflict.mine else theirs_shared
 
 
 def _is_moved(before: list[Key], now: list[Key]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.coordination import documents
+from api.coordination.changes import Terms
 from api.coordination.documents import PROCESS_TAG, Plan
 from api.coordination.matching import canonical
 from api.coordination.merging import Conflict, Merged, Side, merge
@@ -63,7 +64,8 @@ async def rebase(
     base_key, base, current = await _versions(upstreams, draft, mine)
     if version_id is not None and version_id != current.version_id:
         raise _moved("The plan has a newer version than the one you looked at; look at the conflicts again.")
-    merged = merge(_document(base), mine, _document(current), choices.by_path, otherwise=choices.otherwise)
+    terms = Terms(keeps_digits=settings.aidbox_keeps_digits)
+    merged = merge(_document(base), mine, _document(current), choices.by_path, otherwise=choices.otherwise, terms=terms)
     _demand_known(choices, merged)
     if merged.conflicts or base_key[1] == current.version_id:
         return Rebased(draft.id, merged.conflicts)

@@ -4,13 +4,15 @@ Plans are parsed only here, when one of these fields is selected.
 """
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 import strawberry
 
 from api.coordination import changes as coordination
-from api.coordination import documents, merging, rebase
+from api.coordination import documents, merging, naming, rebase
+from api.coordination.changes import Terms
 from api.coordination.documents import Plan
 from api.loaders import Variables
 from api.schema.info import Info
@@ -24,7 +26,10 @@ PATH = (
     "identifies them in FHIR, else by number; [order] is the order of a list; … stands for entries left out."
 )
 CONFLICT_VARIABLES = ("aidboxPlanId", "baseVersion", "approvalOutcome", "publishedVersion")
-LABEL = "What it is called, in a few words; for the last of too many entries, how many more there are."
+LABEL = (
+    "What it is called, in a few words, by displays and texts rather than codes; no two of an answer are the same. For "
+    "the last of too many entries, how many more there are."
+)
 
 
 @strawberry.enum(description="What became of a field.")
@@ -72,7 +77,8 @@ async def changes_of(info: Info, draft: Draft) -> list[FieldChange]:
     """What a draft changes against the plan as it is now. Raises Refused (INVALID_PLAN) for what is no plan."""
     plan = _parsed(info, draft)
     current = await info.context.loaders.plans.load(draft.aidbox_id) if draft.aidbox_id else None
-    return [_change(change) for change in coordination.changes(_document(current), plan)]
+    found = coordination.changes(_document(current), plan, terms=_terms(info))
+    return [_change(change, label) for change, label in zip(found, _labels(found), strict=True)]
 
 
 async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict]:
@@ -85,12 +91,22 @@ async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict]:
     if base_key is None:
         return []
     base, current = await asyncio.gather(loaders.plan_versions.load(base_key), loaders.plans.load(draft.aidbox_id))
-    return field_conflicts(merging.conflicts(_document(base), plan, _document(current)))
+    return field_conflicts(merging.conflicts(_document(base), plan, _document(current), terms=_terms(info)))
 
 
 def field_conflicts(found: list[merging.Conflict]) -> list[FieldConflict]:
     """The types of conflicts; those past the most that are shown are one last entry."""
-    return [_conflict(conflict) for conflict in merging.bounded(found)]
+    shown = merging.bounded(found)
+    return [_conflict(conflict, label) for conflict, label in zip(shown, _labels(shown), strict=True)]
+
+
+def _labels(found: Sequence[coordination.Change | merging.Conflict]) -> list[str]:
+    labels = naming.labels([each.steps for each in found])
+    return [f"And {each.left_out} more" if each.left_out else label for each, label in zip(found, labels, strict=True)]
+
+
+def _terms(info: Info) -> Terms:
+    return Terms(keeps_digits=info.context.settings.aidbox_keeps_digits)
 
 
 def _parsed(info: Info, draft: Draft) -> Plan:
@@ -101,19 +117,19 @@ def _document(version: PlanVersion | None) -> Plan | None:
     return documents.read(version.resource) if version else None
 
 
-def _change(change: coordination.Change) -> FieldChange:
+def _change(change: coordination.Change, label: str) -> FieldChange:
     return FieldChange(
         path=change.path,
         kind=FieldChangeKind[change.kind.name],
-        label=change.label,
+        label=label,
         before=_json(change.before),
         after=_json(change.after),
     )
 
 
-def _conflict(conflict: merging.Conflict) -> FieldConflict:
+def _conflict(conflict: merging.Conflict, label: str) -> FieldConflict:
     base, mine, theirs = (_json(value) for value in (conflict.base, conflict.mine, conflict.theirs))
-    return FieldConflict(path=conflict.path, label=conflict.label, base=base, mine=mine, theirs=theirs)
+    return FieldConflict(path=conflict.path, label=label, base=base, mine=mine, theirs=theirs)
 
 
 def _json(value: Any) -> Json | None:

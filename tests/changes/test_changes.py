@@ -5,10 +5,13 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from api.coordination.documents import PROCESS_TAG
 from api.settings import Settings
 from tests.changes.conftest import CHANGES, DEDUCTIBLE, Store, costing, gold, text
 from tests.serving import AUTHOR, REVIEWER, Api, Drafts, serving
 from tests.verbs import COMPLETE, open_task, perform, submitted
+
+XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
 
 
 def test_an_edit_is_told_field_by_field(api: Api, drafts: Drafts, plans: Store) -> None:
@@ -129,3 +132,31 @@ def test_all_of_it_costs_what_the_plans_cost(
     calls.clear()
     watched.ask("query Few($ids: [ID!]) { drafts(ids: $ids) { items { changes { path } } } }", AUTHOR, ids=ids)
     assert [request.url.path.split("/", 2)[2] for request in calls] == ["InsurancePlan/_search"]
+
+
+def test_profiles_labels_and_foreign_tags_are_told_and_a_generated_narrative_is_not(
+    api: Api, drafts: Drafts, plans: Store
+) -> None:
+    restricted, normal = ({"system": "urn:confidentiality", "code": code} for code in "RN")
+    tag = {"system": "urn:theirs", "code": "pilot"}
+    kept = {"profile": ["urn:profile"], "security": [restricted], "tag": [tag]}
+    plan_id, _ = plans.new(gold(meta=kept, text={"status": "generated", "div": f"<div {XHTML}>old</div>"}))
+    written = {"profile": ["urn:profile"], "security": [normal], "tag": [{"system": PROCESS_TAG, "code": "any"}]}
+    draft_id = drafts.new(plan=text(gold(meta=written)), aidbox_id=plan_id)
+    found = api.ask(CHANGES, AUTHOR, id=draft_id)["draft"]["changes"]
+    assert found == [
+        {
+            "path": "meta.security[system=urn:confidentiality].code",
+            "kind": "CHANGED",
+            "label": "Meta security urn:confidentiality › code",
+            "before": "R",
+            "after": "N",
+        },
+        {
+            "path": "meta.tag[system=urn:theirs]",
+            "kind": "REMOVED",
+            "label": "Meta tag urn:theirs",
+            "before": tag,
+            "after": None,
+        },
+    ]

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from api.coordination.changes import Kind, changes
+from api.coordination.changes import Kind, Terms, changes
 from api.coordination.decide import Verdict
+from api.coordination.documents import PROCESS_TAG
 from api.coordination.matching import canonical
 from api.coordination.merging import Side, bounded, conflicts, merge
+from api.coordination.naming import labels
 from api.errors import Refused
 from api.schema.audit import AuditEventKind
 from api.schema.changes import ConflictSide, FieldChangeKind
@@ -46,6 +48,16 @@ def costs(*elements: Plan) -> Plan:
     return plan(plan=[{"generalCost": list(elements)}])
 
 
+def label(code: str) -> Plan:
+    """A Coding as tags and security labels are."""
+    return {"system": "urn:a", "code": code}
+
+
+def narrative(status: str, words: str) -> Plan:
+    """A narrative of these words."""
+    return {"status": status, "div": f"<div>{words}</div>"}
+
+
 FIELDS: list[tuple[str, Plan, Plan, list[tuple[str, str, str, str]]]] = [
     ("nothing", plan(), plan(), []),
     ("a text", plan(), plan(name="Q"), [("CHANGED", "name", "P", "Q")]),
@@ -55,22 +67,38 @@ FIELDS: list[tuple[str, Plan, Plan, list[tuple[str, str, str, str]]]] = [
     (
         "meta, id and the kind of resource do not count",
         plan(id="a", meta={"versionId": "1"}),
-        plan(id="b", meta={"versionId": "2", "tag": [{"code": "x"}]}),
+        plan(id="b", meta={"versionId": "2", "source": "#x", "lastUpdated": "2027-01-01T00:00:00Z"}),
         [],
     ),
     (
-        "the narrative is one thing",
-        plan(text={"status": "generated", "div": "<div>a</div>"}),
-        plan(text={"status": "generated", "div": "<div>b</div>"}),
+        "tags of ours do not count",
+        plan(meta={"tag": [{"system": PROCESS_TAG, "code": "1"}]}),
+        plan(meta={"tag": [{"system": PROCESS_TAG, "code": "2"}]}),
+        [],
+    ),
+    (
+        "profiles, security labels and other tags count, in any order",
+        plan(meta={"profile": ["b", "a"], "security": [label("N"), label("PHI")], "tag": [label("x"), label("y")]}),
+        plan(meta={"profile": ["a", "c"], "security": [label("PHI")], "tag": [label("y"), label("x"), label("z")]}),
         [
-            (
-                "CHANGED",
-                "text",
-                "{'status': 'generated', 'div': '<div>a</div>'}",
-                "{'status': 'generated', 'div': '<div>b</div>'}",
-            )
+            ("CHANGED", "meta.profile", "['a', 'b']", "['a', 'c']"),
+            ("REMOVED", "meta.security[system=urn:a,code=N]", str(label("N")), "None"),
+            ("ADDED", "meta.tag[system=urn:a,code=z]", "None", str(label("z"))),
         ],
     ),
+    ("all of them gone", plan(meta={"profile": ["a"], "security": [label("N")]}), plan(meta={"versionId": "1"}), [
+        ("REMOVED", "meta.profile", "['a']", "None"),
+        ("REMOVED", "meta.security[system=urn:a]", str(label("N")), "None"),
+    ]),
+    *((f"a narrative that is {status}", plan(text=narrative(status, "a")), plan(text=narrative(status, "b")), [])
+      for status in ("generated", "extensions", "empty")),
+    ("a generated narrative given or gone", plan(text=narrative("generated", "a")), plan(), []),
+    ("a narrative that a person wrote is one thing",
+     plan(text=narrative("additional", "a")), plan(text=narrative("additional", "b")),
+     [("CHANGED", "text", str(narrative("additional", "a")), str(narrative("additional", "b")))]),
+    ("one that a person wrote in place of a generated one",
+     plan(text=narrative("generated", "a")), plan(text=narrative("additional", "a")),
+     [("ADDED", "text", "None", str(narrative("additional", "a")))]),
     (
         "digits",
         costs(cost("deductible", "1500.00")),
@@ -171,8 +199,9 @@ def test_elements(before: Plan, after: Plan, expected: list[tuple[str, str, str,
 
 
 def test_a_new_plan_is_told_by_its_parts() -> None:
-    assert [(each.kind.value, each.path, each.label) for each in changes(None, gold())] == [
-        ("ADDED", "text", "Text"),
+    found = changes(None, gold())
+    called = zip(found, labels([each.steps for each in found]), strict=True)
+    assert [(each.kind.value, each.path, label) for each, label in called] == [
         (
             "ADDED",
             "identifier[system=https://example.org/fhir/identifier/benefit-plan-draft]",
@@ -187,7 +216,7 @@ def test_a_new_plan_is_told_by_its_parts() -> None:
         ("ADDED", "ownedBy", "Owned by"),
         ("ADDED", "administeredBy", "Administered by"),
         ("ADDED", "coverageArea[0]", "Coverage area 1"),
-        ("ADDED", "contact[purpose=PATINF]", "Contact PATINF"),
+        ("ADDED", "contact[purpose=PATINF]", "Contact Patient"),
         ("ADDED", "coverage[type=Medical]", "Coverage Medical"),
         ("ADDED", "coverage[type=Prescription drug]", "Coverage Prescription drug"),
         (
@@ -213,13 +242,13 @@ def test_a_new_plan_is_told_by_its_parts() -> None:
         (
             "ADDED",
             f"{SUMMIT}.specificCost[category=Office visits].benefit[type=Primary care visit].type",
-            "Specific cost Office visits › benefit Primary care visit › type",
+            "Plan SUM-GOLD-PPO-1500-2027-IN › specific cost Office visits › benefit Primary care visit › type",
         ),
         *(
             (
                 "ADDED",
                 f"{SUMMIT}.specificCost[category=Office visits].benefit[type=Primary care visit].cost[type={kind}]",
-                f"Benefit Primary care visit › cost {kind}",
+                f"Specific cost Office visits › benefit Primary care visit › cost {kind}",
             )
             for kind in ("copay", "coinsurance")
         ),
@@ -236,11 +265,11 @@ def test_what_is_too_much_is_counted() -> None:
     found = changes(plan(), many)
     assert len(found) == 501
     assert (found[499].path, found[499].after) == ("field499", 499)
-    assert (found[500].path, found[500].label, found[500].left_out) == ("…", "And 100 more", 100)
+    assert (found[500].path, found[500].left_out) == ("…", 100)
     left = conflicts(plan(), many, {**many, **{f"field{number}": -1 for number in range(600)}})
     assert len(left) == 600
     assert [each.path for each in bounded(left)[499:]] == ["field499", "…"]
-    assert bounded(left)[500].label == "And 100 more"
+    assert bounded(left)[500].left_out == 100
 
 
 def test_what_is_too_deep_is_refused() -> None:
@@ -352,3 +381,25 @@ def test_the_enums_are_those_of_the_layers_below() -> None:
 def test_of_two_sides_neither_numbers_its_elements_first() -> None:
     base, one, other = (plan(x=[{"n": {"m": number}} for number in numbers]) for numbers in ((1,), (2, 3), (3,)))
     assert merge(base, one, other).paths == merge(base, other, one).paths
+
+
+def test_what_is_a_conflict_of_order_does_not_depend_on_how_others_are_decided() -> None:
+    first, second, third = ({"id": name, "x": 1, "y": 1} for name in "abc")
+    base = plan(e=[first, second, third])
+    one = plan(e=[second, {"id": "a", "x": 2}, third])
+    other = plan(e=[third, second, {"id": "a", "y": 1}])
+    assert merge(base, one, other).paths == merge(base, other, one).paths
+
+
+def test_of_a_store_that_rewrites_numbers_equal_amounts_are_equal() -> None:
+    before, after, rewrites = (
+        costs(SINGLE, FAMILY),
+        costs(cost("deductible", "1500.0", 1), FAMILY_NOW),
+        Terms(keeps_digits=False),
+    )
+    path = "plan[0].generalCost[type=deductible,groupSize=2].cost.value"
+    assert [(each.path, str(each.before), str(each.after)) for each in changes(before, after, terms=rewrites)] == [
+        (path, "3000.00", "3100.00")
+    ]
+    theirs = costs(cost("deductible", "1500", 1), cost("deductible", "3200", 2))
+    assert [each.path for each in conflicts(before, after, theirs, terms=rewrites)] == [path]

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from api.coordination.changes import ORDER, Change, Kind, changes, content
+from api.coordination.changes import Change, Kind, changes, content
 from api.coordination.matching import canonical, is_objects, keyed
 from api.coordination.merging import Side, conflicts, merge
+from api.coordination.naming import ORDER, labels
 
 Plan = dict[str, Any]
 
@@ -140,3 +141,39 @@ def _in_any_order(value: Any, *, at_top: bool = True) -> Any:
     if is_objects(value):
         return sorted((_in_any_order(each, at_top=False) for each in value), key=canonical)
     return value
+
+
+alike = some.lists(benefits.map(lambda each: {**each, "type": {"text": "a"}}), max_size=5).map(
+    lambda plan: {"plan": plan}
+)
+
+
+@LAWS
+@given(alike, alike, alike)
+def test_alike_elements_keep_the_laws(base: Plan, mine: Plan, theirs: Plan) -> None:
+    made = _applied(content(base), content(mine), changes(base, mine, at_most=10_000)) or {}
+    assert canonical(_in_any_order(made)) == canonical(_in_any_order(content(mine)))
+    for side, opposite in ((Side.MINE, Side.THEIRS), (Side.THEIRS, Side.MINE)):
+        merged, turned = (merge(base, mine, theirs, otherwise=side), merge(base, theirs, mine, otherwise=opposite))
+        assert merged.conflicts == []
+        assert merged.paths == turned.paths
+        assert canonical(content(merged.document)) == canonical(content(turned.document))
+        if canonical(content(base)) == canonical(content(theirs)):
+            assert canonical(content(merged.document)) == canonical(content(mine))
+
+
+@LAWS
+@given(alike, some.integers(0, 4))
+def test_of_alike_elements_one_is_removed_or_put_in(document: Plan, place: int) -> None:
+    shorter = deepcopy(document)
+    if place < len(shorter["plan"]):
+        del shorter["plan"][place]
+    assert {each.kind for each in changes(document, shorter)} <= {Kind.REMOVED}
+    assert {each.kind for each in changes(shorter, document)} <= {Kind.ADDED}
+
+
+@LAWS
+@given(documents, documents)
+def test_each_label_is_there_once(before: Plan, after: Plan) -> None:
+    called = labels([each.steps for each in changes(before, after, at_most=10_000)])
+    assert len(called) == len(set(called))
