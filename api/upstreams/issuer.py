@@ -42,8 +42,9 @@ class _Published(msgspec.Struct, frozen=True):
 class Issuer:
     """Its keys, fetched when first needed, then again when they are old or a token names one that is not among them.
 
-    The latter happens once in `pause` seconds at most, as anybody can make up such a token. While the issuer is away
-    the keys it gave last stay good. Requests that need a fetch at the same time share it.
+    The latter happens once in `pause` seconds at most, as anybody can make up such a token. Requests that need a fetch
+    at the same time share it. Nobody waits for one whose key is known: old keys are good while newer ones are fetched,
+    and while the issuer is away.
     """
 
     def __init__(self, upstream: Upstream, url: str, jwks_url: str | None, *, lifetime: float, pause: float) -> None:
@@ -56,16 +57,19 @@ class Issuer:
         self._good_until = 0.0
         self._quiet_until = 0.0
         self._is_away = False
-        self._answers = 0
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def keys(self, kid: str | None) -> Keys:
         """The keys of this id, usually one or none; without an id, the only key that there is.
 
         Raises Unreachable when none fits and the issuer could not be asked.
         """
-        if time.monotonic() >= self._good_until or not self._named(kid):
-            await self._refresh()
+        age = time.monotonic() - self._good_until
+        is_too_old = age >= self.lifetime and not self._is_away  # they may have been withdrawn long ago
+        if not self._named(kid) or is_too_old:
+            await self._refreshed()
+        elif age >= 0:
+            self._refresh()
         found = self._named(kid)
         if not found and self._is_away:
             raise Unreachable(NAME, "the issuer of tokens can not be asked for its keys")
@@ -76,12 +80,23 @@ class Issuer:
             return self._keys if len(self._keys) == 1 else ()
         return [key for key in self._keys if key.kid == kid]
 
-    async def _refresh(self) -> None:
-        seen = self._answers
-        async with self._lock:
-            if seen == self._answers and time.monotonic() >= self._quiet_until:
-                await self._fetch()
-                self._answers += 1
+    def _refresh(self) -> asyncio.Task[None] | None:
+        """The fetch under way, or a new one; None in a pause between two."""
+        if self._fetching is None or self._fetching.done():
+            is_quiet = time.monotonic() < self._quiet_until
+            self._fetching = None if is_quiet else asyncio.create_task(self._fetch())
+        return self._fetching
+
+    async def _refreshed(self) -> None:
+        """Wait for it; whoever stops waiting leaves it to the others."""
+        if fetching := self._refresh():
+            await asyncio.shield(fetching)
+
+    async def close(self) -> None:
+        """End the fetch under way."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
 
     async def _fetch(self) -> None:
         is_first = not self._keys
@@ -143,11 +158,15 @@ async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIte
         tls=secure_context(settings.tls_ca_file, None, None),
         transports=transports,
     )
+    issuer = Issuer(
+        upstream,
+        url,
+        settings.oidc_jwks_url,
+        lifetime=settings.oidc_keys_seconds,
+        pause=settings.oidc_refetch_seconds,
+    )
     async with upstream.client:
-        yield Issuer(
-            upstream,
-            url,
-            settings.oidc_jwks_url,
-            lifetime=settings.oidc_keys_seconds,
-            pause=settings.oidc_refetch_seconds,
-        )
+        try:
+            yield issuer
+        finally:
+            await issuer.close()

@@ -22,7 +22,10 @@ KEYS = "/keys"
 
 @dataclass
 class LittleIssuer:
-    """What it publishes and what it was asked. `delay` in seconds; `status` other than 200 is all it answers then."""
+    """What it publishes and what it was asked. `delay` in seconds; `status` other than 200 is all it answers then.
+
+    While `hangs` is set it answers nothing.
+    """
 
     url: str = ""
     keys: list[dict[str, Any]] = field(default_factory=list)
@@ -30,6 +33,7 @@ class LittleIssuer:
     asked: list[str] = field(default_factory=list)
     status: int = 200
     delay: float = 0
+    hangs: threading.Event = field(default_factory=threading.Event)
 
     def claims(self, **changed: object) -> dict[str, Any]:
         """The claims of a good token; those changed to None are left out."""
@@ -50,6 +54,8 @@ class LittleIssuer:
     def answer(self, request: Request) -> Response:
         self.asked.append(request.url.path)
         time.sleep(self.delay)  # the delay is the fault under test; starlette runs this in a thread
+        while self.hangs.is_set():
+            time.sleep(0.01)
         if self.status != 200:
             return Response("away", self.status)
         if request.url.path == KEYS:

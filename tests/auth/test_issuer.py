@@ -13,6 +13,7 @@ from tests.auth.asking import VIEWER, Caller, api_for, audit, bearing, refused, 
 from tests.auth.issuer import AUDIENCE, DISCOVERY, KEYS, little_issuer
 from tests.auth.signing import SigningKey, ec_key, rsa_key, token
 from tests.serving import Api, Drafts
+from tests.stories.behind import until
 from tests.verbs import SUBMIT
 
 OLD, NEW, FORGER, CURVE = rsa_key("old"), rsa_key("new"), rsa_key("forger"), ec_key("curve")
@@ -127,6 +128,46 @@ def test_an_issuer_that_hangs_costs_its_deadline_only(settings: Settings) -> Non
     with little_issuer(OLD) as issuer, api_for(settings, issuer, oidc_timeout=0.2) as api:
         issuer.delay = 1
         away(api.post(VIEWER, bearing(issuer.token(OLD))))
+
+
+def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(settings: Settings) -> None:
+    """Its old keys are good while newer ones are fetched: each of these would wait for its whole deadline otherwise."""
+    given = {"oidc_keys_seconds": 1, "oidc_timeout": 60, "oidc_refetch_seconds": 0.1, "request_seconds": 5}
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, **given) as api:
+        assert viewer(api, bearing(issuer.token(OLD))) == ANN
+        issuer.hangs.set()
+        fetched = len(issuer.asked)
+        while len(issuer.asked) == fetched:
+            assert viewer(api, bearing(issuer.token(OLD))) == ANN
+        for _ in range(20):
+            assert viewer(api, bearing(issuer.token(OLD))) == ANN
+        assert len(issuer.asked) == fetched + 1
+        issuer.hangs.clear()
+
+
+def test_forged_key_ids_take_no_place_from_others(settings: Settings) -> None:
+    """Places are for those who are known. These wait for an issuer that hangs, and take none."""
+    given = {"oidc_timeout": 60, "oidc_refetch_seconds": 0.1, "max_requests": 2, "max_requests_per_caller": 2}
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, **given) as api, ThreadPoolExecutor(30) as pool:
+        assert viewer(api, bearing(issuer.token(OLD))) == ANN
+        issuer.hangs.set()
+        fetched = len(issuer.asked)
+        callers = [bearing(token(FORGER, issuer.claims(), kid=f"unknown-{number}")) for number in range(30)]
+        answers = [pool.submit(api.post, VIEWER, caller) for caller in callers]
+        until(lambda: len(issuer.asked) > fetched)
+        for _ in range(5):
+            assert viewer(api, bearing(issuer.token(OLD))) == ANN
+        issuer.hangs.clear()
+        assert {answer.result().status_code for answer in answers} == {401}
+
+
+def test_keys_that_are_far_too_old_are_not_believed_before_newer_ones_are_there(settings: Settings) -> None:
+    """After a quiet night the first token may be one of a key that was withdrawn."""
+    with little_issuer(OLD) as issuer, api_for(settings, issuer, oidc_keys_seconds=1) as api:
+        assert viewer(api, bearing(issuer.token(OLD))) == ANN
+        issuer.keys = [NEW.published()]
+        time.sleep(2.1)
+        refused(api.post(VIEWER, bearing(issuer.token(OLD))), NOT_ACCEPTED, offered=True)
 
 
 def test_the_rest_route_tells_that_the_issuer_is_away(settings: Settings) -> None:
