@@ -19,6 +19,8 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -29,13 +31,16 @@ from api.errors import OverLimit
 from api.needs import EVERYTHING, Needs
 from api.schema.compiled.keeping import KeptShapes
 from api.schema.costing import Costing
-from api.schema.limits import costs_too_much, first_excess, too_deep_to_read, too_many_tokens
+from api.schema.limits import costs_too_much, first_excess, too_deep_to_read, too_many_tokens, too_much_alike
 from api.schema.measuring import largest
 from api.schema.reads import Reading
 from api.settings import Settings
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20
+# Fields with one name in one place are compared with each other, pair by pair, and so are fragments: some 30 ms of CPU
+# are this much of graphql-core's budget, whose own 500,000 are most of a second. 140 times the same field fit in.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 MOST_COSTS = 16  # kept of one document, with variables that take so many bytes
 LONGEST_VARIABLES = 100
 KEPT_TEXT = 250_000  # characters of all kept documents; in memory a document takes some hundred times its text
@@ -55,7 +60,8 @@ class Document:
     def mistakes(self, schema: GraphQLSchema) -> list[GraphQLError]:
         """What validation finds. To be asked only of documents within their limits."""
         if self._mistakes is None:
-            self._mistakes = validate(schema, self.parsed, RULES, max_errors=MOST_ERRORS)
+            found = validate(schema, self.parsed, RULES, max_errors=MOST_ERRORS)
+            self._mistakes = [_refusal(too_much_alike()) if is_out_of_budget(error) else error for error in found]
         return self._mistakes
 
     def cost(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> int:
@@ -118,6 +124,11 @@ def _parsed(text: str, settings: Settings) -> DocumentNode:
         if "nested too deeply" in error.message:
             raise _refusal(too_deep_to_read()) from error
         raise
+
+
+def is_out_of_budget(error: GraphQLError) -> bool:
+    """Whether validation gave up comparing fields, rather than listing further mistakes."""
+    return isinstance(error, ValidationAbortedError) and "Too many" not in error.message
 
 
 def _refusal(over: OverLimit) -> GraphQLError:

@@ -54,6 +54,11 @@ def too_many_tokens(settings: Settings) -> OverLimit:
     return OverLimit("TOO_MANY_TOKENS", f"The query has more than {settings.max_tokens} words and signs, the limit.")
 
 
+def too_much_alike() -> OverLimit:
+    """The refusal of a document whose fields and fragments are too many times the same to be compared."""
+    return OverLimit("QUERY_TOO_LARGE", "The query has the same fields or fragments too often; ask for each once.")
+
+
 def too_deep_to_read() -> OverLimit:
     """The refusal of a text the parser gives up on, which it does at 200 brackets in one another."""
     return OverLimit("QUERY_TOO_DEEP", "The query is nested too deeply to be read.")

@@ -189,6 +189,43 @@ def test_under_a_kilobyte_of_fragments_is_a_small_matter(api: Api, name: str) ->
     assert {error["extensions"]["code"] for error in response.json()["errors"]} <= expected
 
 
+ALIKE = {
+    "a field": "{ viewer { " + "id " * 990 + "} }",
+    "an object": "{ drafts { items { " + "basePlan { id } " * 300 + "} } }",
+    "fragments": "{ viewer { "
+    + " ".join(f"...F{number}" for number in range(300))
+    + " } } "
+    + " ".join(f"fragment F{number} on Person {{ id }}" for number in range(300)),
+    "inline fragments": "{ viewer { " + "... on Person { id } " * 400 + "} }",
+}
+SOMEWHAT_ALIKE = {
+    "a field": "{ viewer { " + "id " * 130 + "} }",
+    "fragments of components": "{ drafts(limit: 1) { items { "
+    + " ".join(f"...F{number}" for number in range(30))
+    + " } } } "
+    + " ".join(f"fragment F{number} on Draft {{ id currentPlan {{ id name }} }}" for number in range(30)),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_fields_are_not_compared_without_end(api: Api, name: str) -> None:
+    """Pair by pair: a thousand take most of a second, in which nobody else is answered."""
+    response = api.post(ALIKE[name], AUTHOR)
+    (error,) = response.json()["errors"]
+    told = "The query has the same fields or fragments too often; ask for each once."
+    assert (response.status_code, error["message"], error["extensions"]["code"]) == (400, told, "QUERY_TOO_LARGE")
+
+
+@pytest.mark.parametrize("name", SOMEWHAT_ALIKE)
+def test_what_generated_queries_repeat_is_answered(api: Api, name: str) -> None:
+    api.ask(SOMEWHAT_ALIKE[name], AUTHOR)
+
+
+def test_many_mistakes_are_told_as_mistakes(api: Api) -> None:
+    answer = api.answer("{ viewer { " + " ".join(f"x{number}" for number in range(100)) + " } }", AUTHOR)
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
+
+
 ENTITIES = "query E($of: [_Any!]!) { _entities(representations: $of) { __typename } }"
 DRAFT, TASK = {"__typename": "Draft", "id": "x"}, {"__typename": "Task", "id": "x"}
 
