@@ -30,9 +30,13 @@ def _topics(root: ET.Element) -> Iterator[Finding]:
     found = {
         element.get(_extension("topic"), "") for element in root.iter() if element.get(_extension("type")) == "external"
     }
-    if unknown := found - set(TOPICS):
+    by_expression = {topic for topic in found if topic.startswith(("${", "#{"))}
+    if by_expression:
+        told = f"{_listed(by_expression)} is worked out while the process runs; see that it comes to one of these"
+        yield warning("topics", f"{told}: {_listed(set(TOPICS))}")
+    if unknown := found - by_expression - set(TOPICS):
         yield wrong("topics", f"nobody carries out {_listed(unknown)}; this service knows {_listed(set(TOPICS))}")
-    if missing := set(TOPICS) - found:
+    if (missing := set(TOPICS) - found) and not by_expression:
         yield wrong("topics", f"{_listed(missing)} missing, so drafts and plans are not written: {DEPLOY}")
     if found == set(TOPICS):
         yield ok("topics", _listed(found))

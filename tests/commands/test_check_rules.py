@@ -105,6 +105,8 @@ def test_every_model_of_ours_is_right() -> None:
     ("old", "new", "expected"),
     [
         ('camunda:topic="register-submission"', 'camunda:topic="register"', ("wrong", "topics")),
+        ('camunda:topic="register-submission"', 'camunda:topic="${topic}"', ("warning", "topics")),
+        ('camunda:topic="publish-plan"', 'camunda:topic="#{execution.getVariable(1)}"', ("warning", "topics")),
         ('name="withdraw-submission" />', 'name="withdraw" />', ("wrong", "message")),
         ('messageRef="message-withdraw-submission"', 'messageRef="message-of-nobody"', ("wrong", "message")),
         ('errorCode="submission-superseded"', 'errorCode="superseded"', ("wrong", "error codes")),
