@@ -69,6 +69,7 @@ def _place(error: GraphQLError) -> tuple[list[int], list[tuple[int, int]], str]:
 schema = Schema(
     query=Query,
     mutation=Mutation,
+    federation_version="2.9",  # the newest that Apollo, Hive and WunderGraph all compose
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[Ready],
     execution_context_class=CompiledExecutor,
@@ -94,13 +95,13 @@ def mistakes_in(text: str) -> str | None:
 # What a federation gateway takes for granted and every other reader of schema.graphql does not.
 FEDERATION_DEFINITIONS = '''
 """Marks by which fields an entity is found (Apollo Federation 2)."""
-directive @key(fields: _FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
+directive @key(fields: federation__FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
 
 """Names a specification that the schema uses (Apollo Federation 2)."""
-directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+directive @link(url: String!, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
 
 """A selection of fields, as text."""
-scalar _FieldSet
+scalar federation__FieldSet
 
 """A name that is taken over from a specification."""
 scalar link__Import

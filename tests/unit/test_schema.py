@@ -16,7 +16,16 @@ from api.schema import schema, schema_text
 from api.schema.approval_status import ApprovalState, Verdict
 from api.schema.user_error import UserErrorCode
 
-FEDERATION = {"_Any", "_Entity", "_Service", "_FieldSet", "_entities", "_service", "link__Import", "link__Purpose"}
+FEDERATION = {
+    "_Any",
+    "_Entity",
+    "_Service",
+    "federation__FieldSet",
+    "_entities",
+    "_service",
+    "link__Import",
+    "link__Purpose",
+}
 TYPES = {
     name: kind
     for name, kind in schema._schema.type_map.items()
