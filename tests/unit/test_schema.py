@@ -20,7 +20,7 @@ FEDERATION = {
     "_Any",
     "_Entity",
     "_Service",
-    "federation__FieldSet",
+    "_FieldSet",
     "_entities",
     "_service",
     "link__Import",
@@ -70,4 +70,5 @@ def test_the_enums_are_the_codes_of_the_layers_below() -> None:
 
 def test_its_text_stands_on_its_own() -> None:
     built = build_schema(schema_text())
-    assert set(schema._schema.type_map) <= set(built.type_map)
+    # strawberry's name for it, which composers refuse, stands in no text
+    assert set(schema._schema.type_map) - {"_FieldSet"} <= set(built.type_map)
