@@ -12,7 +12,7 @@ from aiodataloader import DataLoader
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-Fetch = Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]
+Fetch = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value | Exception]]]
 
 
 class Batch(Generic[Key, Value]):
@@ -20,11 +20,11 @@ class Batch(Generic[Key, Value]):
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
-        self.found: Mapping[Key, Value | None] | None = None
+        self.found: Mapping[Key, Value | Exception | None] | None = None
         self.is_over = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def succeed(self, found: Mapping[Key, Value | None]) -> None:
+    def succeed(self, found: Mapping[Key, Value | Exception | None]) -> None:
         """Tell all who wait, or ask for one of its keys later."""
         self.found = found
         self._end().set_result(None)
@@ -38,7 +38,7 @@ class Batch(Generic[Key, Value]):
             done.set_exception(error)
             done.exception()  # seen: nobody may be waiting
 
-    def __await__(self) -> Generator[Any, None, Mapping[Key, Value | None]]:
+    def __await__(self) -> Generator[Any, None, Mapping[Key, Value | Exception | None]]:
         while self.found is None:
             try:
                 yield from self._waited()
@@ -73,14 +73,25 @@ class Loading(Generic[Key, Value]):
         found = self.batch.found
         if found is None:
             found = yield from self.batch.__await__()
-        return found.get(self.key)
+        return _value(found, self.key)
+
+
+def _value(found: Mapping[Key, Value | Exception | None], key: Key) -> Value | None:
+    """What was found of a key. Raises what went wrong with this one alone."""
+    value = found.get(key)
+    if isinstance(value, Exception):
+        raise value
+    return value
 
 
 class Loader(DataLoader[Key, Value | None]):
-    """Batches over `fetch`, no larger than `largest`. Each key is asked for once; a batch fails as a whole."""
+    """Batches over `fetch`, no larger than `largest`. Each key is asked for once.
+
+    A batch that raises fails for all its keys; a key whose value is an exception fails alone.
+    """
 
     def __init__(self, fetch: Fetch[Key, Value], *, largest: int) -> None:
-        async def values(keys: list[Key]) -> list[Value | None]:
+        async def values(keys: list[Key]) -> list[Value | Exception | None]:
             found = await fetch(keys)
             return [found.get(key) for key in keys]
 
@@ -89,7 +100,8 @@ class Loader(DataLoader[Key, Value | None]):
         self._open: Batch[Key, Value] | None = None
         self._fetching: set[asyncio.Task[None]] = set()
         cache: Any = self._asked  # of batches instead of futures
-        super().__init__(values, max_batch_size=largest, cache_map=cache)
+        function: Any = values  # whose list may have exceptions, as aiodataloader means it
+        super().__init__(function, max_batch_size=largest, cache_map=cache)
 
     def load(self, key: Key) -> Loading[Key, Value]:  # type: ignore[override]  # awaited like the future it stands for
         """The key's value, later: it is asked for with what else is asked before the event loop's next rounds."""
@@ -101,7 +113,7 @@ class Loader(DataLoader[Key, Value | None]):
         batches = [asked.get(key) or self._added(key) for key in wanted]
         for batch in dict.fromkeys(batches):
             await batch
-        return [batch.found.get(key) if batch.found else None for batch, key in zip(batches, wanted, strict=True)]
+        return [_value(batch.found or {}, key) for batch, key in zip(batches, wanted, strict=True)]
 
     def prime(self, key: Key, value: Value | None) -> "Loader[Key, Value]":
         """As `know`, of one."""

@@ -4,7 +4,7 @@ Made by `context` for each request (a loader belongs to its event loop) and made
 them; coordination never does. A batch that fails fails for all who asked, and was logged once by the upstream.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ LARGEST_BATCH = 5000
 
 
 def by_key(
-    question: Callable[["Loaders"], Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]],
+    question: Callable[["Loaders"], Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value | Exception]]]],
 ) -> "cached_property[Loader[Key, Value]]":
     """A loader over a `…_by_…` function of an upstream, made when it is first used; what is not found is None."""
     return cached_property(lambda loaders: Loader(question(loaders), largest=LARGEST_BATCH))

@@ -6,7 +6,7 @@ Numbers are Decimal throughout, so that 1500.00 leaves as it came. Used by submi
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ PROCESS_TAG = "urn:plan-api:approval-process"
 # wrote is `additional`.
 DERIVED_NARRATIVES = ("generated", "extensions", "empty")
 SETS_OF_META = ("profile", "security", "tag")  # what of `meta` is not the store's own; their order means nothing
+OF_THE_VERSION = ("versionId", "lastUpdated", "source")  # in `meta`
 STATUSES = ("draft", "active", "retired", "unknown")  # FHIR R4, value set publication-status
 MAX_DEPTH = 64
 MOST_DIGITS = 100  # FHIR asks stores for 18
@@ -70,12 +71,26 @@ def plan_id_for(draft_id: str) -> str:
         )
 
 
-def tagged_resource(plan: Plan, plan_id: str, process_id: str) -> Plan:
-    """What is sent to the store: the plan as written, its id, and a tag by which our own write is known again."""
+def tagged_resource(plan: Plan, plan_id: str, process_id: str, digest: str | None = None) -> Plan:
+    """What is sent to the store: the plan as written, its id, and a tag by which our own write is known again.
+
+    The tag names the process, and by a digest what was written, so that it is known whether all of it was kept.
+    """
     meta = {key: value for key, value in _object(plan.get("meta")).items() if key not in ("versionId", "lastUpdated")}
-    others = [tag for tag in meta.get("tag") or [] if not _is_ours(tag)]
-    tagged = {**meta, "tag": [*others, {"system": PROCESS_TAG, "code": process_id}]}
-    return {**plan, "id": plan_id, "meta": tagged}
+    others = [tag for tag in _listed(plan, "tag") if not _is_ours(tag)]
+    tag = {"system": PROCESS_TAG, "code": process_id} | ({"display": digest} if digest else {})
+    return {**plan, "id": plan_id, "meta": {**meta, "tag": [*others, tag]}}
+
+
+def editable(resource: Plan) -> Plan:
+    """A version of a plan as a draft has it: without what the store says of the version, and without our tags.
+
+    Profiles, labels, others' tags and extensions are the plan's own: Plan-Net without its profile is none.
+    """
+    others = [tag for tag in _listed(resource, "tag") if not _is_ours(tag)]
+    meta = {**_object(resource.get("meta")), "tag": others}
+    own = {name: value for name, value in meta.items() if name not in OF_THE_VERSION and value not in (None, [])}
+    return {**resource, "meta": own} if own else _content(resource)
 
 
 def counted(plan: Mapping[str, Any]) -> Plan:
@@ -110,11 +125,32 @@ def same_content(one: Mapping[str, Any], other: Mapping[str, Any], *, keeps_digi
 def is_held(plan: Plan, held: Plan, *, keeps_digits: bool = True) -> bool:
     """Whether a store that has `held` says all that `plan` says. Digits count as in `canonical`.
 
-    Of `meta` that is the profiles, labels and tags; ours does not count, and a store may keep more of them.
+    Of `meta` that is the profiles, labels, tags and extensions; our tag does not count, and a store may keep more.
     """
-    return same_content(plan, held, keeps_digits=keeps_digits) and all(
-        entry in _listed(held, name) for name in SETS_OF_META for entry in _entries(plan, name)
+    return same_content(plan, held, keeps_digits=keeps_digits) and not any(
+        missing_marks(editable(plan), held, (*SETS_OF_META, "extension"))
     )
+
+
+def is_same(plan: Plan, held: Plan, *, keeps_digits: bool = True) -> bool:
+    """Whether, besides, the store has no profiles, labels and tags that the plan no longer has."""
+    return is_held(plan, held, keeps_digits=keeps_digits) and not any(missing_marks(editable(held), plan))
+
+
+def missing_marks(plan: Plan, held: Plan, names: Iterable[str] = SETS_OF_META) -> Iterator[str]:
+    """Of the plan's profiles, labels and tags those that `held` does not have, by their paths in `meta`.
+
+    A label or tag is its system and code (FHIR R4, Meta): some stores have one display for all that use it.
+    """
+    for name in names:
+        there = [_mark(entry) for entry in _listed(held, name)]
+        for place, entry in enumerate(_listed(plan, name)):
+            if _mark(entry) not in there:
+                yield f"{name}[{place}]"
+
+
+def _mark(entry: Any) -> Any:
+    return (entry.get("system"), entry.get("code")) if isinstance(entry, dict) and "code" in entry else entry
 
 
 def _entries(plan: Mapping[str, Any], name: str) -> list[Any]:

@@ -35,7 +35,7 @@ async def create_draft_from_plan(
     """
     asked_id = _checked_id(draft_id)
     version = await _version(upstreams, plan_id, version_id)
-    document = {key: value for key, value in documents.read(version.resource).items() if key != "meta"}
+    document = documents.editable(documents.read(version.resource))
     title = _checked_name(version.name or plan_id if name is None else name)
     made = await upstreams.retool.insert(
         asked_id, title, encode(document).decode(), aidbox_id=version.id, created_by=viewer.id
@@ -53,7 +53,7 @@ async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -
     if version_id is None:
         found = await upstreams.aidbox.plan(plan_id)
     else:
-        found = (await upstreams.aidbox.versions_by_key([(plan_id, version_id)])).get((plan_id, version_id))
+        found = await upstreams.aidbox.version(plan_id, version_id)
     if found is None:
         field = "planId" if version_id is None else "versionId"
         raise Refused(UserErrorCode.NOT_FOUND, "The store has no such version of a plan.", field=field)

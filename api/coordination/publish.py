@@ -2,10 +2,12 @@
 reconcile.py for processes that are over."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from api.coordination import documents
+from api.coordination.documents import Plan
 from api.coordination.reports import Done, GaveUp, Left, Report
+from api.coordination.roundtrip import digest, explained, losses
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -49,22 +51,30 @@ async def publish_reviewed(
 ) -> Report:
     """Write the reviewed draft to the store and the plan's id on the draft. Steps, each of which may be repeated:
 
-    1. Read the draft and the plan. Moved: our own earlier write is known by its tag → step 3; else a conflict.
+    1. Read the draft and the plan. Moved: our own earlier write is known by its tag. Whole → step 4; less than was
+       reviewed, and nobody has written since → step 2 on top of it; else a conflict.
     2. Write the plan as successor of the base version. Refused: an incident. Crash after: step 1 knows it again.
-    3. Mark the draft. Crash after: the repeat finds the tag, and the mark made.
+    3. Compare what the store has now with what was sent. Less: an incident that names the fields; the draft stays
+       submitted, and a repeat writes again. Crash after: as after step 2.
+    4. Mark the draft. Crash after: the repeat finds the tag, and the mark made.
     """
     draft_id = text(values.get("draftId")) or ""
     plan_id = text(values.get("aidboxPlanId")) or documents.plan_id_for(draft_id)
     for _ in range(WRITES_THAT_MAY_MEET):
         draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
         try:
-            published = await own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
+            written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
+            published = _whole_version(settings, draft, plan_id, process_id, values, written)
             if published is None:
                 if draft is None:
                     raise not_here(upstreams, draft_id)
-                if moved := conflict(draft, current, values):
+                if moved := conflict(draft, current, {**values, **_base_after(written, current)}):
                     return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
-                published = await _write(upstreams, settings, draft, current, plan_id, process_id)
+                resource = _resource(settings, draft, plan_id, process_id)
+                published = await _write(upstreams, settings, resource, current, plan_id)
+                lost = published is not current and explained(losses(resource, documents.read(published.resource)))
+                if lost:
+                    return GaveUp(lost)
         except Stale:
             continue
         except (Unfit, Refused) as refusal:
@@ -89,6 +99,12 @@ def says_the_same(settings: Settings, draft: Draft, version: PlanVersion) -> boo
     return documents.is_held({**plan, "id": version.id}, held, keeps_digits=settings.aidbox_keeps_digits)
 
 
+def _resource(settings: Settings, draft: Draft, plan_id: str, process_id: str) -> Plan:
+    """What is sent to the store. Raises Refused (INVALID_PLAN)."""
+    plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
+    return documents.tagged_resource(plan, plan_id, process_id, digest(plan))
+
+
 def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar]) -> str | None:
     """Why what was reviewed can not be published as it is, or None. The same question is asked at approval."""
     if draft.revision != values.get("draftRevision"):
@@ -106,31 +122,81 @@ def not_here(upstreams: Upstreams, draft_id: str) -> UpstreamFailed:
     return UpstreamFailed("retool", message)
 
 
-async def own_version(
+async def own_versions(
     upstreams: Upstreams, plan_id: str, process_id: str, base_version: Scalar, current: PlanVersion | None
-) -> PlanVersion | None:
-    """The version an earlier, interrupted try of this process wrote, if the plan is not as it was before."""
+) -> list[PlanVersion]:
+    """The versions that earlier, interrupted tries of this process wrote, oldest first. None while the plan is as it
+    was before. A store may carry tags over to later versions, so only the first is ours for certain.
+    """
     if current is None or current.version_id == base_version:
+        return []
+    history = await upstreams.aidbox.history(plan_id, HISTORY_SEARCHED)
+    if current.version_id not in [version.version_id for version in history]:
+        raise Busy("aidbox", "The store's history of the plan does not have its current version yet")
+    return [version for version in reversed(history) if _tag(version, process_id)]
+
+
+def _tag(version: PlanVersion, process_id: str) -> Tag | None:
+    """The mark of this process on a version."""
+    return next((tag for tag in version.tags if (tag.system, tag.code) == (documents.PROCESS_TAG, process_id)), None)
+
+
+async def published_version(
+    upstreams: Upstreams,
+    settings: Settings,
+    draft: Draft | None,
+    process_id: str,
+    values: Mapping[str, Scalar],
+    plan_id: str,
+) -> PlanVersion | None:
+    """The version in which a process published all that was reviewed, if there is one."""
+    current = await upstreams.aidbox.plan(plan_id)
+    written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
+    return _whole_version(settings, draft, plan_id, process_id, values, written)
+
+
+def _whole_version(
+    settings: Settings,
+    draft: Draft | None,
+    plan_id: str,
+    process_id: str,
+    values: Mapping[str, Scalar],
+    written: Sequence[PlanVersion],
+) -> PlanVersion | None:
+    """Of the versions a process wrote the first that has all that was reviewed.
+
+    It is compared with the draft; where that says something else by now, the digest on the version tells.
+    """
+    if not written:
         return None
-    asked = (plan_id, HISTORY_SEARCHED)
-    history = (await upstreams.aidbox.histories_by_key([asked])).get(asked, [])
-    # A store may carry tags over to later versions, so the oldest one that has it is the one we wrote.
-    ours = Tag(documents.PROCESS_TAG, process_id)
-    return next((version for version in reversed(history) if ours in version.tags), None)
+    is_reviewed = draft is not None and draft.revision == values.get("draftRevision")
+    may_be_reviewed = is_reviewed or values.get("draftRevision") is None
+    try:
+        resource = _resource(settings, draft, plan_id, process_id) if draft and may_be_reviewed else None
+    except Refused:
+        resource = None
+    for version in written:
+        held, tag = documents.read(version.resource), _tag(version, process_id)
+        is_whole = resource is not None and not any(losses(resource, held))
+        if is_whole or (not is_reviewed and tag is not None and tag.display == digest(held)):
+            return version
+    return None
+
+
+def _base_after(written: Sequence[PlanVersion], current: PlanVersion | None) -> Mapping[str, Scalar]:
+    """What to write on top of: the current version, while it is what an earlier try of ours has left there."""
+    if not written or current is None:
+        return {}
+    first, now = (documents.read(version.resource) for version in (written[0], current))
+    is_ours = current.version_id == written[0].version_id or documents.same_content(first, now)
+    return {"baseVersion": current.version_id} if is_ours else {}
 
 
 async def _write(
-    upstreams: Upstreams,
-    settings: Settings,
-    draft: Draft,
-    current: PlanVersion | None,
-    plan_id: str,
-    process_id: str,
+    upstreams: Upstreams, settings: Settings, resource: Plan, current: PlanVersion | None, plan_id: str
 ) -> PlanVersion:
-    """Write what was reviewed, unless the plan says so already. Raises Stale, Unfit, Refused (INVALID_PLAN)."""
-    plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
-    resource = documents.tagged_resource(plan, plan_id, process_id)
-    if current is not None and documents.is_held(
+    """Write what was reviewed, unless the plan says so already; what the store has now. Raises Stale, Unfit."""
+    if current is not None and documents.is_same(
         resource, documents.read(current.resource), keeps_digits=settings.aidbox_keeps_digits
     ):
         return current

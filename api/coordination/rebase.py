@@ -132,12 +132,10 @@ async def _versions(upstreams: Upstreams, draft: Draft, mine: Plan) -> tuple[Pla
     if base_key is None:
         message = "This draft was not submitted against a version of a plan, so there is none to move it from."
         raise Refused(UserErrorCode.NOT_SUBMITTED, message, field="draftId")
-    versions, current = await asyncio.gather(
-        upstreams.aidbox.versions_by_key([base_key]), upstreams.aidbox.plan(base_key[0])
-    )
+    base, current = await asyncio.gather(upstreams.aidbox.version(*base_key), upstreams.aidbox.plan(base_key[0]))
     if current is None:
         raise _moved("The store no longer has this plan.")
-    return base_key, versions.get(base_key), current
+    return base_key, base, current
 
 
 def _document(version: PlanVersion | None) -> Plan | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api import telemetry
-from api.coordination.publish import own_version, plan_id_of, publish_reviewed, says_the_same
+from api.coordination.publish import plan_id_of, publish_reviewed, published_version, says_the_same
 from api.coordination.reports import Done, Left
 from api.coordination.standing import decided
 from api.errors import ApprovalApiError
@@ -127,15 +127,18 @@ async def _outcome(
     is_approved = variables.get("approved") is True and variables.get("conflictDetected") is not True
     if process is None or process.state != "COMPLETED":
         may_be_published = process is None or is_approved
-        return "approved" if may_be_published and await _was_published(upstreams, draft, variables) else "withdrawn"
+        return (
+            "approved"
+            if may_be_published and await _was_published(upstreams, settings, draft, variables)
+            else "withdrawn"
+        )
     return await _published(upstreams, settings, draft, process, variables) if is_approved else _decided(variables)
 
 
-async def _was_published(upstreams: Upstreams, draft: Draft, variables: Variables) -> bool:
-    """Whether the process wrote a version before it was ended or forgotten; the draft is marked then."""
+async def _was_published(upstreams: Upstreams, settings: Settings, draft: Draft, variables: Variables) -> bool:
+    """Whether the process wrote all of its version before it was ended or forgotten; the draft is marked then."""
     process_id, plan_id = draft.camunda_process_id, text(variables.get("aidboxPlanId")) or plan_id_of(draft)
-    current = await upstreams.aidbox.plan(plan_id) if process_id else None
-    if await own_version(upstreams, plan_id, process_id or "", variables.get("baseVersion"), current) is None:
+    if process_id is None or not await published_version(upstreams, settings, draft, process_id, variables, plan_id):
         return False
     await upstreams.retool.mark_published(draft.id, process_id, plan_id)
     return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from api.coordination import documents
 from api.coordination.external_tasks import settle
-from api.coordination.publish import own_version, plan_id_of, says_the_same
+from api.coordination.publish import own_versions, plan_id_of, says_the_same
 from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
 from api.coordination.texts import checked_comment, demand_short
@@ -100,8 +100,9 @@ async def _is_published(upstreams: Upstreams, settings: Settings, draft: Draft) 
     """Whether the version that its process wrote, by its tag, says what the draft says; without one, the current."""
     plan_id, process_id = plan_id_of(draft), draft.camunda_process_id or ""
     current = await upstreams.aidbox.plan(plan_id)
-    version = await own_version(upstreams, plan_id, process_id, None, current) or current
-    return version is not None and says_the_same(settings, draft, version)
+    written = await own_versions(upstreams, plan_id, process_id, None, current)
+    found = written or ([current] if current else [])
+    return any(says_the_same(settings, draft, version) for version in found)
 
 
 def _approved_already(draft: Draft) -> Refused:

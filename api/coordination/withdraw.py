@@ -8,7 +8,7 @@ from contextlib import suppress
 from api.coordination.documents import plan_id_for
 from api.coordination.external_tasks import settle
 from api.coordination.permissions import demand_submitter
-from api.coordination.publish import own_version
+from api.coordination.publish import published_version
 from api.coordination.reconcile import released
 from api.coordination.seeing import readable_draft
 from api.deadline import left
@@ -83,7 +83,7 @@ async def _leave_publication(
         await _demand_withdrawn(upstreams, draft_id, process_id)
         return
     try:
-        await _demand_unpublished(upstreams, draft_id, process_id)
+        await _demand_unpublished(upstreams, settings, draft_id, process_id)
         written = {**_withdrawn_by(viewer), "approvalOutcome": "withdrawn"}
         message = "Withdrawn after publication gave up"
         await upstreams.camunda.raise_bpmn_error(locked, PUBLICATION_WITHDRAWN, message, written)
@@ -118,16 +118,19 @@ async def _locked_publication(upstreams: Upstreams, settings: Settings, process_
     return None
 
 
-async def _demand_unpublished(upstreams: Upstreams, draft_id: str, process_id: str) -> None:
-    """Whether the store has nothing that this process wrote. Raises Refused (ALREADY_DECIDED), UpstreamFailed."""
-    asked = ["aidboxPlanId", "baseVersion"]
+async def _demand_unpublished(upstreams: Upstreams, settings: Settings, draft_id: str, process_id: str) -> None:
+    """Whether the store has nothing that this process wrote, or less than it wrote, which is no publication.
+
+    Raises Refused (ALREADY_DECIDED), UpstreamFailed.
+    """
+    asked = ["aidboxPlanId", "baseVersion", "draftRevision"]
     values = (await upstreams.camunda.variables_by_process([process_id], asked)).get(process_id, {})
     plan_id = text(values.get("aidboxPlanId")) or plan_id_for(draft_id)
-    current = await upstreams.aidbox.plan(plan_id)
-    written = await own_version(upstreams, plan_id, process_id, values.get("baseVersion"), current)
-    if written is not None:
+    draft = await upstreams.retool.draft(draft_id)
+    published = await published_version(upstreams, settings, draft, process_id, values, plan_id)
+    if published is not None:
         message = (
-            f"The plan is published already, as version {written.version_id}, though the draft does not say so yet; "
+            f"The plan is published already, as version {published.version_id}, though the draft does not say so yet; "
             "an administrator finishes it with retryPublication."
         )
         raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId")

@@ -7,19 +7,21 @@ without resources (`whole=False`): the store is asked for the elements of a head
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Literal, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import msgspec
 
-from api.errors import Garbled, Stale, Unfit, UpstreamFailed
+from api.errors import Stale, Unfit, UpstreamFailed
+from api.upstreams import outcome
+from api.upstreams.bundle import Bundle, Entry, Header, Headers, Outcome, next_link
 from api.upstreams.calling import Upstream
 from api.upstreams.kept_versions import KeptVersions
-from api.upstreams.plan_version import PlanKey, PlanVersion, Tag
+from api.upstreams.plan_version import PlanKey, PlanVersion
 
+BATCH = "POST / (an entry of a batch)"  # in the log
 CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
 NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
 STALE = (409, 412)
@@ -30,79 +32,19 @@ Item = TypeVar("Item")
 
 _FHIR_JSON = {"Accept": "application/fhir+json"}
 _SENT_FHIR_JSON = {**_FHIR_JSON, "Content-Type": "application/fhir+json"}
-_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # `.` and `..` are ways in a URL
-
-
-class _Meta(msgspec.Struct, frozen=True, rename="camel"):
-    version_id: str
-    last_updated: datetime
-    tag: tuple[Tag, ...] = ()
-
-
-class _Header(msgspec.Struct, frozen=True):
-    id: str
-    meta: _Meta
-    name: str | None = None
-    status: str | None = None
-
-
-_NOTHING = msgspec.Raw(b"")
-
-
-class _EntryAnswer(msgspec.Struct, frozen=True):
-    status: str = ""
-
-
-class _Entry(msgspec.Struct, frozen=True):
-    resource: msgspec.Raw = _NOTHING
-    response: _EntryAnswer | None = None
-
-    @property
-    def plan(self) -> msgspec.Raw | None:
-        """The resource, if there is one and the entry did not fail."""
-        succeeded = self.response is None or self.response.status.startswith("2")
-        return self.resource if succeeded and self.resource != _NOTHING else None
-
-
-class _Link(msgspec.Struct, frozen=True):
-    relation: str
-    url: str
-
-
-class _Bundle(msgspec.Struct, frozen=True, rename="camel"):
-    resource_type: Literal["Bundle"]
-    entry: tuple[_Entry, ...] = ()
-    link: tuple[_Link, ...] = ()
-
-
-class _HeaderEntry(msgspec.Struct, frozen=True):
-    resource: _Header | None = None
-
-
-class _Headers(msgspec.Struct, frozen=True, rename="camel"):
-    """A page of a search that asked for headers alone: read in one go."""
-
-    resource_type: Literal["Bundle"]
-    entry: tuple[_HeaderEntry, ...] = ()
-    link: tuple[_Link, ...] = ()
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # FHIR's rule; `.` and `..` are ways in a URL
+_PLAN_OR_OUTCOME: Any = Header | Outcome
+_SUCCEEDED = 200
+# What an entry of a batch stands for that has no status, by the code of its outcome.
+_STATUS_OF_CODE = {"not-found": 404, "deleted": 410, "forbidden": 403, "throttled": 429}
 
 
 class _Kind(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: str = ""
 
 
-class _Issue(msgspec.Struct, frozen=True):
-    severity: str = ""
-    diagnostics: str | None = None
-    details: dict[str, object] | None = None
-
-
 class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: Literal["OperationOutcome"]
-
-
-class _Outcome(msgspec.Struct, frozen=True):
-    issue: tuple[_Issue, ...] = ()
 
 
 class _Statement(msgspec.Struct, frozen=True, rename="camel"):
@@ -167,11 +109,10 @@ class Aidbox:
     def _page(self, response: httpx.Response, *, whole: bool) -> tuple[list[PlanVersion], str | None]:
         """The versions of a page, and the link to the next one."""
         if whole:
-            bundle = self.store.decode(response, _Bundle)
-            return [self._version(entry.plan) for entry in bundle.entry if entry.plan is not None], _next(bundle.link)
-        headers = self.store.decode(response, _Headers)
-        versions = [_headed(entry.resource, None) for entry in headers.entry if entry.resource is not None]
-        return versions, _next(headers.link)
+            bundle = self.store.decode(response, Bundle)
+            return self._plans_in(bundle, whole=True), next_link(bundle.link)
+        headers = self.store.decode(response, Headers)
+        return [header.version(None) for header in headers.held()], next_link(headers.link)
 
     async def _following(self, link: str) -> httpx.Response:
         """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
@@ -179,54 +120,119 @@ class Aidbox:
         path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
         return await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON, again=True)
 
-    async def versions_by_key(self, keys: Sequence[PlanKey], *, whole: bool = True) -> dict[PlanKey, PlanVersion]:
-        """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others."""
+    async def version(self, plan_id: str, version_id: str) -> PlanVersion | None:
+        """A version of a plan; None when the store has no such version (any longer)."""
+        key = (plan_id, version_id)
+        return _demanded((await self.versions_by_key([key])).get(key))
+
+    async def versions_by_key(
+        self, keys: Sequence[PlanKey], *, whole: bool = True
+    ) -> dict[PlanKey, PlanVersion | UpstreamFailed]:
+        """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others.
+
+        A version that the store refuses to tell is the failure it would be if it had been asked for alone.
+        """
         wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
-        found = self.kept.find(wanted, whole=whole)
-        urls = [_version_url(*key, whole=whole) for key in wanted if key not in found]
-        for entry in await self._batch(urls):
-            if entry.plan is not None:
-                version = self._version(entry.plan, whole=whole)
-                found[version.id, version.version_id] = version
-                self.kept.keep(version)
+        kept = self.kept.find(wanted, whole=whole)
+        found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**kept}
+        missing = [key for key in wanted if key not in kept]
+        answers = await self._batch([_version_url(*key, whole=whole) for key in missing])
+        for key, answer in zip(missing, answers, strict=True):
+            plans = self._read(answer, lambda resource: [self._version(resource, whole=whole)])
+            if isinstance(plans, UpstreamFailed):
+                found[key] = plans
+                continue
+            for plan in plans:
+                self._demand_order(key, (plan.id, plan.version_id))
+                self.kept.keep(plan)
+                found[key] = plan
         return found
+
+    async def history(self, plan_id: str, limit: int) -> list[PlanVersion]:
+        """A plan's versions, newest first, so many at most; deletions are left out."""
+        key = (plan_id, limit)
+        return _demanded((await self.histories_by_key([key])).get(key)) or []
 
     async def histories_by_key(
         self, keys: Sequence[tuple[str, int]], *, whole: bool = True
-    ) -> dict[tuple[str, int], list[PlanVersion]]:
-        """By (id, how many at most): the plan's versions, newest first; deletions are left out."""
+    ) -> dict[tuple[str, int], list[PlanVersion] | UpstreamFailed]:
+        """By (id, how many at most): the plan's versions, newest first; deletions are left out.
+
+        A history that the store refuses to tell is the failure it would be if it had been asked for alone.
+        """
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        entries = await self._batch([_history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
-        return {key: self._history(entry, whole=whole)[: key[1]] for key, entry in zip(wanted, entries, strict=True)}
+        answers = await self._batch([_history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
+        found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
+        for key, answer in zip(wanted, answers, strict=True):
+            plans = self._read(answer, lambda page: self._plans_in(self._decoded(page, Bundle), whole=whole))
+            if isinstance(plans, list):
+                for plan in plans:
+                    self._demand_order(key[0], plan.id)
+                plans = plans[: key[1]]
+            found[key] = plans
+        return found
 
-    def _history(self, answer: _Entry, *, whole: bool) -> list[PlanVersion]:
-        if answer.plan is None:
-            return []
-        bundle = self._decoded(answer.plan, _Bundle)
-        held = (entry.plan for entry in bundle.entry if entry.plan is not None)
-        return [self._version(resource, whole=whole) for resource in held if self._is_plan(resource)]
+    def _read(
+        self, answer: msgspec.Raw | UpstreamFailed | None, read: Callable[[msgspec.Raw], list[PlanVersion]]
+    ) -> list[PlanVersion] | UpstreamFailed:
+        """What an answer of a batch has, none where the store has nothing; else why that is not known."""
+        if not isinstance(answer, msgspec.Raw):
+            return answer or []
+        try:
+            return read(answer)
+        except UpstreamFailed as failure:
+            return failure
 
-    def _is_plan(self, resource: msgspec.Raw) -> bool:
-        return self._decoded(resource, _Kind).resource_type == "InsurancePlan"
+    def _plans_in(self, bundle: Bundle, *, whole: bool) -> list[PlanVersion]:
+        """The plans of a search or a history. What a store says beside them is left out; nothing else may be there."""
+        read = ((self._decoded(resource, _PLAN_OR_OUTCOME), resource) for resource in bundle.held())
+        return [plan.version(resource if whole else None) for plan, resource in read if isinstance(plan, Header)]
 
-    async def _batch(self, urls: Sequence[str]) -> list[_Entry]:
+    def _demand_order(self, asked: object, answered: object) -> None:
+        """Raises Garbled where an entry is not about what was asked at its place: then no entry can be relied on."""
+        if asked != answered:
+            raise self.store.refusal(_SUCCEEDED, BATCH, f"{answered} in place of {asked}")
+
+    async def _batch(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
+        """What the store has at each of the URLs: None where it has nothing, a failure where it does not say."""
         answers = await asyncio.gather(*(self._batch_once(chunk) for chunk in chunks(urls)))
         return [entry for answer in answers for entry in answer]
 
-    async def _batch_once(self, urls: Sequence[str]) -> tuple[_Entry, ...]:
+    async def _batch_once(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
         entries = [{"request": {"method": "GET", "url": url}} for url in urls]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
         response = await self.store.call("POST", "", body=bundle, headers=_SENT_FHIR_JSON, again=True)
-        answered = self.store.decode(response, _Bundle).entry
+        answered = self.store.decode(response, Bundle).entry
         if len(answered) != len(urls):
-            raise Garbled("aidbox", f"aidbox answered {len(answered)} of {len(urls)} entries of a batch")
-        return answered
+            raise self.store.refusal(_SUCCEEDED, BATCH, f"{len(answered)} entries for {len(urls)}")
+        failures: dict[int, UpstreamFailed] = {}
+        return [self._answer(entry, failures) for entry in answered]
+
+    def _answer(self, entry: Entry, failures: dict[int, UpstreamFailed]) -> msgspec.Raw | UpstreamFailed | None:
+        """One entry of a batch, as if it had been asked for alone. Failures of one status are one, and logged once."""
+        status = entry.status or self._status_without(entry)
+        if status in (404, 410):
+            return None
+        if 200 <= status < 300 and entry.has_resource:
+            return entry.resource
+        if status not in failures:
+            failures[status] = self.store.refusal(status, BATCH, outcome.words(entry.resource))
+        return failures[status]
+
+    def _status_without(self, entry: Entry) -> int:
+        """Of an entry that has no status: some stores leave it out where all is well."""
+        if entry.has_resource and self._decoded(entry.resource, _Kind).resource_type == "OperationOutcome":
+            return _STATUS_OF_CODE.get(outcome.code(entry.resource) or "", 500)
+        return _SUCCEEDED
 
     async def put(self, plan_id: str, resource: Mapping[str, object], *, base_version: str | None) -> PlanVersion:
         """Write a plan: as the successor of `base_version`, or as a new one with None.
 
-        Raises Stale (the store has moved on, or two writes met: read again), Unfit (with the store's words).
+        What comes back is what the store has now, which may be less than was sent. Raises Stale (the store has moved
+        on, or two writes met: read again), Unfit (with the store's words).
         """
+        if not _ID.fullmatch(plan_id):
+            raise Unfit("aidbox", f"{plan_id!r} can not be a plan's id: FHIR allows 1 to 64 letters, digits, - and .")
         response = await self._put(plan_id, resource, {"If-Match": f'W/"{base_version or NO_VERSION}"'})
         if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:
             # deleted once, or a store that takes no condition where nothing is
@@ -235,16 +241,27 @@ class Aidbox:
             raise Stale("aidbox", self._words(response), status=response.status_code)
         if response.status_code >= 400:
             raise self._refusal(response)
-        return self._version(msgspec.Raw(response.content))
+        return await self._written(plan_id, response)
 
     async def _put(self, plan_id: str, resource: Mapping[str, object], condition: Mapping[str, str]) -> httpx.Response:
         return await self.store.call(
             "PUT",
             f"/InsurancePlan/{plan_id}",
             body=resource,
-            headers={**_SENT_FHIR_JSON, **condition},
-            answers=(200, 201, 400, 404, 422, 413, *STALE),
+            headers={**_SENT_FHIR_JSON, "Prefer": "return=representation", **condition},
+            answers=(200, 201, 204, 400, 404, 422, 413, *STALE),
         )
+
+    async def _written(self, plan_id: str, response: httpx.Response) -> PlanVersion:
+        """The version that a write made; read, where the store answers with nothing or only says that all is well."""
+        body = msgspec.Raw(response.content)
+        if response.content and self._decoded(body, _Kind).resource_type != "OperationOutcome":
+            return self._version(body)
+        version_id = response.headers.get("ETag", "").removeprefix("W/").strip('"')
+        found = await (self.version(plan_id, version_id) if _ID.fullmatch(version_id) else self.plan(plan_id))
+        if found is None:
+            raise self.store.refusal(_SUCCEEDED, f"PUT /InsurancePlan/{plan_id}", "written, and not there")
+        return found
 
     async def fhir_version(self) -> str:
         """The store's FHIR version by its capability statement; slow, for `check` alone."""
@@ -256,7 +273,7 @@ class Aidbox:
         await self.plan("plan-api-is-there-anybody")
 
     def _version(self, resource: msgspec.Raw, *, whole: bool = True) -> PlanVersion:
-        return _headed(self._decoded(resource, _Header), resource if whole else None)
+        return self._decoded(resource, Header).version(resource if whole else None)
 
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
         return self.store.read(raw, kind)
@@ -267,22 +284,14 @@ class Aidbox:
         return kind("aidbox", self._words(response), status=response.status_code)
 
     def _words(self, response: httpx.Response) -> str:
-        """What an OperationOutcome says, read softly: gateways answer in HTML."""
-        try:
-            outcome = msgspec.json.decode(response.content, type=_Outcome)
-        except msgspec.DecodeError:
-            return f"aidbox answered with status {response.status_code}"
-        said = (issue.diagnostics or str((issue.details or {}).get("text", "")) for issue in outcome.issue)
-        return "; ".join(text for text in said if text) or f"aidbox answered with status {response.status_code}"
+        return outcome.words(response.content) or f"aidbox answered with status {response.status_code}"
 
 
-def _headed(header: _Header, document: msgspec.Raw | None) -> PlanVersion:
-    meta = header.meta
-    return PlanVersion(header.id, meta.version_id, meta.last_updated, header.name, header.status, meta.tag, document)
-
-
-def _next(links: Iterable[_Link]) -> str | None:
-    return next((link.url for link in links if link.relation == "next"), None)
+def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
+    """What was found. Raises the failure where it could not be asked."""
+    if isinstance(found, UpstreamFailed):
+        raise found
+    return found
 
 
 def _version_url(plan_id: str, version_id: str, *, whole: bool) -> str:

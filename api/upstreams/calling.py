@@ -124,7 +124,7 @@ class Upstream:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise Unreachable(self.name, f"{self.name} can not be reached") from error
         if response.status_code not in answers:
-            raise self._failure(response)
+            raise self._failure(response.status_code, _asked_pause(response))
         return response
 
     def decode(self, response: httpx.Response, kind: type[Answer]) -> Answer:
@@ -139,12 +139,15 @@ class Upstream:
             failure = Garbled(self.name, f"{self.name} sent an answer that is not its own")
             raise self._logged(failure, call, error) from error
 
-    def _failure(self, response: httpx.Response) -> UpstreamFailed:
-        status = response.status_code
+    def refusal(self, status: int, call: str, said: str) -> UpstreamFailed:
+        """What a part of an answer with a status of its own means: the same as a whole one. `said` is for the log."""
+        return self._logged(self._failure(status), call, said)
+
+    def _failure(self, status: int, pause: float | None = None) -> UpstreamFailed:
         if status in DENIALS:
             return Denied(self.name, DENIALS[status].format(self.name), status=status)
         if status in (429, 503):
-            return Busy(self.name, f"{self.name} is too busy to answer", status=status, pause=_asked_pause(response))
+            return Busy(self.name, f"{self.name} is too busy to answer", status=status, pause=pause)
         if status == 502:  # a gateway's words for what is ours when there is none
             return Unreachable(self.name, f"{self.name} can not be reached", status=status)
         if status == 504:
@@ -162,7 +165,7 @@ class Upstream:
             return Denied(self.name, message, status=status)
         return Garbled(self.name, message, status=status) if status < 400 else UpstreamFailed(self.name, message)
 
-    def _logged(self, failure: UpstreamFailed, call: str, cause: BaseException | None = None) -> UpstreamFailed:
+    def _logged(self, failure: UpstreamFailed, call: str, cause: BaseException | str | None = None) -> UpstreamFailed:
         _log.warning(
             "upstream call failed",
             extra={
@@ -170,7 +173,7 @@ class Upstream:
                 "code": failure.code,
                 "status": failure.status,
                 "call": call,
-                "reason": repr(cause) if cause else "",
+                "reason": cause if isinstance(cause, str) else repr(cause) if cause else "",
             },
         )
         return failure

@@ -9,10 +9,11 @@ PlanKey = tuple[str, str]
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """A mark on a version: publications of ours carry one with their process."""
+    """A mark on a version: publications of ours carry one with their process, and a digest of what was written."""
 
     system: str | None = None
     code: str | None = None
+    display: str | None = None
 
 
 class PlanVersion(msgspec.Struct, frozen=True):

@@ -87,5 +87,8 @@ def _task(task: Mapping[str, Any]) -> Picture:
 
 def _version(resource: dict[str, Any]) -> Picture:
     meta = {key: value for key, value in resource["meta"].items() if key not in MOMENTS}
-    ours = [tag["code"] for tag in meta.get("tag", []) if tag["system"] == PROCESS_TAG]
+    tags = meta.get("tag", [])
+    ours = [tag["code"] for tag in tags if tag["system"] == PROCESS_TAG]
+    # beside the process, a digest of the content, which has ids of this draft's alone
+    meta |= {"tag": [{name: tag[name] for name in ("system", "code")} for tag in tags]} if tags else {}
     return {"content": exactly(resource), "meta": meta, "written by": ours}

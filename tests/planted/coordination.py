@@ -67,8 +67,8 @@ BUGS = (
     Bug(
         "the tag is forgotten",
         "api/coordination/documents.py",
-        """[*others, {"system": PROCESS_TAG, "code": process_id}]""",
-        "others",
+        """"tag": [*_foreign_tags(meta), tag]""",
+        """"tag": _foreign_tags(meta)""",
         "(approve and edit)",
     ),
     Bug(
@@ -89,16 +89,16 @@ BUGS = (
     Bug(
         "a plan that says so already is written again",
         PUBLISH,
-        "if current is not None and documents.is_held(",
-        "if current is not None and draft is None and documents.is_held(",
+        "if current is not None and documents.is_same(",
+        "if current is None and documents.is_same(",
         "same or already or twice",
         STORIES,
     ),
     Bug(
         "what has moved is published",
         PUBLISH,
-        "if moved := conflict(draft, current, values):",
-        "if (moved := conflict(draft, current, values)) and draft is None:",
+        "if moved := conflict(draft, current, {**values, **_base_after(written, current)}):",
+        "if (moved := conflict(draft, current, {**values, **_base_after(written, current)})) and draft is None:",
         "(conflict and before and publication)",
     ),
     Bug(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.coordination.roundtrip import digest
 from api.sandbox.samples import DRAFTS, PLANS, SampleDraft, SamplePlan, changed, latest, versions
 from api.sandbox.samples import ENCODER as JSON
 from tests.serving import AUTHOR, GOLD, REVIEWER, Api, Someone
@@ -29,7 +30,7 @@ def test_a_new_plan_is_submitted_approved_and_published(api: Api, behind: Behind
     assert (row["status"], row["aidbox_id"]) == ("approved", draft_id)
     (published,) = behind.versions(draft_id)
     assert published["meta"]["versionId"] == payload["plan"]["versionId"]
-    assert {"system": PROCESS_TAG, "code": process_id} in published["meta"]["tag"]
+    assert published["meta"]["tag"] == [{"system": PROCESS_TAG, "code": process_id, "display": digest(read(GOLD))}]
     assert exactly(published) == exactly(read(GOLD))
     assert '"value":1500.00' in behind.store.get(f"/InsurancePlan/{draft_id}").text.replace(" ", "")
     assert behind.end_of(process_id) == ["approved"]

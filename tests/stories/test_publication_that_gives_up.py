@@ -156,10 +156,14 @@ def test_submitted_again_as_it_is_it_is_the_same_approval(api: Api, behind: Behi
     assert behind.picture(stopped) == before
 
 
-def test_what_is_in_the_store_already_is_not_called_withdrawn(api: Api, behind: Behind, stopped: str) -> None:
+def test_what_is_in_the_store_already_is_not_called_withdrawn(
+    api: Api, behind: Behind, stopped: str, owner: str
+) -> None:
     """A try wrote it and did not get to say so; the message names who finishes it, and how."""
     process_id = behind.drafts.row(stopped)["camunda_process_id"]
-    version = behind.put(stopped, meta={"tag": [{"system": PROCESS_TAG, "code": process_id}]})
+    _found_owner(behind, owner)
+    plan = read(behind.drafts.row(stopped)["plan_data"])
+    version = behind.put(stopped, plan, meta={"tag": [{"system": PROCESS_TAG, "code": process_id}]})
     before = behind.picture(stopped)
     payload = perform(api, WITHDRAW, AUTHOR, draftId=stopped)
 

@@ -1,10 +1,12 @@
 """States come from the process where there is one, and publications from the store: not from what a row says."""
 
+import uuid
+
 import httpx
 import pytest
 
 from tests.serving import ADMIN, AUTHOR, Api
-from tests.stories.behind import PROCESS_TAG, Behind, edited
+from tests.stories.behind import FHIR_JSON, PROCESS_TAG, Behind, edited, read
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, rejected, status, submitted
 
 
@@ -90,11 +92,14 @@ def test_what_a_process_published_before_it_was_ended_is_published(
     is_forgotten: bool,  # noqa: FBT001  # a column of the table
 ) -> None:
     """It wrote the plan and did not get to say so; then an operator deleted it."""
-    plan = edited(ownedBy={"reference": "Organization/nobody-has-this"})
+    owner = str(uuid.uuid4())
+    plan = edited(ownedBy={"reference": f"Organization/{owner}"})
     draft_id = behind.drafts.new(plan=plan)
     process_id = submitted(api, draft_id, AUTHOR)
     assert approved(api, draft_id)["status"] == "PUBLISH_FAILED"
-    behind.put(draft_id, meta={"tag": [{"system": PROCESS_TAG, "code": process_id}]})
+    organization = {"resourceType": "Organization", "id": owner, "name": "Found at last"}
+    behind.store.put(f"/Organization/{owner}", json=organization, headers=FHIR_JSON).raise_for_status()
+    behind.put(draft_id, read(plan), meta={"tag": [{"system": PROCESS_TAG, "code": process_id}]})
     assert behind.engine.delete(f"/process-instance/{process_id}").is_success
     if is_forgotten:
         _forgotten(behind.engine, process_id)

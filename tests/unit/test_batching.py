@@ -84,6 +84,23 @@ def test_what_is_known_is_not_asked_again_even_that_there_is_nothing() -> None:
     play(scene)
 
 
+def test_a_key_may_fail_alone() -> None:
+    class Refused(Exception): ...
+
+    async def fetch(keys: Sequence[int]) -> dict[int, str | Exception]:
+        return {key: Refused() if key == 2 else f"value {key}" for key in keys}
+
+    async def scene() -> None:
+        loader: Loader[int, str] = Loader(fetch, largest=10)
+        found = await asyncio.gather(*(loader.load(key) for key in (1, 2, 3)), return_exceptions=True)
+        assert [str(each) if isinstance(each, str) else type(each) for each in found] == ["value 1", Refused, "value 3"]
+        assert await loader.load_many([1, 3]) == ["value 1", "value 3"]
+        with pytest.raises(Refused):
+            await loader.load_many([1, 2, 3])
+
+    play(scene)
+
+
 def test_what_is_asked_while_others_are_being_fetched_is_a_batch_of_its_own() -> None:
     async def scene() -> None:
         source = Source(held=True)

@@ -1,0 +1,93 @@
+"""Requests and answers that are altered on their way: for what a system of another make, or a broken one, would say.
+
+For `serving(settings, transports=…)`. The real system is asked and does what it is asked; nothing of ours is replaced.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from api.sandbox.samples import ENCODER
+from api.upstreams.calling import Transports
+from tests.stories.behind import read
+
+Json = dict[str, Any]
+NOT_THE_BODY = ("content-length", "content-encoding", "transfer-encoding")
+
+
+@dataclass
+class Alteration:
+    """What happens to the calls of one system like `call` (METHOD /path), while it `is_on`; `seen` counts them.
+
+    `sent` alters a request's JSON and `answered` an answer's; `body` stands in place of an answer's whole body.
+    `is_lost`: the answer never comes.
+    """
+
+    call: str
+    upstream: str = "aidbox"
+    sent: Callable[[Json], Json] | None = None
+    answered: Callable[[Json], Json] | None = None
+    body: bytes | None = None
+    headers: dict[str, str | None] = field(default_factory=dict)
+    is_lost: bool = False
+    is_on: bool = True
+    seen: int = 0
+
+    def is_of(self, request: httpx.Request) -> bool:
+        """Whether it has a part in this call."""
+        return self.is_on and re.fullmatch(self.call, f"{request.method} {request.url.path}") is not None
+
+
+class Altering(httpx.AsyncBaseTransport):
+    """The real transport, with alterations on the way."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, alterations: list[Alteration]) -> None:
+        self.inner = inner
+        self.alterations = alterations
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        mine = [each for each in self.alterations if each.is_of(request)]
+        for each in mine:
+            each.seen += 1
+            if each.sent is not None:
+                request = _with_body(request, ENCODER.encode(each.sent(read(await request.aread()))))
+        response = await self.inner.handle_async_request(request)
+        for each in mine:
+            response = await _altered(response, each)
+        return response
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+def _with_body(request: httpx.Request, body: bytes) -> httpx.Request:
+    kept = {name: value for name, value in request.headers.items() if name not in NOT_THE_BODY}
+    return httpx.Request(request.method, request.url, headers=kept, content=body, extensions=request.extensions)
+
+
+async def _altered(response: httpx.Response, alteration: Alteration) -> httpx.Response:
+    content = await response.aread()
+    if alteration.is_lost:
+        raise httpx.ReadError("nobody will read the answer")
+    if alteration.answered is not None and response.is_success:
+        content = ENCODER.encode(alteration.answered(read(content)))
+    if alteration.body is not None:
+        content = alteration.body
+    headers = {name: value for name, value in response.headers.items() if name not in NOT_THE_BODY}
+    for name, value in alteration.headers.items():
+        headers.pop(name.lower(), None)
+        headers |= {} if value is None else {name: value}
+    return httpx.Response(response.status_code, headers=headers, content=content, extensions=response.extensions)
+
+
+def altering(*alterations: Alteration) -> Transports:
+    """These alterations, for as long as each `is_on`."""
+    listed = list(alterations)
+
+    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Altering(inner, [each for each in listed if each.upstream == name])
+
+    return transports
