@@ -289,6 +289,11 @@ class Settings(BaseSettings):
         frozenset(), description="Origins whose pages may read answers, by commas: `https://app.example.com`."
     )
 
+    max_open_drafts: int = Field(
+        1_000,
+        ge=1,
+        description="Drafts of one author that were never submitted; with as many createDraftFromPlan makes no more.",
+    )
     max_plan_bytes: int = Field(1_000_000, ge=1_000, description="The largest plan that can be submitted.")
     publish_retries: int = Field(60, ge=0, description="Tries to reach a store that is away, before an incident.")
     worker: bool = Field(default=True, description="Whether `serve` also runs the worker.")

@@ -116,6 +116,7 @@ def settings(systems: Systems) -> Settings:
         auth="headers",
         worker=False,
         lock_seconds=5,
+        max_open_drafts=1_000_000,
     )
     asyncio.run(setting_up(made))
     return made

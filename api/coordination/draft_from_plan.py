@@ -10,10 +10,11 @@ from api.errors import Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
 from api.upstreams.calling import encode
-from api.upstreams.drafts import Draft
+from api.upstreams.drafts import Draft, DraftFilter
 from api.upstreams.plan_version import PlanVersion
 
 LONGEST_NAME = 255
+OPEN = "draft"
 
 
 async def create_draft_from_plan(
@@ -24,29 +25,43 @@ async def create_draft_from_plan(
     version_id: str | None = None,
     name: str | None = None,
     draft_id: str | None = None,
+    most_open: int,
 ) -> str:
     """Write a new draft of the viewer's with the plan of that version, by default the current one; its id. Steps:
 
-    1. Read the version. Nothing is written.
+    1. Read the version, and whether the viewer has fewer than `most_open` drafts that were never submitted. Nothing is
+       written. Several at once may come to a few more.
     2. Insert the draft. Crash after: it is there; a repeat with the same `draft_id` answers with it while it says what
        this call would write, one without makes another draft.
 
-    Raises Refused (NOT_FOUND, INVALID), or UpstreamFailed.
+    Raises Refused (NOT_FOUND, INVALID, TOO_MANY_DRAFTS), or UpstreamFailed.
     """
     asked_id = _checked_id(draft_id)
     version = await _version(upstreams, plan_id, version_id)
     document = documents.editable(documents.read(version.resource))
     title = _checked_name(version.name or plan_id if name is None else name)
-    made = await upstreams.retool.insert(
-        asked_id, title, encode(document).decode(), aidbox_id=version.id, created_by=viewer.id
-    )
+    open_drafts = await upstreams.retool.count(DraftFilter(statuses=(OPEN,), created_by=viewer.id))
+    if open_drafts >= most_open and asked_id is None:
+        raise _too_many(most_open)
+    made = None
+    if open_drafts < most_open:
+        made = await upstreams.retool.insert(
+            asked_id, title, encode(document).decode(), aidbox_id=version.id, created_by=viewer.id
+        )
     if made is not None:
         return made
     existing = await upstreams.retool.draft(asked_id or "")
     if existing is None or not _says(existing, title, document, version.id, viewer):
+        if open_drafts >= most_open:
+            raise _too_many(most_open)
         # One answer, whether the id is somebody's, one's own, or none of this table: it tells nothing of other drafts.
         raise Refused(UserErrorCode.INVALID, "This id can not be used; leave it out, or make another.", field="id")
     return existing.id
+
+
+def _too_many(most_open: int) -> Refused:
+    told = f"You have {most_open} drafts that were never submitted, the most there can be: submit or delete some first."
+    return Refused(UserErrorCode.TOO_MANY_DRAFTS, told)
 
 
 async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -> PlanVersion:

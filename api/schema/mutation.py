@@ -265,6 +265,7 @@ async def _create_draft(info: Info, asked: CreateDraftFromPlanInput) -> DraftPay
         version_id=asked.version_id,
         name=asked.name,
         draft_id=asked.id,
+        most_open=context.settings.max_open_drafts,
     )
     context.renew_loaders(viewer)
     return DraftPayload(draft_id=draft_id)

@@ -19,6 +19,9 @@ class UserErrorCode(Enum):
     INVALID_PLAN = strawberry.enum_value(
         "INVALID_PLAN", description="The draft's plan is no InsurancePlan that could be published."
     )
+    TOO_MANY_DRAFTS = strawberry.enum_value(
+        "TOO_MANY_DRAFTS", description="The viewer has as many drafts that were never submitted as there can be."
+    )
     ALREADY_SUBMITTED = strawberry.enum_value(
         "ALREADY_SUBMITTED", description="The draft is in approval already, with other content than it has now."
     )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from api.settings import Settings
 from tests.changes.conftest import CHANGES, CREATE, DEDUCTIBLE, Store, costing, exactly, gold, read_row, text
-from tests.serving import ADMIN, AUTHOR, REVIEWER, STRANGER, Api, Drafts, Someone
+from tests.serving import ADMIN, AUTHOR, REVIEWER, STRANGER, Api, Drafts, Someone, serving
 from tests.verbs import COMPLETE, open_task, perform, submitted
 
 
@@ -165,3 +166,24 @@ def test_a_draft_without_author_is_not_read_by_its_plans_id(
     for someone in (STRANGER, REVIEWER):
         assert create(api, someone, planId=draft_id, id=draft_id) == UNUSABLE
     assert drafts.row(draft_id) == before
+
+
+def test_nobody_makes_drafts_without_end(settings: Settings, drafts: Drafts, plans: Store) -> None:
+    """Anybody may start a draft from a plan, and could fill the table; a repeat has its answer all the same."""
+    plan_id, _ = plans.new(gold())
+    someone, own_id = Someone(f"eager-{uuid.uuid4()}"), str(uuid.uuid4())
+    told = {
+        "code": "TOO_MANY_DRAFTS",
+        "field": None,
+        "message": "You have 3 drafts that were never submitted, the most there can be: submit or delete some first.",
+    }
+    with serving(settings.model_copy(update={"max_open_drafts": 3})) as api:
+        made = [create(api, someone, planId=plan_id, **named)["draft"]["id"] for named in ({"id": own_id}, {}, {})]
+        for named in ({}, {"id": str(uuid.uuid4())}):
+            payload = create(api, someone, planId=plan_id, **named)
+            assert (payload["draft"], payload["userErrors"]) == (None, [told])
+        assert create(api, someone, planId=plan_id, id=own_id)["draft"]["id"] == own_id
+        assert count(drafts, plan_id) == 3
+        assert create(api, Someone(f"other-{uuid.uuid4()}"), planId=plan_id)["userErrors"] == []
+        submitted(api, made[1], someone)
+        assert create(api, someone, planId=plan_id)["userErrors"] == []
