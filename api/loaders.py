@@ -43,15 +43,11 @@ class Loaders:
         self.needs = needs
 
     drafts = by_key(lambda own: partial(own.retool.drafts_by_id, parts=own.needs.of_draft("drafts")))
-    drafts_by_process = by_key(
-        lambda own: partial(own.retool.drafts_by_process, parts=own.needs.of_draft("drafts_by_process"))
-    )
     drafts_by_plan = by_key(lambda own: partial(own.retool.drafts_by_plan, parts=own.needs.of_draft("drafts_by_plan")))
     tasks = by_key(lambda own: own.camunda.tasks_by_id)
     processes = by_key(lambda own: own.camunda.processes_by_id)
     processes_by_draft = by_key(lambda own: own.camunda.processes_by_draft)
     variables = by_key(lambda own: partial(own.camunda.variables_by_process, names=own.needs.names))
-    draft_ids = by_key(lambda own: partial(own.camunda.variables_by_process, names=["draftId"]))
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
     timers = by_key(lambda own: own.camunda.timers_by_process)
@@ -84,5 +80,5 @@ async def _involved(camunda: Camunda, viewer: Viewer, drafts: Sequence[Submitted
     return await involved(camunda, drafts, viewer.id, viewer.groups)
 
 
-async def _concerning(camunda: Camunda, viewer: Viewer, _viewer: Sequence[str]) -> dict[str, list[str]]:
+async def _concerning(camunda: Camunda, viewer: Viewer, _viewer: Sequence[str]) -> dict[str, list[Submitted]]:
     return {viewer.id: await concerning(camunda, viewer.id, viewer.groups)}

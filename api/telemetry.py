@@ -49,6 +49,9 @@ DRAFTS_WAITING = Gauge(
 DRAFTS_UNKNOWN = Gauge(
     "plan_api_drafts_unknown", "Those of them whose process the engine does not know.", multiprocess_mode="mostrecent"
 )
+DRAFTS_UNLINKED = Gauge(
+    "plan_api_drafts_unlinked", "And those that name another draft's process.", multiprocess_mode="mostrecent"
+)
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names a folder for the numbers of several processes
 

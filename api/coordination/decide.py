@@ -88,7 +88,7 @@ async def decide(
     decision = Decision(
         asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment, acted_by=viewer.acted_by
     )
-    decision, noted = await _unless_moved(upstreams, variables, decision)
+    decision, noted = await _unless_moved(upstreams, task.process_instance_id, variables, decision)
     written = {**_as_variables(task.id, decision), **noted}
     demand_storable(written)
     await _complete(upstreams, viewer, task, written, decision)
@@ -106,7 +106,7 @@ async def _demand_decider(upstreams: Upstreams, settings: Settings, viewer: View
 
 
 async def _unless_moved(
-    upstreams: Upstreams, variables: dict[str, Scalar], decision: Decision
+    upstreams: Upstreams, process_id: str, variables: dict[str, Scalar], decision: Decision
 ) -> tuple[Decision, dict[str, Scalar]]:
     """The decision as it will stand, since an approval of something that has moved is a conflict; and what to note.
 
@@ -123,7 +123,7 @@ async def _unless_moved(
         _, plan = await _draft_and_plan(upstreams, draft.id, plan_id)
         base = variables.get("baseVersion") or (plan.version_id if plan else None)
         noted = {"draftRevision": draft.revision, "aidboxPlanId": plan_id, "baseVersion": base}
-    moved = conflict(draft, plan, {**variables, **noted})
+    moved = conflict(draft, plan, {**variables, **noted}, process_id)
     return (msgspec.structs.replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision), noted
 
 
@@ -274,7 +274,8 @@ def already_decided(past: Task, made: Decision | None) -> Refused:
 async def _outcome(upstreams: Upstreams, settings: Settings, task: Task, draft_id: str, decision: Decision) -> Decided:
     await settle(upstreams, settings, draft_id, task.process_instance_id)
     approval = await approval_of(upstreams, draft_id, task.process_instance_id)
-    if approval.draft and approval.draft.is_submitted and not approval.standing.is_active:
+    is_in_it = approval.draft and approval.draft.camunda_process_id == task.process_instance_id
+    if approval.draft and is_in_it and approval.draft.is_submitted and not approval.standing.is_active:
         await released(upstreams, settings, approval.draft)
         approval = await approval_of(upstreams, draft_id, task.process_instance_id)
     return Decided(task.id, approval, decision.reason or approval.reason)

@@ -60,7 +60,8 @@ async def _what_is_missing(upstreams: Upstreams, draft: Draft, task: LockedTask)
     if plan_id is not None and given.get("baseVersion") is None:
         plan = await upstreams.aidbox.plan(str(plan_id))
         found["baseVersion"] = plan.version_id if plan else None
-    return {**found, "submittedBy": given.get("submittedBy") or draft.created_by}
+    # The id as the table has it, which is what links the two.
+    return {**found, "draftId": draft.id, "submittedBy": given.get("submittedBy") or draft.created_by}
 
 
 async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:

@@ -17,6 +17,7 @@ from api.upstreams.plan_version import PlanVersion, Tag
 
 VERSION_CHANGED = "Version changed during approval"
 DRAFT_CHANGED = "Draft changed since it was submitted"
+NOT_IN_APPROVAL = "Draft is not in this approval"
 WRITES_THAT_MAY_MEET = 4
 HISTORY_SEARCHED = 100
 TRIES_A_WRITE_MAY_TAKE = 4  # with their pauses about 15 seconds
@@ -68,7 +69,8 @@ async def publish_reviewed(
             if published is None:
                 if draft is None:
                     raise not_here(upstreams, draft_id)
-                if moved := conflict(draft, current, {**values, **_base_after(written, current)}):
+                since = {**values, **_base_after(written, current)}
+                if moved := conflict(draft, current, since, process_id):
                     return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
                 resource = _resource(settings, draft, plan_id, process_id)
                 published = await _write(upstreams, settings, resource, current, plan_id)
@@ -105,8 +107,10 @@ def _resource(settings: Settings, draft: Draft, plan_id: str, process_id: str) -
     return documents.tagged_resource(plan, plan_id, process_id, digest(plan))
 
 
-def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar]) -> str | None:
+def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar], process_id: str) -> str | None:
     """Why what was reviewed can not be published as it is, or None. The same question is asked at approval."""
+    if draft.camunda_process_id != process_id:
+        return NOT_IN_APPROVAL
     if draft.revision != values.get("draftRevision"):
         return DRAFT_CHANGED
     base_version = values.get("baseVersion")

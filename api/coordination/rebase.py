@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from api.coordination import documents
 from api.coordination.changes import Terms
 from api.coordination.documents import PROCESS_TAG, Plan
+from api.coordination.linking import linked_variables
 from api.coordination.matching import canonical
 from api.coordination.merging import Conflict, Merged, Side, merge
+from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
@@ -51,7 +53,8 @@ async def rebase(
 ) -> Rebased:
     """Apply what the draft changed since its base version to the plan's current version. Steps:
 
-    1. Read the draft; refuse who may not change it and what is not theirs to change now. Nothing is written.
+    1. Read the draft; refuse who may not change it and what is not theirs to change now. Nothing is written, but on a
+       draft whose process is gone.
     2. Read the base version and the current one, and merge. Conflicts left: the answer. Nothing is written.
     3. Write the merged plan, if the draft is still the one that was read, with a note of the version it stands on.
        Crash after: the draft is done; a repeat reads it again and is refused as stale, its `conflicts` are empty.
@@ -59,7 +62,7 @@ async def rebase(
     A draft that stands on the current version already is left as it is. A base version that the store no longer has
     makes each difference a conflict. Raises Refused, or UpstreamFailed.
     """
-    draft = await _changeable_draft(upstreams, viewer, draft_id, revision)
+    draft = await _changeable_draft(upstreams, settings, viewer, draft_id, revision)
     mine = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
     base_key, base, current = await _versions(upstreams, draft, mine)
     if version_id is not None and version_id != current.version_id:
@@ -115,8 +118,12 @@ def _meta(plan: Plan) -> Plan:
     return meta if isinstance(meta, dict) else {}
 
 
-async def _changeable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str, revision: str) -> Draft:
+async def _changeable_draft(
+    upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str, revision: str
+) -> Draft:
     draft = await owned_draft(upstreams, viewer, draft_id)
+    if draft.is_submitted:
+        draft = await released(upstreams, settings, draft)
     if draft.is_submitted:
         raise _in_approval(draft)
     if draft.revision != revision:
@@ -126,9 +133,7 @@ async def _changeable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str,
 
 async def _versions(upstreams: Upstreams, draft: Draft, mine: Plan) -> tuple[PlanKey, PlanVersion | None, PlanVersion]:
     """The base's key, the base if the store still has it, and the plan as it is now. Raises Refused."""
-    process_id = draft.camunda_process_id or ""
-    variables = (await upstreams.camunda.variables_by_process([process_id])).get(process_id, {})
-    base_key = base_of(draft, mine, variables)
+    base_key = base_of(draft, mine, await linked_variables(upstreams, draft))
     if base_key is None:
         message = "This draft was not submitted against a version of a plan, so there is none to move it from."
         raise Refused(UserErrorCode.NOT_SUBMITTED, message, field="draftId")

@@ -8,20 +8,24 @@ deletes an instance, or a database that was set back to an earlier day.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from api import telemetry
+from api.coordination.linking import Linked, linked_process
 from api.coordination.publish import plan_id_of, publish_reviewed, published_version, says_the_same
 from api.coordination.reports import Done, Left
 from api.coordination.standing import decided
-from api.errors import ApprovalApiError
+from api.errors import ApprovalApiError, Gone
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft, Waiting
 from api.upstreams.engine import ProcessInstance, Scalar, text
+from api.upstreams.ownership import LINK_VARIABLES
 
 DRAFTS_LOOKED_AT = 1000
 DRAFTS_ENDED = 50
+MOST_TOLD = 20
 SIDE_BY_SIDE = 4
 OUTCOMES = ("rejected", "returned", "conflict", "withdrawn")
 
@@ -34,36 +38,61 @@ Variables = Mapping[str, Scalar]
 class Sweep:
     """What a sweep saw: how many drafts wait, of how many the process has ended, how many the engine does not know.
 
+    `unlinked`: how many name another draft's process, as copied rows do, so that they are in no approval.
     `last_id`: where the next one goes on; None from the beginning.
     """
 
     waiting: int
     ended: int
     unknown: int
+    unlinked: int
     last_id: str | None
 
 
 async def sweep(upstreams: Upstreams, settings: Settings, after_id: str | None) -> Sweep | None:
     """Look at the drafts in approval, a thousand at a time, and end those whose process has ended.
 
-    Costs a statement and a request to the engine; one more of each where any has ended, and for each of them what it
-    takes to end it. None while another replica sweeps. A draft whose process the engine does not know at all is left
-    to who submits or withdraws it: this may be the wrong engine. Raises UpstreamFailed.
+    Costs a statement and two requests to the engine; one more of each where any has ended, and for each of them what
+    it takes to end it. None while another replica sweeps. A draft whose process the engine does not know at all, or
+    whose process is another draft's, is left to who submits it: this may be the wrong engine, or a copied row.
+    Raises UpstreamFailed.
     """
     async with upstreams.retool.sweeping_alone() as is_alone:
         if not is_alone:
             return None
         waiting = await upstreams.retool.submitted(after_id, limit=DRAFTS_LOOKED_AT)
-        known = await upstreams.camunda.processes_by_id([each.process_id for each in waiting if each.process_id])
-        ended = [each for each in waiting if each.process_id in known and not known[each.process_id].is_active]
+        asked = [each.process_id for each in waiting if each.process_id]
+        known, links = await asyncio.gather(
+            upstreams.camunda.processes_by_id(asked), upstreams.camunda.variables_by_process(asked, LINK_VARIABLES)
+        )
+        own = upstreams.camunda.own
+        linked = [each for each in waiting if own.links(links.get(each.process_id or "", {}), each.id)]
+        ended = [each for each in linked if each.process_id in known and not known[each.process_id].is_active]
+        await _label(upstreams, [each for each in linked if each not in ended], links)
         await _end_all(upstreams, settings, ended[:DRAFTS_ENDED], known)
+    unlinked = [each for each in waiting if each.process_id in known and each not in linked]
+    if unlinked:
+        _log.warning(
+            "drafts name another draft's process", extra={"drafts": [each.id for each in unlinked[:MOST_TOLD]]}
+        )
     is_whole = len(waiting) < DRAFTS_LOOKED_AT and len(ended) <= DRAFTS_ENDED
     return Sweep(
         waiting=len(waiting),
         ended=len(ended[:DRAFTS_ENDED]),
         unknown=sum(1 for each in waiting if each.process_id not in known),
+        unlinked=len(unlinked),
         last_id=None if is_whole else (ended[DRAFTS_ENDED - 1] if len(ended) > DRAFTS_ENDED else waiting[-1]).id,
     )
+
+
+async def _label(upstreams: Upstreams, running: Sequence[Waiting], links: Mapping[str, Variables]) -> None:
+    """Name this deployment in processes that name none, as older models start them: no worker takes their tasks."""
+    unlabelled = [
+        each.process_id for each in running if each.process_id and not links[each.process_id].get("draftSource")
+    ]
+    for process_id in unlabelled[:DRAFTS_ENDED]:
+        with suppress(Gone):
+            await upstreams.camunda.label(process_id)
 
 
 async def _end_all(
@@ -89,14 +118,15 @@ async def _end_all(
     await asyncio.gather(*(end(draft, known[str(draft.camunda_process_id)]) for draft in still))
 
 
-async def released(upstreams: Upstreams, settings: Settings, draft: Draft) -> Draft:
-    """The draft as it now is: one that waits for a process that does not run waits no longer. Raises UpstreamFailed."""
-    process_id = draft.camunda_process_id or ""
-    process = (await upstreams.camunda.processes_by_id([process_id])).get(process_id)
-    if not draft.is_submitted or (process is not None and process.is_active):
+async def released(upstreams: Upstreams, settings: Settings, draft: Draft, linked: Linked | None = None) -> Draft:
+    """The draft as it now is: one that waits for a process that does not run, or is another draft's, waits no longer.
+
+    `linked`: its process, if that has been read already. Raises UpstreamFailed.
+    """
+    linked = linked or await linked_process(upstreams, draft)
+    if not draft.is_submitted or (linked.process is not None and linked.process.is_active):
         return draft
-    variables = (await upstreams.camunda.variables_by_process([process_id])).get(process_id, {})
-    await bring_to_end(upstreams, settings, draft, process, variables)
+    await bring_to_end(upstreams, settings, draft, linked.process, linked.variables)
     return await upstreams.retool.draft(draft.id) or draft
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from api.coordination.external_tasks import settle
+from api.coordination.linking import linked_process
 from api.coordination.permissions import demand_admin
 from api.coordination.publish import as_new
 from api.coordination.seeing import readable_draft
@@ -22,15 +23,21 @@ async def retry_publication(upstreams: Upstreams, settings: Settings, viewer: Vi
     demand_admin(viewer)
     draft = await readable_draft(upstreams, viewer, draft_id)
     process_id = draft.camunda_process_id or ""
+    if (await linked_process(upstreams, draft)).is_foreign:
+        raise _none_stopped()
     if draft.status == "approved":
         await settle(upstreams, settings, draft.id, process_id)
         return
     waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
     if not draft.is_submitted or not waiting:
-        raise Refused(UserErrorCode.NOT_SUBMITTED, "No publication of this draft has stopped.", field="draftId")
+        raise _none_stopped()
     tries = max(1, settings.publish_retries)
     for task in waiting:
         if task.has_failed:
             with suppress(Gone):  # somebody else has seen to it
                 await upstreams.camunda.retry_external(task.id, as_new(settings) if task.has_given_up else tries)
     await settle(upstreams, settings, draft.id, process_id)
+
+
+def _none_stopped() -> Refused:
+    return Refused(UserErrorCode.NOT_SUBMITTED, "No publication of this draft has stopped.", field="draftId")

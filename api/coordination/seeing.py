@@ -6,13 +6,14 @@ What is not there and what is not the viewer's have the same answer. The rules a
 import asyncio
 from dataclasses import dataclass
 
+from api.coordination.linking import linked_variables
 from api.coordination.permissions import demand_owner, has_on_record, may_read_draft, may_see_task, reads_all
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import Scalar, Task, plausible, submitters
-from api.upstreams.involvement import NO_PROCESS, Submitted, involved
+from api.upstreams.engine import Scalar, Task, plausible, submitters, text
+from api.upstreams.involvement import NO_DRAFTS, NO_PROCESS, Submitted, involved
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,9 @@ async def _look_in_vain(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> 
 async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
     """The draft as it now is, which the viewer may change. Raises Refused (NOT_FOUND, FORBIDDEN)."""
     draft = await readable_draft(upstreams, viewer, draft_id)
-    process_id = draft.camunda_process_id
     submitted_by = None
-    if draft.created_by is None and process_id is not None and not viewer.is_admin:
-        found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
-        submitted_by, _ = submitters(found.get(process_id, {}))
+    if draft.created_by is None and not viewer.is_admin:
+        submitted_by, _ = submitters(await linked_variables(upstreams, draft))
     demand_owner(viewer, draft, submitted_by)
     return draft
 
@@ -80,8 +79,9 @@ async def seen_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> SeenTas
     seen = SeenTask(task, by_process.get(process_id, {}), is_offered)
     if _may_see(viewer, seen, author=None):
         return seen
-    draft = (await upstreams.retool.drafts_by_process([process_id])).get(process_id)
-    return seen if draft and _may_see(viewer, seen, author=draft.created_by) else None
+    draft = await upstreams.retool.draft(text(seen.variables.get("draftId")) or "")
+    is_its_draft = draft is not None and draft.camunda_process_id == process_id
+    return seen if draft and is_its_draft and _may_see(viewer, seen, author=draft.created_by) else None
 
 
 def _may_see(viewer: Viewer, seen: SeenTask, *, author: str | None) -> bool:
@@ -101,7 +101,7 @@ async def unknown_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Re
             upstreams.camunda.claimable([task_id], viewer.id, viewer.groups),
             upstreams.camunda.variables_by_process([NO_PROCESS]),
         )
-        await upstreams.retool.drafts_by_process([NO_PROCESS])
+        await upstreams.retool.drafts_by_id(NO_DRAFTS)
     return no_such_task()
 
 

@@ -37,6 +37,7 @@ class Standing:
     due: datetime | None = None
 
 
+NOT_SUBMITTED = Standing(State.NOT_SUBMITTED, is_active=False)
 BY_STATUS = {
     "approved": State.APPROVED,
     "rejected": State.REJECTED,

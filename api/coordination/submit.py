@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from api.coordination import documents
 from api.coordination.external_tasks import settle
+from api.coordination.linking import linked_process, linked_variables
 from api.coordination.publish import own_versions, plan_id_of, says_the_same
 from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
@@ -76,7 +77,7 @@ async def submit(
 async def _already_submitted(upstreams: Upstreams, settings: Settings, draft: Draft) -> Submission:
     """The running submission, if it is of what the draft says now. Raises Refused (ALREADY_SUBMITTED)."""
     process_id = draft.camunda_process_id or ""
-    if await _submitted_revision(upstreams, process_id) != draft.revision:
+    if (await linked_variables(upstreams, draft)).get("draftRevision") != draft.revision:
         message = "The draft is in approval already, as it was before its last change; withdraw it to submit it anew."
         raise Refused(UserErrorCode.ALREADY_SUBMITTED, message, field="draftId", process_id=process_id)
     await settle(upstreams, settings, draft.id, process_id)
@@ -90,7 +91,10 @@ async def _demand_news(upstreams: Upstreams, settings: Settings, draft: Draft) -
     """
     if draft.status != "approved" or draft.camunda_process_id is None:
         return
-    submitted = await _submitted_revision(upstreams, draft.camunda_process_id)
+    linked = await linked_process(upstreams, draft)
+    if linked.is_foreign:
+        return
+    submitted = linked.variables.get("draftRevision")
     is_news = submitted != draft.revision if submitted else not await _is_published(upstreams, settings, draft)
     if not is_news:
         raise _approved_already(draft)
@@ -108,11 +112,6 @@ async def _is_published(upstreams: Upstreams, settings: Settings, draft: Draft) 
 def _approved_already(draft: Draft) -> Refused:
     message = "This draft is approved and published as it is; change it before submitting it again."
     return Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId", process_id=draft.camunda_process_id)
-
-
-async def _submitted_revision(upstreams: Upstreams, process_id: str) -> Scalar:
-    found = await upstreams.camunda.variables_by_process([process_id], ["draftRevision"])
-    return found.get(process_id, {}).get("draftRevision")
 
 
 async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: str | None, *, adopt: bool) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from api.coordination.documents import plan_id_for
 from api.coordination.external_tasks import settle
+from api.coordination.linking import linked_process
 from api.coordination.permissions import demand_submitter
 from api.coordination.publish import published_version
 from api.coordination.reconcile import released
@@ -36,12 +37,13 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     Deleting the instance instead would race with completion, and both could succeed. Raises Refused, or UpstreamFailed.
     """
     draft = await readable_draft(upstreams, viewer, draft_id)
-    process_id = draft.camunda_process_id or ""
-    found = await upstreams.camunda.variables_by_process([process_id], ["submittedBy"])
-    submitted_by = text(found.get(process_id, {}).get("submittedBy"))
-    demand_submitter(viewer, draft, submitted_by)
+    process_id, linked = draft.camunda_process_id or "", await linked_process(upstreams, draft)
+    demand_submitter(viewer, draft, text(linked.variables.get("submittedBy")))
+    if linked.is_foreign:
+        message = "This draft is not in approval: it names another draft's process. It can be submitted for itself."
+        raise Refused(UserErrorCode.NOT_SUBMITTED, message, field="draftId")
     if draft.is_submitted:
-        draft = await released(upstreams, settings, draft)
+        draft = await released(upstreams, settings, draft, linked)
     elif draft.status == "withdrawn":
         await settle(upstreams, settings, draft.id, process_id)
     if draft.status == "withdrawn":

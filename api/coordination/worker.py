@@ -118,6 +118,7 @@ async def _sweep_now_and_then(upstreams: Upstreams, settings: Settings, stop: as
             after_id = swept.last_id
             telemetry.DRAFTS_WAITING.set(swept.waiting)
             telemetry.DRAFTS_UNKNOWN.set(swept.unknown)
+            telemetry.DRAFTS_UNLINKED.set(swept.unlinked)
 
 
 def _tell(failure: Exception, words: str) -> None:

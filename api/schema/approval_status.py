@@ -9,17 +9,18 @@ import strawberry
 
 from api.batching import Loader
 from api.coordination.decide import Decision, read_decision
-from api.coordination.standing import is_between_steps, standing
+from api.coordination.standing import NOT_SUBMITTED, is_between_steps, standing
 from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.hops import found_of
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.schema.reading import visible
+from api.schema.reading import linked_variables, visible
 from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams import drafts, engine
 from api.upstreams.engine import DECISION_PREFIX, text
+from api.upstreams.ownership import LINK_VARIABLES
 
 PROCESS, VALUES, TASKS, WAITING, TIMERS = (
     "process",
@@ -89,28 +90,33 @@ class ApprovalStatus:
     draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=reads())
     state: ApprovalState = strawberry.field(
         description="Where the approval stands.",
-        metadata=reads(PROCESS, VALUES, TASKS, WAITING, TIMERS, variables=OUTCOME_VARIABLES),
+        metadata=reads(PROCESS, VALUES, TASKS, WAITING, TIMERS, variables=(*OUTCOME_VARIABLES, *LINK_VARIABLES)),
     )
-    workflow_active: bool = strawberry.field(description="Whether its process still runs.", metadata=reads(PROCESS))
+    workflow_active: bool = strawberry.field(
+        description="Whether its process still runs.", metadata=reads(PROCESS, variables=LINK_VARIABLES)
+    )
     current_activity: str | None = strawberry.field(
-        description="Keys of the process steps now open, by commas; null when none is.", metadata=reads(TASKS, WAITING)
+        description="Keys of the process steps now open, by commas; null when none is.",
+        metadata=reads(TASKS, WAITING, variables=LINK_VARIABLES),
     )
     problem: str | None = strawberry.field(
-        description="Why publication stopped, when state is PUBLISH_FAILED.", metadata=reads(PROCESS, WAITING)
+        description="Why publication stopped, when state is PUBLISH_FAILED.",
+        metadata=reads(PROCESS, WAITING, variables=LINK_VARIABLES),
     )
     submitted_at: datetime | None = strawberry.field(
-        description="When the process was started.", metadata=reads(PROCESS)
+        description="When the process was started.", metadata=reads(PROCESS, variables=LINK_VARIABLES)
     )
     submitted_by: Person | None = strawberry.field(
-        description="Who submitted the draft.", metadata=reads(VALUES, variables=("submittedBy",))
+        description="Who submitted the draft.", metadata=reads(VALUES, variables=("submittedBy", *LINK_VARIABLES))
     )
     submitted_revision: str | None = strawberry.field(
-        description="The revision that was submitted.", metadata=reads(VALUES, variables=("draftRevision",))
+        description="The revision that was submitted.",
+        metadata=reads(VALUES, variables=("draftRevision", *LINK_VARIABLES)),
     )
 
     @strawberry.field(
         description="The tasks that wait for a decision, as far as the viewer may see them.",
-        metadata=reads(VALUES, TASKS, variables=("submittedBy",)),
+        metadata=reads(VALUES, TASKS, variables=("submittedBy", *LINK_VARIABLES)),
     )
     async def open_tasks(self, info: Info) -> list[Task]:
         """Asks the engine whom they are offered to, unless the viewer sees all of this draft's."""
@@ -118,22 +124,33 @@ class ApprovalStatus:
         shown = await visible(info, self.waiting, submitted_by=submitted_by, author=self.author)
         return [task(record) for record in shown]
 
-    @strawberry.field(description="The decisions made so far, oldest first.", metadata=reads())
+    @strawberry.field(
+        description="The decisions made so far, oldest first.",
+        metadata=reads(VALUES, variables=LINK_VARIABLES),
+    )
     async def decisions(self, info: Info) -> list[TaskDecision]:
         """By the decision variables of the process."""
         return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
 async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> list[ApprovalStatus]:
-    """The statuses of drafts: at most four questions to the engine, side by side, and one about idle processes."""
+    """The statuses of drafts: at most four questions to the engine, side by side, and one about idle processes.
+
+    The variables are read with any of them: they tell whether the process is the draft's.
+    """
     processes, loaders = [record.camunda_process_id or "" for record in records], info.context.loaders
+    needs = info.context.needs
 
     async def read(part: str, loader: Loader[str, Value]) -> Sequence[Value | None]:
-        return await loader.load_many(processes) if info.context.needs.has("approvals", part) else [None] * len(records)
+        return await loader.load_many(processes) if needs.has("approvals", part) else [None] * len(records)
+
+    async def links() -> Sequence[Variables]:
+        is_asked = any(needs.has("approvals", part) for part in (PROCESS, VALUES, TASKS, WAITING))
+        return await linked_variables(info, records) if is_asked else [{}] * len(records)
 
     asked = (
         read(PROCESS, loaders.processes),
-        read(VALUES, loaders.variables),
+        links(),
         read(TASKS, loaders.open_tasks),
         read(WAITING, loaders.waiting),
     )
@@ -159,16 +176,20 @@ def _timed(
 def _status(
     record: drafts.Draft,
     process: engine.ProcessInstance | None,
-    variables: Variables | None,
+    values: Variables,
     tasks: list[engine.Task] | None,
     waiting: list[engine.ExternalTask] | None,
     due: datetime | None,
 ) -> ApprovalStatus:
-    values, open_tasks = variables or {}, tasks or []
-    where = standing(record, process, values, open_tasks, waiting or [], due)
+    """Of a draft without a process that names it only the row is told; not even that, if it names another draft's."""
+    is_foreign = not values and process is not None
+    if not values:
+        process, tasks, waiting = None, None, None
+    open_tasks = tasks or []
+    where = NOT_SUBMITTED if is_foreign else standing(record, process, values, open_tasks, waiting or [], due)
     steps = sorted({task.task_definition_key for task in open_tasks} | {task.activity_id for task in waiting or []})
     return ApprovalStatus(
-        process_id=record.camunda_process_id or "",
+        process_id=(record.camunda_process_id if values else None) or "",
         author=record.created_by,
         waiting=open_tasks,
         draft_status=draft_status(record.status),

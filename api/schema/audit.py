@@ -19,6 +19,7 @@ from api.schema.info import Info
 from api.schema.person import Person, person
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import DECISION_PREFIX, ProcessInstance, Scalar, text
+from api.upstreams.ownership import Ownership
 
 
 @strawberry.enum(description="What happened to a draft in approval.")
@@ -90,15 +91,24 @@ class Submission:
 async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
     """The last events of a draft: its submissions newest first, the events of each newest first."""
     loaders = info.context.loaders
-    processes = (await loaders.processes_by_draft.load(draft.id) or [])[:limit]  # each has an event at least
+    processes = await loaders.processes_by_draft.load(draft.id) or []
     ids = [process.id for process in processes]
     variables, decisions = await asyncio.gather(loaders.variables.load_many(ids), loaders.decisions.load_many(ids))
+    values_of = {process_id: values or {} for process_id, values in zip(ids, variables, strict=True)}
+    own = info.context.upstreams.camunda.own
+    submissions = own.submissions(draft.id, draft.camunda_process_id, values_of)
     events = (
         event
         for process, values, made in zip(processes, variables, decisions, strict=True)
+        if process.id in submissions or _is_superseded(own, draft, values or {})
         for event in reversed(list(_events(Submission(process, values or {}, _decisions(made or {})))))
     )
     return list(islice(events, limit))
+
+
+def _is_superseded(own: Ownership, draft: Draft, values: Variables) -> bool:
+    """Whether a process tried to be a submission of the draft, and found that it could not."""
+    return own.links(values, draft.id) and values.get("approvalOutcome") == "superseded"
 
 
 def _decisions(variables: Variables) -> list[Decision]:

@@ -14,8 +14,8 @@ from api.coordination import changes as coordination
 from api.coordination import documents, merging, naming, rebase
 from api.coordination.changes import Terms
 from api.coordination.documents import Plan
-from api.loaders import Variables
 from api.schema.info import Info
+from api.schema.reading import linked_variables
 from api.schema.scalars import Json
 from api.upstreams.calling import encode
 from api.upstreams.drafts import Draft
@@ -86,7 +86,7 @@ async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict]:
     if draft.aidbox_id is None or draft.camunda_process_id is None:
         return []
     plan, loaders = _parsed(info, draft), info.context.loaders
-    variables: Variables = await loaders.variables.load(draft.camunda_process_id) or {}
+    (variables,) = await linked_variables(info, [draft])
     base_key = rebase.base_of(draft, plan, variables)
     if base_key is None:
         return []

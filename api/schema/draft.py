@@ -14,11 +14,12 @@ from api.schema.guards import checked_limit
 from api.schema.hops import hop
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
-from api.schema.reading import draft_by_id
+from api.schema.reading import draft_by_id, linked_variables
 from api.schema.reads import reads
 from api.schema.scalars import Json
 from api.upstreams import drafts
 from api.upstreams.engine import VARIABLES
+from api.upstreams.ownership import LINK_VARIABLES
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
@@ -44,7 +45,7 @@ def draft_status(status: str) -> DraftStatus:
 
 async def _base_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
     """By the variables of their processes."""
-    return await base_plans_of(info, [each.record.camunda_process_id for each in drafts])
+    return await base_plans_of(info, await linked_variables(info, [each.record for each in drafts]))
 
 
 async def _current_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
@@ -87,7 +88,7 @@ class Draft:
     base_plan: PlanVersion | None = hop(
         _base_plans,
         description="The plan version this draft was submitted against, if it edits one.",
-        metadata=reads(variables=BASE_VARIABLES, finds=("plan_versions",)),
+        metadata=reads(variables=(*BASE_VARIABLES, *LINK_VARIABLES), finds=("plan_versions",)),
     )
     current_plan: PlanVersion | None = hop(
         _current_plans,
@@ -109,7 +110,7 @@ class Draft:
         description="Fields that both this draft and the store changed, to different values, since the version the "
         "draft goes back to: the one rebaseDraft moved it onto, else the one it became, else basePlan. "
         "Empty: no conflict. Null when that could not be asked, or the draft holds no plan.",
-        metadata=reads(PLAN, variables=CONFLICT_VARIABLES, whole=("plans", "plan_versions")),
+        metadata=reads(PLAN, variables=(*CONFLICT_VARIABLES, *LINK_VARIABLES), whole=("plans", "plan_versions")),
     )
     async def conflicts(self, info: Info) -> list[FieldConflict] | None:
         """By basePlan's and currentPlan's requests."""

@@ -167,8 +167,8 @@ async def _decide(
     viewer = acting_viewer(context.viewer, user_id)
     done = await decide(context.upstreams, context.settings, viewer, task_id, verdict, comment)
     context.renew_loaders(viewer)
-    if done.approval.draft:  # whoever decided a task of it has to do with it
-        record = done.approval.draft
+    record = done.approval.draft
+    if record and record.camunda_process_id == done.approval.process_id:  # whoever decided on it has to do with it
         context.loaders.involved.know({Submitted(record.id, record.camunda_process_id): True})
     return CompleteApprovalPayload(
         task_id=done.task_id,

@@ -85,17 +85,15 @@ def plan_version(record: records.PlanVersion) -> PlanVersion:
     )
 
 
-def base_in(variables: Mapping[str, object] | None) -> PlanKey | None:
+def base_in(variables: Mapping[str, object]) -> PlanKey | None:
     """The plan and version a process was started against, by its variables."""
-    plan_id, version_id = (variables or {}).get("aidboxPlanId"), (variables or {}).get("baseVersion")
+    plan_id, version_id = variables.get("aidboxPlanId"), variables.get("baseVersion")
     return None if plan_id is None or version_id is None else (str(plan_id), str(version_id))
 
 
-async def base_plans_of(info: Info, processes: Sequence[str | None]) -> list[PlanVersion | None]:
-    """The versions that processes were started against."""
-    loaders = info.context.loaders
-    bases = [base_in(variables) for variables in await found_of(loaders.variables, processes)]
-    found = await found_of(loaders.plan_versions, bases)
+async def base_plans_of(info: Info, variables: Sequence[Mapping[str, object]]) -> list[PlanVersion | None]:
+    """The versions that processes were started against, by their variables."""
+    found = await found_of(info.context.loaders.plan_versions, [base_in(each) for each in variables])
     return _as_types(found)
 
 

@@ -82,7 +82,7 @@ class Query:
 
     @strawberry.field(
         description="One task, open or already completed. Null when there is none that the viewer may see.",
-        metadata=reads(variables=("submittedBy",)),
+        metadata=reads(variables=("submittedBy", "draftId")),
     )
     async def task(
         self,

@@ -5,14 +5,17 @@ task the viewer sees, and by `openTasks`; what concerns many drafts or tasks of 
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from api.coordination.auditing import audit
 from api.coordination.permissions import has_on_record, may_read_draft, may_see_task, reads_all
 from api.identity import canonical, same_person
+from api.loaders import Variables
+from api.schema.hops import found_of
 from api.schema.info import Info
 from api.upstreams import drafts, engine
 from api.upstreams.drafts import Reader
-from api.upstreams.involvement import NO_PROCESS, Submitted
+from api.upstreams.involvement import NO_DRAFTS, NO_PROCESS, Submitted
 
 
 async def draft_by_id(info: Info, draft_id: str) -> drafts.Draft | None:
@@ -58,8 +61,8 @@ async def reader(info: Info, *, written_by: str | None) -> Reader | None:
     viewer = info.context.reader
     if reads_all(viewer) or same_person(written_by, viewer.id):
         return None
-    process_ids = await info.context.loaders.concerning.load(viewer.id)
-    return Reader(canonical(viewer.id), tuple(process_ids or ()))
+    concerning = await info.context.loaders.concerning.load(viewer.id) or []
+    return Reader(canonical(viewer.id), tuple((each.draft_id, each.process_id or "") for each in concerning))
 
 
 async def sees(info: Info, task: engine.Task) -> bool:
@@ -72,10 +75,21 @@ async def sees(info: Info, task: engine.Task) -> bool:
 
     if may() or may(is_offered=bool(await loaders.decidable.load(task.id))):
         return True
-    if may(submitted_by=engine.text((await loaders.variables.load(process_id) or {}).get("submittedBy"))):
+    values = await loaders.variables.load(process_id) or {}
+    if may(submitted_by=engine.text(values.get("submittedBy"))):
         return True
-    draft = await loaders.drafts_by_process.load(process_id)
-    return draft is not None and may(author=draft.created_by)
+    draft_id = engine.text(values.get("draftId"))
+    draft = await loaders.drafts.load(draft_id) if draft_id else None
+    return draft is not None and draft.camunda_process_id == process_id and may(author=draft.created_by)
+
+
+async def linked_variables(info: Info, records: Sequence[drafts.Draft]) -> list[Variables]:
+    """The variables of the process each draft is or was last in; none where its row names another draft's."""
+    loaders, own = info.context.loaders, info.context.upstreams.camunda.own
+    found = await found_of(loaders.variables, [record.camunda_process_id for record in records])
+    return [
+        values if values and own.links(values, record.id) else {} for record, values in zip(records, found, strict=True)
+    ]
 
 
 async def look_in_vain(info: Info, task_id: str) -> None:
@@ -84,7 +98,7 @@ async def look_in_vain(info: Info, task_id: str) -> None:
         loaders = info.context.loaders
         await loaders.decidable.load(task_id)
         await loaders.variables.load(NO_PROCESS)
-        await loaders.drafts_by_process.load(NO_PROCESS)
+        await loaders.drafts.load_many(NO_DRAFTS)
 
 
 async def visible(

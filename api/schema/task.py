@@ -16,7 +16,7 @@ from api.schema.hops import found_of, hop
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
-from api.schema.reading import audit_hidden, look_in_vain, sees
+from api.schema.reading import audit_hidden, look_in_vain, readable, sees
 from api.schema.reads import reads
 from api.schema.user_error import UserErrorCode
 from api.upstreams import drafts, engine
@@ -52,24 +52,24 @@ async def _submitters(tasks: "Sequence[Task]", info: Info) -> list[Person | None
 
 
 async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
-    """Straight from the processes; by the variables only for drafts that went on to another process."""
-    processes = _processes(tasks)
-    found = await info.context.loaders.drafts_by_process.load_many(processes)
-    gone = [process_id for process_id, record in zip(processes, found, strict=True) if record is None]
-    moved = await _moved_drafts(gone, info) if gone else {}
-    return [draft(record or moved.get(process_id)) for process_id, record in zip(processes, found, strict=True)]
+    """Those the processes name, since these are published; a copied row may name a process, and is not looked at."""
+    named = [engine.text(variables.get("draftId")) or None for variables in await _variables(tasks, info)]
+    records = await found_of(info.context.loaders.drafts, named)
+    apart = [record for task, record in zip(tasks, records, strict=True) if record and not _is_in(task, record)]
+    known = {record.id for record in await asyncio.gather(*(readable(info, record) for record in apart)) if record}
+    return [
+        draft(record) if record and (_is_in(task, record) or record.id in known) else None
+        for task, record in zip(tasks, records, strict=True)
+    ]
 
 
-async def _moved_drafts(processes: Sequence[str], info: Info) -> dict[str, drafts.Draft | None]:
-    """So seldom that it is asked by itself: every variable makes the request for a whole list longer."""
-    variables = await info.context.loaders.draft_ids.load_many(processes)
-    ids = [(found or {}).get("draftId") for found in variables]
-    records = await found_of(info.context.loaders.drafts, [engine.text(draft_id) or None for draft_id in ids])
-    return dict(zip(processes, records, strict=True))
+def _is_in(task: "Task", record: drafts.Draft) -> bool:
+    """Whether a draft is in the task's process: others are shown to who may read them without that."""
+    return record.camunda_process_id == task.record.process_instance_id
 
 
 async def _base_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
-    return await base_plans_of(info, _processes(tasks))
+    return await base_plans_of(info, await _variables(tasks, info))
 
 
 async def _current_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
@@ -142,8 +142,9 @@ class Task:
     )
     draft: Draft | None = hop(
         _drafts,
-        description="The draft under review. Null when the drafts database could not be asked.",
-        metadata=reads(finds=("drafts_by_process", "drafts")),
+        description="The draft under review. Null when it is no longer in this process, unless the viewer may read it, "
+        "and when the engine or the drafts database could not be asked.",
+        metadata=reads(variables=("draftId",), finds=("drafts",)),
     )
     base_plan: PlanVersion | None = hop(
         _base_plans,

@@ -318,6 +318,12 @@ class Camunda:
         response = await self.engine.call("POST", path, body=body)
         return self.engine.decode(response, _Identified).id
 
+    async def label(self, process_id: str) -> None:
+        """Note on a process that is ours, but does not say so, whose it is. Raises Gone when it does not run."""
+        body = typed({"draftSource": self.own.draft_source})["draftSource"]
+        path = f"/process-instance/{process_id}/variables/draftSource"
+        await self._write(path, body, method="PUT", again=True)
+
     async def withdraw(self, process_id: str, variables: Variables) -> None:
         """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""
         body = {

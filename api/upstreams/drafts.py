@@ -85,10 +85,13 @@ class Columns:
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """Whose drafts a page shows: those the person wrote, those of these processes, and what nobody wrote or sent in."""
+    """Whose drafts a page shows: those the person wrote, these of these processes, and what nobody wrote or sent in.
+
+    `submitted`: ids of drafts, each with the process it must name.
+    """
 
     user_id: str
-    process_ids: tuple[str, ...]
+    submitted: tuple[tuple[str, str], ...]
 
 
 class DraftFilter(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from api.identity import same_person
 from api.upstreams.camunda import Camunda
 from api.upstreams.client import Params
 from api.upstreams.engine import ProcessInstance, concerns, plausible, text
+from api.upstreams.ownership import LINK_VARIABLES
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000
@@ -21,6 +22,8 @@ _NEWEST_FIRST = [{"sortBy": "startTime", "sortOrder": "desc"}]
 
 NO_PROCESS = "00000000-0000-0000-0000-000000000000"
 """The id of no process, to ask about in the place of one where there is none."""
+NO_DRAFTS = (NO_PROCESS, "0")
+"""The same for a draft's: one of them can be an id of the table, whatever type these have."""
 
 
 class Submitted(NamedTuple):
@@ -42,16 +45,24 @@ class _Step(msgspec.Struct, frozen=True, rename="camel"):
 async def involved(
     camunda: Camunda, drafts: Sequence[Submitted], user_id: str, groups: Iterable[str]
 ) -> dict[Submitted, bool]:
-    """Which of these drafts the person has to do with: one request, or four and one a model, however many they are.
+    """Which of these drafts the person has to do with: two requests, or five and one a model, however many they are.
+
+    A draft whose process is another's concerns nobody by it.
 
     Open tasks count as the engine offers them. Closed ones count as their model does, since the engine tells whom a
     closed task was offered for one task and one group at a time only.
     """
     process_ids = plausible([draft.process_id for draft in drafts if draft.process_id])
-    waiting = await _with_open_task(camunda, process_ids, user_id, groups)
-    left = [draft for draft in drafts if draft.process_id and draft.process_id not in waiting]
-    once = await _once_involved(camunda, left, user_id, frozenset(groups)) if left else set()
-    return {draft: draft.process_id in waiting or draft.draft_id in once for draft in drafts}
+    links, waiting = await asyncio.gather(
+        camunda.variables_by_process(process_ids, LINK_VARIABLES),
+        _with_open_task(camunda, process_ids, user_id, groups),
+    )
+    linked = [draft for draft in drafts if camunda.own.links(links.get(draft.process_id or "", {}), draft.draft_id)]
+    now = {draft for draft in linked if draft.process_id in waiting}
+    # Those whose process is another's are looked for as the others are: they cost, and so tell, the same.
+    past = [draft for draft in drafts if draft.process_id and draft not in now]
+    once = await _once_involved(camunda, past, user_id, frozenset(groups)) if past else set()
+    return {draft: draft in now or draft in once for draft in drafts}
 
 
 async def _with_open_task(
@@ -65,23 +76,27 @@ async def _with_open_task(
 
 async def _once_involved(
     camunda: Camunda, drafts: Sequence[Submitted], user_id: str, groups: frozenset[str]
-) -> set[str]:
-    """The ids of those that concerned the person in any submission, the present one included."""
+) -> set[Submitted]:
+    """Those that concerned the person in any submission, the present one included."""
     draft_ids = [draft.draft_id for draft in drafts]
     processes, steps = await asyncio.gather(
         camunda.processes_by_draft(draft_ids), _steps(camunda, {"processInstanceBusinessKeyIn": draft_ids}, limit=_PAGE)
     )
-    drafts_by_process = {draft.process_id: draft.draft_id for draft in drafts if draft.process_id}
-    drafts_by_process |= {process.id: draft_id for draft_id, found in processes.items() for process in found}
+    known = {draft.process_id for draft in drafts if draft.process_id}
+    known |= {process.id for found in processes.values() for process in found}
     variables, offered = await asyncio.gather(
-        camunda.variables_by_process(list(drafts_by_process), ["submittedBy"]),
+        camunda.variables_by_process(sorted(known), ("submittedBy", "previousProcessId", *LINK_VARIABLES)),
         camunda.candidate_groups_by_definition(sorted({step.process_definition_id for step in steps})),
     )
     own = {
         process_id for process_id, values in variables.items() if same_person(text(values.get("submittedBy")), user_id)
     }
     concerned = {step.process_instance_id for step in steps if _concerned(step, user_id, groups, offered)}
-    return {drafts_by_process[process_id] for process_id in own | concerned if process_id in drafts_by_process}
+    return {
+        draft
+        for draft in drafts
+        if not (own | concerned).isdisjoint(camunda.own.submissions(draft.draft_id, draft.process_id, variables))
+    }
 
 
 def _concerned(
@@ -91,10 +106,11 @@ def _concerned(
     return same_person(step.assignee, user_id) or not groups.isdisjoint(candidates)
 
 
-async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> list[str]:
-    """The processes a person has to do with: those of tasks that wait for them, that they held, and that they started.
+async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> list[Submitted]:
+    """What a person has to do with: the processes of tasks that wait for them, that they held, and that they started,
+    each with the draft it is of.
 
-    Three requests; of each kind the newest `MOST_LISTED`.
+    Four requests; of each kind the newest `MOST_LISTED`.
     """
     waiting, held, started = await asyncio.gather(
         camunda.tasks(
@@ -105,13 +121,16 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
         _steps(camunda, {"taskAssignee": user_id}, limit=MOST_LISTED),
         _started_by(camunda, user_id),
     )
-    return list(
+    process_ids = list(
         dict.fromkeys(
             [task.process_instance_id for task in waiting]
             + [step.process_instance_id for step in held]
             + [process.id for process in started]
         )
     )
+    variables = await camunda.variables_by_process(process_ids, ["draftId"])
+    named = {process_id: text(variables[process_id].get("draftId")) for process_id in process_ids}
+    return [Submitted(draft_id, process_id) for process_id, draft_id in named.items() if draft_id]
 
 
 async def _steps(camunda: Camunda, query: Mapping[str, object], *, limit: int) -> list[_Step]:

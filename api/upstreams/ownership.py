@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.upstreams.engine import PROCESS_KEY, Scalar
+from api.upstreams.engine import PROCESS_KEY, Scalar, text
 
 LINK_VARIABLES = ("draftId", "draftSource")
 
@@ -44,6 +44,20 @@ class Ownership:
         older models started them by hand, is of the source whose row names it.
         """
         return variables.get("draftId") == draft_id and variables.get("draftSource") in (None, self.draft_source)
+
+    def submissions(
+        self, draft_id: str, process_id: str | None, variables: Mapping[str, Mapping[str, Scalar]]
+    ) -> list[str]:
+        """The processes that a draft was submitted to, newest first: the one its row names, and what each was before.
+
+        A process becomes a draft's by its registration, which finds the one before it on the row. Others that say
+        they are of this draft, by a variable or a business key, were started by whoever likes to.
+        """
+        found: list[str] = []
+        while process_id and process_id not in found and self.links(variables.get(process_id, {}), draft_id):
+            found.append(process_id)
+            process_id = text(variables[process_id].get("previousProcessId"))
+        return found
 
     @property
     def _source(self) -> dict[str, object]:

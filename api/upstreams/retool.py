@@ -84,10 +84,6 @@ class Retool:
         """Whether it can be an id of this table."""
         return as_key(draft_id, await self._type_of_ids()) is not None
 
-    async def drafts_by_process(self, process_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
-        """Drafts by the process they were last submitted to."""
-        return await self._by("camunda_process_id", process_ids, parts)
-
     async def drafts_by_plan(self, plan_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
         """For each plan of the store the draft that edits it or became it, the last touched one."""
         return await self._by("aidbox_id", plan_ids, parts)
@@ -176,14 +172,18 @@ class Retool:
                 values.append(value.replace("\x00", ""))
         if narrowed.reader is not None:
             parts.append(self._read_by())
-            values += [narrowed.reader.user_id, list(narrowed.reader.process_ids)]
+            pairs = [pair for pair in narrowed.reader.submitted if is_text(pair[0])]
+            process_ids = [process_id for _, process_id in pairs]
+            values += [narrowed.reader.user_id, process_ids, process_ids, [draft_id for draft_id, _ in pairs]]
         return sql.SQL(" AND ").join(parts), values
 
     def _read_by(self) -> sql.Composable:
         return sql.SQL(
-            "(lower(btrim({author}::text)) = %s OR {process}::text = ANY(%s)"
+            "(lower(btrim({author}::text)) = %s"
+            " OR ({process}::text = ANY(%s)"
+            " AND ({process}::text, {id}::text) IN (SELECT * FROM unnest(%s::text[], %s::text[])))"
             " OR ({author} IS NULL AND {process} IS NULL))"
-        ).format(author=self._name("created_by"), process=self._name("camunda_process_id"))
+        ).format(id=self._name("id"), author=self._name("created_by"), process=self._name("camunda_process_id"))
 
     # Writing
 

@@ -187,9 +187,9 @@ def test_ones_own_drafts_are_listed_without_the_engine(settings: Settings, world
     [
         ("author", SAME_DRAFT, 0),
         ("auditor", SAME_DRAFT, 0),
-        ("reviewer", SAME_DRAFT, 1),
-        ("stranger", SAME_DRAFT, 5),
-        ("author", PAGE, 3),
+        ("reviewer", SAME_DRAFT, 2),
+        ("stranger", SAME_DRAFT, 6),
+        ("author", PAGE, 4),
         ("auditor", PAGE, 0),
     ],
 )

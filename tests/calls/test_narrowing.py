@@ -11,7 +11,7 @@ from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import SQL, Recording
 from tests.serving import Api, Drafts
 
-TASKS, COUNT = "POST /task", "POST /task/count"
+TASKS, COUNT, VARIABLES = "POST /task", "POST /task/count", "POST /history/variable-instance"
 PAGE = """query Page($filter: TaskFilter, $sort: [TaskSort!], $limit: Int! = 1000, $offset: Int! = 0) {
   pendingTasks(filter: $filter, sort: $sort, limit: $limit, offset: $offset) {
     totalCount items { id draft { id } } } }"""
@@ -84,7 +84,7 @@ def test_nothing_said_is_the_oldest_first(cold: Api, inbox: Inbox, variables: di
 def test_names_of_drafts_are_looked_up_first(cold: Api, recording: Recording, inbox: Inbox, word: str) -> None:
     total, found = page(cold, inbox, filter={"draftNameContains": word, "step": "review"})
     assert (total, sorted(found)) == (3, sorted(inbox.draft_ids[:3]))
-    assert recording.counts() == {TASKS: 1, COUNT: 1, SQL: 2}
+    assert recording.counts() == {TASKS: 1, COUNT: 1, VARIABLES: 1, SQL: 2}
     assert [sorted(body["processInstanceIdIn"]) for body in bodies(recording)] == [sorted(inbox.process_ids[:3])] * 2
 
 
@@ -99,7 +99,7 @@ def test_names_that_are_only_near_are_not_found(
 
 def test_an_empty_name_is_no_condition(cold: Api, recording: Recording, inbox: Inbox) -> None:
     assert page(cold, inbox, filter={"draftNameContains": ""})[0] == 50
-    assert recording.counts() == {TASKS: 1, COUNT: 1, SQL: 1}
+    assert recording.counts() == {TASKS: 1, COUNT: 1, VARIABLES: 1, SQL: 1}
 
 
 def test_names_of_drafts_that_are_not_submitted_do_not_count(

@@ -11,6 +11,7 @@ from tests.calls.recording import SQL, Recording
 from tests.serving import Api
 
 VARIABLES, SEARCH, BATCH = "POST /history/variable-instance", "POST /InsurancePlan/_search", "POST /"
+LINK = ["draftId", "draftSource"]  # whether a process is that of the draft whose row names it
 HEADER = "id,meta,name,status"
 FRAGMENT = "fragment Two on Draft { revision ... { planData @skip(if: false) } }"
 
@@ -94,11 +95,12 @@ def test_a_variable_of_a_directive_counts_each_time(cold: Api, recording: Record
         ("currentPlan { versionId }", ["aidboxPlanId"]),
         ("hasConflict", ["aidboxPlanId", "baseVersion"]),
         ("hasConflict submittedBy { id }", ["aidboxPlanId", "baseVersion", "submittedBy"]),
-        ("draft { basePlan { name } }", ["aidboxPlanId", "baseVersion"]),
-        ("draft { approval { submittedRevision } }", ["draftRevision"]),
+        ("draft { name }", ["draftId"]),
+        ("draft { basePlan { name } }", ["aidboxPlanId", "baseVersion", *LINK]),
+        ("draft { approval { submittedRevision } }", sorted(["draftRevision", *LINK])),
         (
             "draft { approval { state } }",
-            ["approvalOutcome", "approved", "changesRequested", "conflictDetected"],
+            ["approvalOutcome", "approved", "changesRequested", "conflictDetected", *LINK],
         ),
     ],
 )

@@ -97,14 +97,14 @@ BUGS = (
     Bug(
         "what has moved is published",
         PUBLISH,
-        "if moved := conflict(draft, current, {**values, **_base_after(written, current)}):",
-        "if (moved := conflict(draft, current, {**values, **_base_after(written, current)})) and draft is None:",
+        "if moved := conflict(draft, current, since, process_id):",
+        "if (moved := conflict(draft, current, since, process_id)) and draft is None:",
         "(conflict and before and publication)",
     ),
     Bug(
         "an approval does not look whether anything moved",
         DECIDE,
-        "moved = conflict(draft, plan, {**variables, **noted})",
+        "moved = conflict(draft, plan, {**variables, **noted}, process_id)",
         "moved = None",
         "(conflict and at and once)",
     ),
@@ -287,7 +287,7 @@ BUGS = (
     Bug(
         "a draft whose process runs is released",
         "api/coordination/reconcile.py",
-        "if not draft.is_submitted or (process is not None and process.is_active):",
+        "if not draft.is_submitted or (linked.process is not None and linked.process.is_active):",
         "if not draft.is_submitted:",
         "undisturbed",
     ),

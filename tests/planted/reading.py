@@ -190,14 +190,14 @@ BUGS = (
         (
             "drafts are read whole",
             "api/loaders.py",
-            'parts=own.needs.of_draft("drafts_by_process")',
+            'parts=own.needs.of_draft("drafts")',
             'parts=own.needs.of_draft("nothing")',
         ),
         (
-            "drafts by the variables, one after the other",
+            "drafts that are in their tasks' processes are asked about as others are",
             TASK,
-            "moved = await _moved_drafts(gone, info) if gone else {}",
-            "moved = await _moved_drafts(processes, info)",
+            "if record and not _is_in(task, record)]",
+            "if record]",
         ),
         (
             "the count with every page",

@@ -52,7 +52,7 @@ class FirstVersion:
 
     def submitted(self, draft_id: str, **variables: str | None) -> str:
         """A draft of it in approval; the process id."""
-        given = {"draftId": draft_id, "submittedBy": "author", **variables}
+        given = {"draftId": draft_id, "draftSource": "retool", "submittedBy": "author", **variables}
         typed = {name: {"value": value, "type": "String"} for name, value in given.items()}
         body = {"businessKey": draft_id, "variables": typed}
         answer = self.behind.engine.post(f"/process-definition/{self.definition_id}/start", json=body)

@@ -16,7 +16,7 @@ from psycopg import sql
 from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, GOLD, REVIEWER, Api, Drafts, serving
 from tests.stories.behind import Behind, edited, exactly, read, until
-from tests.verbs import COMPLETE, REASSIGN, approved, codes, open_task, perform, submitted
+from tests.verbs import COMPLETE, REASSIGN, WITHDRAW, approved, codes, open_task, perform, rejected, status, submitted
 
 SOURCES = ("west", "east")
 PENDING = "query Pending($by: ID) { pendingTasks(filter: {submittedBy: $by}) { totalCount items { draft { id } } } }"
@@ -41,13 +41,17 @@ def deployments(settings: Settings, behind: Behind) -> Iterator[tuple[Deployment
         yield made[0], made[1]
 
 
-def _deployment(stack: ExitStack, settings: Settings, behind: Behind, source: str, *, named: str = "") -> Deployment:
+def _deployment(
+    stack: ExitStack, settings: Settings, behind: Behind, source: str, *, named: str = "", id_type: str = "text"
+) -> Deployment:
     schema = f"deployment_{source}"
     connection = behind.drafts.connection
     connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     table = sql.Identifier(schema, "benefit_plan_drafts")
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE public.benefit_plan_drafts INCLUDING ALL)").format(table))
+    typed = "ALTER TABLE {} ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE {} USING id::{}"
+    connection.execute(sql.SQL(typed).format(table, sql.SQL(id_type), sql.SQL(id_type)))
     own = Drafts(f"{behind.drafts.url}?options=-csearch_path%3D{schema}")
     stack.callback(_close, own)
     changes = {"draft_source": named or source, "drafts_table": f"{schema}.benefit_plan_drafts"}
@@ -190,3 +194,36 @@ def test_what_a_worker_asks_the_engine_for(settings: Settings) -> None:
             "benefit-approval",
             {"draftSource": "north"},
         )
+
+
+def test_the_same_draft_id_in_both(deployments: tuple[Deployment, Deployment]) -> None:
+    """As with ids that are numbers, or a database that was copied with all its rows."""
+    west, east = deployments
+    draft_id = west.drafts.new()
+    process_id = submitted(west.api, draft_id, AUTHOR)
+    columns = "id, name, plan_data, status, created_by, camunda_process_id"
+    copy = f"INSERT INTO deployment_east.benefit_plan_drafts ({columns}) SELECT {columns} FROM benefit_plan_drafts"  # noqa: S608  # names of our own
+    west.drafts.connection.execute(f"{copy} WHERE id = %s", [draft_id])
+    before = west.behind.picture(draft_id)
+    assert status(east.api, draft_id)["state"] == "NOT_SUBMITTED"
+    assert codes(perform(east.api, WITHDRAW, AUTHOR, draftId=draft_id)) == ["NOT_SUBMITTED"]
+    assert west.behind.picture(draft_id) == before
+
+    other = submitted(east.api, draft_id, AUTHOR)
+    assert other != process_id
+    assert rejected(east.api, draft_id)["status"] == "REJECTED"
+    assert west.drafts.row(draft_id) == before["row"]
+    assert approved(west.api, draft_id)["status"] == "APPROVED"
+    assert (west.behind.end_of(process_id), west.behind.end_of(other)) == (["approved"], ["rejected"])
+
+
+def test_an_id_written_otherwise_by_hand_is_the_tables_after_registration(settings: Settings, behind: Behind) -> None:
+    """Row and process name each other by the same letters then, as they must to be one approval."""
+    with ExitStack() as stack:
+        one = _deployment(stack, settings, behind, "typed", id_type="uuid")
+        draft_id = one.drafts.new()
+        process_id = one.behind.start(draft_id.upper(), draftSource="typed")
+        _becomes(one, draft_id, "submitted")
+        until(lambda: not one.behind.external_tasks(process_id))
+        assert one.behind.variables(process_id)["draftId"] == draft_id
+        assert approved(one.api, draft_id)["status"] == "APPROVED"

@@ -61,9 +61,8 @@ def test_parts_are_told_apart_by_what_finds_them() -> None:
         """{ pendingTasks { items { draft { planData } basePlan { name } currentPlan { resource history { name } } } }
           drafts { items { revision } } plan(id: "1") { draft { name } } }"""
     )
-    assert sorted(found.variables or ()) == ["aidboxPlanId", "baseVersion"]
+    assert sorted(found.variables or ()) == ["aidboxPlanId", "baseVersion", "draftId"]
     assert {loader: sorted(parts) for loader, parts in (found.parts or {}).items()} == {
-        "drafts_by_process": ["plan"],
         "drafts": ["plan", "revision"],
         "draft_page": ["revision"],
         "drafts_by_plan": [],
