@@ -241,10 +241,16 @@ async def _set_up(settings: Settings) -> list[str]:
 
 
 @app.command()
-def check() -> None:
+def check(
+    *,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write, read and delete InsurancePlan/plan-api-check: are digits kept?"),
+    ] = False,
+) -> None:
     """Look at all three systems and say line by line what is right and what is wrong. Exit code 1 when anything is."""
     logging.getLogger("api").addHandler(logging.NullHandler())  # the findings say it already
-    findings = _run(run_checks(_settings_without_auth()))
+    findings = _run(run_checks(_settings_without_auth(), may_write=write))
     for finding in findings:
         typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.told}", fg=COLOURS[finding.grade])
     raise typer.Exit(1 if any(finding.grade is Grade.WRONG for finding in findings) else 0)

@@ -1,11 +1,12 @@
 """`plan-api check`: a doctor. Looks at the three systems and says line by line what is right and what is wrong.
 
-Called by the command line alone. Changes nothing.
+Called by the command line alone. Changes nothing, unless it may write a test plan to the store.
 """
 
 import asyncio
 from collections.abc import Awaitable
 
+from api.check.digits import look_at_digits
 from api.check.drafts import look_at_drafts
 from api.check.engine import look_at_engine
 from api.check.finding import Finding, Grade, address_of, wrong
@@ -18,10 +19,11 @@ __all__ = ["Finding", "Grade", "run_checks"]
 PATIENCE = 8.0  # seconds for each system
 
 
-async def run_checks(settings: Settings) -> list[Finding]:
+async def run_checks(settings: Settings, *, may_write: bool = False) -> list[Finding]:
     """Everything that can be looked at without changing anything: drafts, engine, store, asked side by side.
 
-    A system that can not be asked, or not within PATIENCE, is one finding; the others are still looked at.
+    A system that can not be asked, or not within PATIENCE, is one finding; the others are still looked at. With
+    `may_write` a test plan is written to the store after that, read and deleted, unless something is wrong there.
     """
     async with open_upstreams(settings) as upstreams:
         parts = await asyncio.gather(
@@ -29,7 +31,12 @@ async def run_checks(settings: Settings) -> list[Finding]:
             _in_time("engine", settings.camunda_url, look_at_engine(upstreams.camunda, settings.camunda_url)),
             _in_time("store", settings.aidbox_url, look_at_store(upstreams.aidbox, settings.aidbox_url)),
         )
-    return [finding for part in parts for finding in part]
+        is_fit = all(finding.grade is not Grade.WRONG for finding in parts[-1])
+        written: list[Finding] = []
+        if may_write and is_fit:
+            digits = look_at_digits(upstreams.aidbox, keeps_digits=settings.aidbox_keeps_digits)
+            written = await _in_time("digits", settings.aidbox_url, digits)
+    return [finding for part in (*parts, written) for finding in part]
 
 
 async def _in_time(subject: str, url: str, look: Awaitable[list[Finding]]) -> list[Finding]:

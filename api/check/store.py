@@ -1,4 +1,7 @@
-"""The FHIR store, looked at: whether it takes our credentials, and what it says of itself. Called by `run_checks`."""
+"""The FHIR store, looked at: each kind of request is tried, so that the one which a policy lacks is named.
+
+What a store states about itself is not about our credentials, so it only tells its release. Nothing is written.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,22 +9,17 @@ from collections.abc import Iterator
 import msgspec
 
 from api.check.finding import Finding, address_of, failure, ok, warning, wrong
-from api.errors import TimedOut, UpstreamFailed
-from api.upstreams.aidbox import Aidbox
+from api.errors import Denied, TimedOut, UpstreamFailed
+from api.upstreams.aidbox import FHIR_JSON, Aidbox
+from api.upstreams.trials import ABSENT, Tried, try_requests
 
 URL_RULE = "AIDBOX_URL must be the store's FHIR base, ending in /fhir"
 CREDENTIALS = "AIDBOX_CLIENT_ID and AIDBOX_CLIENT_SECRET, and the client's access policy"
-INTERACTIONS = ("read", "vread", "update", "history-instance", "search-type")
 SLOW = 6.0  # seconds for the store's statement about itself, which some put together for that long
-
-
-class _Coded(msgspec.Struct, frozen=True):
-    code: str = ""
 
 
 class _Resource(msgspec.Struct, frozen=True):
     type: str = ""
-    interaction: tuple[_Coded, ...] = ()
     versioning: str | None = None
 
 
@@ -46,42 +44,59 @@ async def look_at_store(aidbox: Aidbox, url: str) -> list[Finding]:
     """All findings; one, if it can not be asked."""
     address = address_of(url)
     try:
-        await aidbox.ping()
-        statement = await _statement(aidbox)
+        await _ask(aidbox)
+        tried, statement = await asyncio.gather(try_requests(aidbox.store), _statement(aidbox))
     except UpstreamFailed as failed:
         return [failure("store", failed, address=address, url_rule=URL_RULE, credentials=CREDENTIALS)]
-    if statement is None:
-        return [warning("store", f"answers at {address}, but takes long to say what it can do; try once more")]
-    return list(judge_statement(statement, address))
+    stated = [ok("store", f"answers at {address}")] if statement is None else judge_statement(statement, address)
+    return [*stated, *judge_tried(tried)]
+
+
+async def _ask(aidbox: Aidbox) -> None:
+    """Whether somebody is there who knows us; what we may do is tried after that."""
+    try:
+        await aidbox.ping()
+    except Denied as denied:
+        if denied.status != 403:
+            raise
 
 
 async def _statement(aidbox: Aidbox) -> Statement | None:
-    """What it says of itself; None when that takes long, which it does for some right after their start."""
+    """What it says of itself; None when it does not say, or takes long, as some do right after their start."""
     try:
         async with asyncio.timeout(SLOW):
-            response = await aidbox.store.call("GET", "/metadata", headers={"Accept": "application/fhir+json"})
-    except (TimeoutError, TimedOut):
+            response = await aidbox.store.call("GET", "/metadata", headers=FHIR_JSON)
+    except (TimeoutError, TimedOut, Denied):
         return None
     return aidbox.store.decode(response, Statement)
 
 
 def judge_statement(statement: Statement, address: str) -> Iterator[Finding]:
-    """What is to be said of a store. What it does not declare it may do all the same, so that is a warning. Pure."""
+    """What is to be said of a store's release. Pure."""
     software = " ".join(word for word in (statement.software.name, statement.software.version) if word)
     release = f"{software or 'FHIR'} at {address}, FHIR {statement.fhir_version}"
     is_r4 = statement.fhir_version.startswith("4.0.")
     yield ok("store", release) if is_r4 else wrong("store", f"{release}; FHIR R4 (4.0.x) is needed")
     plans = [resource for rest in statement.rest for resource in rest.resource if resource.type == "InsurancePlan"]
-    if not plans:
-        yield warning("plans", "the store does not declare InsurancePlan; it must keep these, with their versions")
-        return
-    declared = {interaction.code for interaction in plans[0].interaction}
-    missing = [interaction for interaction in INTERACTIONS if interaction not in declared]
-    if missing:
-        yield warning("plans", f"the store does not declare {', '.join(missing)} for InsurancePlan")
-    else:
-        yield ok("plans", f"InsurancePlan with {', '.join(INTERACTIONS)}")
-    if plans[0].versioning not in (None, "versioned-update"):
+    if plans and plans[0].versioning not in (None, "versioned-update"):
         yield warning(
             "versions", f"the store declares {plans[0].versioning}; it must refuse an If-Match of an older version"
         )
+
+
+def judge_tried(tried: list[Tried]) -> list[Finding]:
+    """What is to be said of the requests that were tried. Pure."""
+    refused = [wrong("plans", _refusal(each)) for each in tried if each.status not in each.expected]
+    return refused or [ok("plans", "may be read, searched and written, their versions and histories read in a batch")]
+
+
+def _refusal(tried: Tried) -> str:
+    words = f": {tried.words}" if tried.words else ""
+    answer = f"{tried.request} is answered with status {tried.status}{words}"
+    if tried.status in (401, 403):
+        return f"{answer}; the client's access policy must allow it (Aidbox: operation {tried.policy})"
+    if tried.policy == "FhirHistory" and tried.status == 422:
+        return f"{answer}; switch the history of InsurancePlan on, by which an interrupted publication is known again"
+    if tried.policy == "FhirUpdate" and tried.status < 300:
+        return f"{answer}, though the store must refuse it; delete InsurancePlan/{ABSENT}"
+    return f"{answer}; the service needs this request"

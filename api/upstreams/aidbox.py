@@ -30,8 +30,8 @@ HEADER = "id,meta,name,status"  # for `_elements`
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
-_FHIR_JSON = {"Accept": "application/fhir+json"}
-_SENT_FHIR_JSON = {**_FHIR_JSON, "Content-Type": "application/fhir+json"}
+FHIR_JSON = {"Accept": "application/fhir+json"}
+SENT_FHIR_JSON = {**FHIR_JSON, "Content-Type": "application/fhir+json"}
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # FHIR's rule; `.` and `..` are ways in a URL
 _PLAN_OR_OUTCOME: Any = Header | Outcome
 _SUCCEEDED = 200
@@ -64,7 +64,7 @@ class Aidbox:
         if not _ID.fullmatch(plan_id):
             return None
         response = await self.store.call(
-            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=_FHIR_JSON, again=True
+            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=FHIR_JSON, again=True
         )
         if response.status_code == 200:
             return self._version(msgspec.Raw(response.content))
@@ -96,7 +96,7 @@ class Aidbox:
 
     async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:
         form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | ({} if whole else {"_elements": HEADER})
-        headers = {**_FHIR_JSON, "Cache-Control": caching}
+        headers = {**FHIR_JSON, "Cache-Control": caching}
         response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
         found: list[PlanVersion] = []
         while True:
@@ -118,7 +118,7 @@ class Aidbox:
         """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
         parts = urlsplit(link)
         path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
-        return await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=_FHIR_JSON, again=True)
+        return await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=FHIR_JSON, again=True)
 
     async def version(self, plan_id: str, version_id: str) -> PlanVersion | None:
         """A version of a plan; None when the store has no such version (any longer)."""
@@ -136,7 +136,7 @@ class Aidbox:
         kept = self.kept.find(wanted, whole=whole)
         found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**kept}
         missing = [key for key in wanted if key not in kept]
-        answers = await self._batch([_version_url(*key, whole=whole) for key in missing])
+        answers = await self._batch([version_url(*key, whole=whole) for key in missing])
         for key, answer in zip(missing, answers, strict=True):
             plans = self._read(answer, lambda resource: [self._version(resource, whole=whole)])
             if isinstance(plans, UpstreamFailed):
@@ -161,7 +161,7 @@ class Aidbox:
         A history that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self._batch([_history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
+        answers = await self._batch([history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
         found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
         for key, answer in zip(wanted, answers, strict=True):
             plans = self._read(answer, lambda page: self._plans_in(self._decoded(page, Bundle), whole=whole))
@@ -201,7 +201,7 @@ class Aidbox:
     async def _batch_once(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
         entries = [{"request": {"method": "GET", "url": url}} for url in urls]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
-        response = await self.store.call("POST", "", body=bundle, headers=_SENT_FHIR_JSON, again=True)
+        response = await self.store.call("POST", "", body=bundle, headers=SENT_FHIR_JSON, again=True)
         answered = self.store.decode(response, Bundle).entry
         if len(answered) != len(urls):
             raise self.store.refusal(_SUCCEEDED, BATCH, f"{len(answered)} entries for {len(urls)}")
@@ -216,7 +216,7 @@ class Aidbox:
         if 200 <= status < 300 and entry.has_resource:
             return entry.resource
         if status not in failures:
-            failures[status] = self.store.refusal(status, BATCH, outcome.words(entry.resource))
+            failures[status] = self.store.refusal(status, BATCH, outcome.words(entry.outcome))
         return failures[status]
 
     def _status_without(self, entry: Entry) -> int:
@@ -248,7 +248,7 @@ class Aidbox:
             "PUT",
             f"/InsurancePlan/{plan_id}",
             body=resource,
-            headers={**_SENT_FHIR_JSON, "Prefer": "return=representation", **condition},
+            headers={**SENT_FHIR_JSON, "Prefer": "return=representation", **condition},
             answers=(200, 201, 204, 400, 404, 422, 413, *STALE),
         )
 
@@ -265,7 +265,7 @@ class Aidbox:
 
     async def fhir_version(self) -> str:
         """The store's FHIR version by its capability statement; slow, for `check` alone."""
-        response = await self.store.call("GET", "/metadata", headers=_FHIR_JSON, deadline=60, again=True)
+        response = await self.store.call("GET", "/metadata", headers=FHIR_JSON, deadline=60, again=True)
         return self.store.decode(response, _Statement).fhir_version
 
     async def ping(self) -> None:
@@ -294,12 +294,13 @@ def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
     return found
 
 
-def _version_url(plan_id: str, version_id: str, *, whole: bool) -> str:
+def version_url(plan_id: str, version_id: str, *, whole: bool) -> str:
+    """A version, in a batch."""
     return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if whole else f"?_elements={HEADER}")
 
 
-def _history_url(plan_id: str, limit: int, *, whole: bool) -> str:
-    """Without `_since`, HAPI counts versions once a minute and leaves out those that came since then."""
+def history_url(plan_id: str, limit: int, *, whole: bool) -> str:
+    """A history, in a batch. Without `_since`, HAPI counts versions once a minute and leaves out what came since."""
     everything = f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
     return everything if whole else f"{everything}&_elements={HEADER}"
 

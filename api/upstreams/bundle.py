@@ -48,6 +48,7 @@ NOTHING = msgspec.Raw(b"")
 
 class _Response(msgspec.Struct, frozen=True):
     status: str | int = ""
+    outcome: msgspec.Raw = NOTHING
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -75,6 +76,11 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def has_resource(self) -> bool:
         return bytes(self.resource) not in (b"", b"null")
+
+    @property
+    def outcome(self) -> msgspec.Raw:
+        """What an answer to a batch says of its failure: stores have it beside the status, or as the resource."""
+        return self.response.outcome if self.response and self.response.outcome != NOTHING else self.resource
 
     @property
     def is_remark(self) -> bool:

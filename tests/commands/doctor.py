@@ -60,5 +60,5 @@ def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
 def store_lines(settings: Settings) -> list[str]:
     return [
         f"ok      store: HAPI FHIR Server 8.8.0 at {settings.aidbox_url}, FHIR 4.0.1",
-        "ok      plans: InsurancePlan with read, vread, update, history-instance, search-type",
+        "ok      plans: may be read, searched and written, their versions and histories read in a batch",
     ]

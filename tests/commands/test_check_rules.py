@@ -1,8 +1,11 @@
 """The doctor's rules on what our own three systems can not show: other versions, other models, other stores."""
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
+from api.check.digits import judge_amount
 from api.check.drafts import judge
 from api.check.engine import judge_version
 from api.check.finding import Finding, Grade, address_of, failure
@@ -133,36 +136,44 @@ def test_a_step_for_one_person_will_do() -> None:
     assert graded(findings[-1]) == ("ok", "review is for the person the model names")
 
 
-def statement(version: str, *interactions: str, versioning: str | None = None) -> Statement:
-    codes = [{"code": code} for code in interactions]
-    plans = {"type": "InsurancePlan", "interaction": codes, "versioning": versioning}
-    rest = [{"resource": [plans]}] if interactions else []
+def statement(version: str, versioning: str | None = None) -> Statement:
+    rest = [{"resource": [{"type": "InsurancePlan", "versioning": versioning}]}]
     return msgspec.convert({"fhirVersion": version, "rest": rest}, Statement)
-
-
-ALL = ("read", "vread", "update", "history-instance", "search-type")
 
 
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [
-        (statement("4.0.1", *ALL), [("ok", "FHIR at here, FHIR 4.0.1"),
-                                    ("ok", "InsurancePlan with read, vread, update, history-instance, search-type")]),
-        (statement("5.0.0", *ALL)  , [("wrong", "FHIR at here, FHIR 5.0.0; FHIR R4 (4.0.x) is needed"),
-                                    ("ok", "InsurancePlan with read, vread, update, history-instance, search-type")]),
-        (statement("4.0.1"), [("ok", "FHIR at here, FHIR 4.0.1"),
-            ("warning", "the store does not declare InsurancePlan; it must keep these, with their versions")]),
-        (statement("4.0.1", "read", "search-type", "update", versioning="versioned-update"), [
-            ("ok", "FHIR at here, FHIR 4.0.1"),
-            ("warning", "the store does not declare vread, history-instance for InsurancePlan")]),
-        (statement("4.0.0", *ALL, versioning="no-version"), [
+        (statement("4.0.1"), [("ok", "FHIR at here, FHIR 4.0.1")]),
+        (statement("4.0.1", "versioned-update"), [("ok", "FHIR at here, FHIR 4.0.1")]),
+        (statement("5.0.0"), [("wrong", "FHIR at here, FHIR 5.0.0; FHIR R4 (4.0.x) is needed")]),
+        (statement("4.0.0", "no-version"), [
             ("ok", "FHIR at here, FHIR 4.0.0"),
-            ("ok", "InsurancePlan with read, vread, update, history-instance, search-type"),
             ("warning", "the store declares no-version; it must refuse an If-Match of an older version")]),
     ],
 )  # fmt: skip
 def test_what_stores_say_of_themselves(stated: Statement, expected: list[tuple[str, str]]) -> None:
     assert [graded(finding) for finding in judge_statement(stated, "here")] == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "keeps_digits", "expected"),
+    [
+        (Decimal("1500.00"), True, ("ok", "1500.00 comes back as 1500.00, as AIDBOX_KEEPS_DIGITS says")),
+        (Decimal("1500.0"), False, ("ok", "1500.00 comes back as 1500.0, as AIDBOX_KEEPS_DIGITS says")),
+        (1500, False, ("ok", "1500.00 comes back as 1500, as AIDBOX_KEEPS_DIGITS says")),
+        (Decimal("1500.0"), True, ("wrong", ("1500.00 comes back as 1500.0; set AIDBOX_KEEPS_DIGITS=false, so that"
+            " equal amounts count as equal"))),
+        (Decimal("1500.00"), False, ("warning", ("1500.00 comes back as 1500.00; without AIDBOX_KEEPS_DIGITS=false each"
+            " digit would count"))),
+        (Decimal("1499.99"), True, ("wrong", "1500.00 comes back as 1499.99; this store can not hold plans")),
+        ("1500.00", True, ("wrong", "1500.00 comes back as 1500.00; this store can not hold plans")),
+        (True, True, ("wrong", "1500.00 comes back as True; this store can not hold plans")),
+        (None, True, ("wrong", "1500.00 comes back as nothing; this store can not hold plans")),
+    ],
+)  # fmt: skip
+def test_how_an_amount_comes_back(amount: object, keeps_digits: bool, expected: tuple[str, str]) -> None:  # noqa: FBT001  # a column of the table
+    assert graded(judge_amount(amount, keeps_digits=keeps_digits)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""`plan-api check --write`: a test plan is written, read again and deleted, to see whether the store keeps digits."""
+
+from decimal import Decimal
+from typing import Any
+
+from api.check.finding import Finding, ok, warning, wrong
+from api.coordination.documents import read
+from api.errors import ApprovalApiError
+from api.upstreams.aidbox import Aidbox
+
+TEST_PLAN = "plan-api-check"  # its id; nobody else's plan may have it
+AMOUNT = Decimal("1500.00")
+NAME = "A test of plan-api, which can be deleted"
+
+
+async def look_at_digits(aidbox: Aidbox, *, keeps_digits: bool) -> list[Finding]:
+    """Write the test plan, read it and delete it. Nothing is written where somebody else's plan has its id.
+
+    `keeps_digits`: what the settings say of the store.
+    """
+    address = f"InsurancePlan/{TEST_PLAN}"
+    try:
+        there = await aidbox.plan(TEST_PLAN)
+        if there is not None and there.name != NAME:
+            return [warning("digits", f"not tried: {address} is a plan that this check did not write")]
+        await aidbox.put(TEST_PLAN, _plan(), base_version=there.version_id if there else None)
+        written = await aidbox.plan(TEST_PLAN)
+        amount = _amount(read(written.resource)) if written else None
+    except ApprovalApiError as failed:
+        return [wrong("digits", f"{address} could not be written and read: {failed}")]
+    return [judge_amount(amount, keeps_digits=keeps_digits), *await _deleted(aidbox, address)]
+
+
+def _plan() -> dict[str, object]:
+    cost = {"type": {"text": "deductible"}, "cost": {"value": AMOUNT, "currency": "USD"}}
+    return {
+        "resourceType": "InsurancePlan",
+        "id": TEST_PLAN,
+        "status": "draft",
+        "name": NAME,
+        "plan": [{"generalCost": [cost]}],
+    }
+
+
+def _amount(plan: Any) -> object:
+    try:
+        return plan["plan"][0]["generalCost"][0]["cost"]["value"]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+async def _deleted(aidbox: Aidbox, address: str) -> list[Finding]:
+    try:
+        await aidbox.store.call("DELETE", f"/{address}", answers=(200, 202, 204, 404, 410))
+    except ApprovalApiError as failed:
+        return [warning("digits", f"{address} is still in the store, delete it by hand: {failed}")]
+    return []
+
+
+def judge_amount(amount: object, *, keeps_digits: bool) -> Finding:
+    """What is to be said of how 1500.00 came back. Pure."""
+    came_back = f"{AMOUNT} comes back as {'nothing' if amount is None else amount}"
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or amount != AMOUNT:
+        return wrong("digits", f"{came_back}; this store can not hold plans")
+    is_kept = str(amount) == str(AMOUNT)
+    if is_kept == keeps_digits:
+        return ok("digits", f"{came_back}, as AIDBOX_KEEPS_DIGITS says")
+    if is_kept:
+        return warning("digits", f"{came_back}; without AIDBOX_KEEPS_DIGITS=false each digit would count")
+    return wrong("digits", f"{came_back}; set AIDBOX_KEEPS_DIGITS=false, so that equal amounts count as equal")
