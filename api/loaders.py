@@ -15,6 +15,8 @@ from api.upstreams import Upstreams
 from api.upstreams.camunda import Camunda
 from api.upstreams.engine import Scalar
 from api.upstreams.involvement import Submitted, concerning, involved
+from api.upstreams.offers import candidate_groups
+from api.upstreams.submissions import submissions
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -46,13 +48,13 @@ class Loaders:
     drafts_by_plan = by_key(lambda own: partial(own.retool.drafts_by_plan, parts=own.needs.of_draft("drafts_by_plan")))
     tasks = by_key(lambda own: own.camunda.tasks_by_id)
     processes = by_key(lambda own: own.camunda.processes_by_id)
-    processes_by_draft = by_key(lambda own: own.camunda.processes_by_draft)
+    processes_by_draft = by_key(lambda own: partial(submissions, own.camunda))
     variables = by_key(lambda own: partial(own.camunda.variables_by_process, names=own.needs.names))
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
     timers = by_key(lambda own: own.camunda.timers_by_process)
     waiting = by_key(lambda own: own.camunda.external_tasks_by_process)
-    candidate_groups = by_key(lambda own: own.camunda.candidate_groups_by_definition)
+    candidate_groups = by_key(lambda own: partial(candidate_groups, own.camunda, own.viewer.groups))
     decidable = by_key(lambda own: partial(_decidable, own.camunda, own.viewer))
     involved = by_key(lambda own: partial(_involved, own.camunda, own.viewer))
     concerning = by_key(lambda own: partial(_concerning, own.camunda, own.viewer))

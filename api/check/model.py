@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from api.check.finding import Finding, ok, warning, wrong
-from api.upstreams.engine import BPMN, EXTENSION, PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE, offered_groups
+from api.upstreams.bpmn import Offer, attribute, extensions, offers, parse, tag
+from api.upstreams.engine import PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
 GUARD = "decider"
@@ -13,7 +14,7 @@ DEPLOY = "deploy a model that has it, `plan-api setup` deploys ours"
 
 def judge_model(xml: str) -> Iterator[Finding]:
     """What is to be said of a model the engine has taken."""
-    root = ET.fromstring(xml)  # noqa: S314  # our own engine's, with expat's limits
+    root = parse(xml)
     yield from _topics(root)
     yield _present("message", {WITHDRAW_MESSAGE}, _caught_messages(root), "submissions can not be withdrawn")
     yield _present(
@@ -22,14 +23,12 @@ def judge_model(xml: str) -> Iterator[Finding]:
     if not _caught_errors(root) & {PUBLICATION_WITHDRAWN, ""}:
         told = f"{PUBLICATION_WITHDRAWN} missing, what is withdrawn after publication gave up ends at no end event"
         yield warning("error codes", f"{told}: {DEPLOY}")
-    yield from _steps(root, xml)
+    yield from _steps(root)
     yield from _unguarded(root)
 
 
 def _topics(root: ET.Element) -> Iterator[Finding]:
-    found = {
-        element.get(_extension("topic"), "") for element in root.iter() if element.get(_extension("type")) == "external"
-    }
+    found = {attribute(element, "topic") or "" for element in root.iter() if attribute(element, "type") == "external"}
     by_expression = {topic for topic in found if topic.startswith(("${", "#{"))}
     if by_expression:
         told = f"{_listed(by_expression)} is worked out while the process runs; see that it comes to one of these"
@@ -49,49 +48,45 @@ def _present(subject: str, wanted: set[str], caught: set[str], loss: str) -> Fin
 
 def _caught_messages(root: ET.Element) -> set[str]:
     """Names of the messages that some event waits for."""
-    names = {message.get("id"): message.get("name", "") for message in root.iter(_bpmn("message"))}
-    events = root.iter(_bpmn("messageEventDefinition"))
+    names = {message.get("id"): message.get("name", "") for message in root.iter(tag("message"))}
+    events = root.iter(tag("messageEventDefinition"))
     return {names[event.get("messageRef")] for event in events if event.get("messageRef") in names} - {""}
 
 
 def _caught_errors(root: ET.Element) -> set[str]:
     """Codes of the errors that some event catches; an empty one for an event that catches all."""
-    codes = {error.get("id"): error.get("errorCode", "") for error in root.iter(_bpmn("error"))}
-    events = [*root.iter(_bpmn("boundaryEvent")), *root.iter(_bpmn("startEvent"))]
-    caught = (definition for event in events for definition in event.iter(_bpmn("errorEventDefinition")))
+    codes = {error.get("id"): error.get("errorCode", "") for error in root.iter(tag("error"))}
+    events = [*root.iter(tag("boundaryEvent")), *root.iter(tag("startEvent"))]
+    caught = (definition for event in events for definition in event.iter(tag("errorEventDefinition")))
     return {codes.get(definition.get("errorRef"), "") for definition in caught}
 
 
-def _steps(root: ET.Element, xml: str) -> Iterator[Finding]:
-    groups = offered_groups(xml)
-    people = (_extension("assignee"), _extension("candidateUsers"))
-    assigned = {task.get("id", "") for task in root.iter(_bpmn("userTask")) if any(task.get(name) for name in people)}
-    if not groups:
+def _steps(root: ET.Element) -> Iterator[Finding]:
+    assigned = {task.get("id", "") for task in root.iter(tag("userTask")) if attribute(task, "assignee")}
+    offered = offers(root)
+    if not offered:
         yield wrong("steps", f"the model has no user task, so nobody reviews anything: {DEPLOY}")
-    for step, offered in groups.items():
-        if offered:
-            yield ok("steps", f"{step} is offered to {', '.join(offered)}")
+    for step, offer in offered.items():
+        if any(offer):
+            yield ok("steps", f"{step} is offered to {_candidates(offer)}")
         elif step in assigned:
             yield ok("steps", f"{step} is for the person the model names")
         else:
-            yield warning("steps", f"{step} is offered to nobody: give it camunda:candidateGroups")
+            yield warning("steps", f"{step} is offered to nobody: give it candidateGroups or candidateUsers")
+
+
+def _candidates(offer: Offer) -> str:
+    by_name = f"{', '.join(offer.users)} by name" if offer.users else ""
+    return " and ".join(part for part in (", ".join(offer.groups), by_name) if part)
 
 
 def _unguarded(root: ET.Element) -> Iterator[Finding]:
-    for task in root.iter(_bpmn("userTask")):
-        listeners = task.iter(_extension("taskListener"))
+    for task in root.iter(tag("userTask")):
+        listeners = extensions(task, "taskListener")
         guards = [each for each in listeners if each.get("event") == "complete" and GUARD in each.get("expression", "")]
         if not guards:
             told = f"{task.get('id')} can be completed by who has just lost it: copy our listeners with {GUARD}"
             yield warning("steps", told)
-
-
-def _bpmn(name: str) -> str:
-    return f"{{{BPMN}}}{name}"
-
-
-def _extension(name: str) -> str:
-    return f"{{{EXTENSION}}}{name}"
 
 
 def _listed(words: Collection[str]) -> str:

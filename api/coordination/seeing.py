@@ -14,6 +14,7 @@ from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar, Task, plausible, submitters, text
 from api.upstreams.involvement import NO_DRAFTS, NO_PROCESS, Submitted, involved
+from api.upstreams.offers import was_offered
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ async def unknown_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Re
 
 async def _was_offered(upstreams: Upstreams, viewer: Viewer, task: Task) -> bool:
     if task.ended is not None:
-        return await upstreams.camunda.was_offered(task.id, viewer.groups)
+        return await was_offered(upstreams.camunda, task, viewer.id, viewer.groups)
     return task.id in await upstreams.camunda.claimable([task.id], viewer.id, viewer.groups)
 
 

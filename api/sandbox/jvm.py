@@ -36,14 +36,15 @@ def java_server(
     database: str,
     ready: tuple[str, int],
     keeper: Keeper,
+    flags: Sequence[str] = (),
 ) -> Server:
-    """`ready`: the path to ask and the status that says it is ready."""
+    """`ready`: the path to ask and the status that says it is ready. `flags`: further ones for the JVM."""
     path, status = ready
     temporary = folder / "temporary"
     temporary.mkdir(parents=True, exist_ok=True)
     log = folder / "logs" / f"{name.lower().replace(' ', '-')}.log"
     class_path = ":".join(map(str, jars))
-    command = [str(JAVA), *FLAGS, f"-Djava.io.tmpdir={temporary}", "-cp", class_path]
+    command = [str(JAVA), *FLAGS, *flags, f"-Djava.io.tmpdir={temporary}", "-cp", class_path]
     return Server(
         name,
         [*command, "org.springframework.boot.SpringApplication", *arguments],

@@ -41,10 +41,9 @@ async def _variables(tasks: "Sequence[Task]", info: Info) -> list[Variables]:
 
 
 async def _candidate_groups(tasks: "Sequence[Task]", info: Info) -> list[list[str]]:
-    """One request a model, not one a task."""
-    models = [task.record.process_definition_id for task in tasks]
-    found = await info.context.loaders.candidate_groups.load_many(models)
-    return [(steps or {}).get(task.step, []) for task, steps in zip(tasks, found, strict=True)]
+    """What a list costs follows its groups, not its tasks."""
+    found = await info.context.loaders.candidate_groups.load_many(task.record for task in tasks)
+    return [groups or [] for groups in found]
 
 
 async def _submitters(tasks: "Sequence[Task]", info: Info) -> list[Person | None]:
@@ -134,7 +133,7 @@ class Task:
 
     candidate_groups: list[str] = hop(
         _candidate_groups,
-        description="Groups whose members may claim it, as the process model names them.",
+        description="Groups whose members may claim it, or could while it was open, as the engine has them.",
         metadata=reads(),
     )
     submitted_by: Person | None = hop(

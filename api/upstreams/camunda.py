@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from api.errors import Gone, UpstreamFailed
+from api.upstreams.bpmn import Offer, offers_in
 from api.upstreams.calling import Upstream
 from api.upstreams.client import Params
 from api.upstreams.engine import (
@@ -27,7 +28,6 @@ from api.upstreams.engine import (
     Task,
     Variables,
     concerns,
-    offered_groups,
     plausible,
     typed,
 )
@@ -60,10 +60,6 @@ class _HistoricVariable(msgspec.Struct, frozen=True, rename="camel"):
     process_instance_id: str
     value: Any = None
     task_id: str | None = None
-
-
-class _Offer(msgspec.Struct, frozen=True, rename="camel"):
-    group_id: str | None = None
 
 
 class _Timer(msgspec.Struct, frozen=True, rename="camel"):
@@ -160,19 +156,17 @@ class Camunda:
         """A task of ours by the history, open or not; None when the engine never had it."""
         if not plausible([task_id]):
             return None
-        body = self.own.tasks({"taskId": task_id})
-        params: Params = {"maxResults": 1}
-        found = self.engine.decode(
-            await self.engine.call("POST", "/history/task", body=body, params=params, again=True), list[_PastTask]
-        )
-        return _from_history(found[0]) if found else None
+        found = await self.past_tasks({"taskId": task_id}, limit=1)
+        return found[0] if found else None
 
-    async def was_offered(self, task_id: str, groups: Iterable[str]) -> bool:
-        """Whether a task, open or not, was ever offered to one of these groups."""
-        params: Params = {"taskId": task_id, "type": "candidate", "operationType": "add", "maxResults": 1000}
-        answer = await self.engine.call("GET", "/history/identity-link-log", params=params)
-        offers = self.engine.decode(answer, list[_Offer])
-        return not frozenset(groups).isdisjoint(offer.group_id for offer in offers)
+    async def past_tasks(
+        self, query: Mapping[str, object], *, limit: int, sorting: Sequence[Mapping[str, object]] = ()
+    ) -> list[Task]:
+        """Tasks of ours by the history, open or not, that match the engine's own query fields."""
+        params: Params = {"maxResults": limit}
+        body = {**self.own.tasks(query), "sorting": sorting}
+        answer = await self.engine.call("POST", "/history/task", body=body, again=True, params=params)
+        return [_from_history(past) for past in self.engine.decode(answer, list[_PastTask])]
 
     async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
         """The open tasks of each process of our model, oldest first."""
@@ -213,21 +207,9 @@ class Camunda:
         found = await self._processes({**self.own.of_our_key, "processInstanceIds": asked}, limit=len(asked))
         return {process.id: process for process in found}
 
-    async def processes_by_draft(self, draft_ids: Sequence[str]) -> dict[str, list[ProcessInstance]]:
-        """Every submission of each draft, newest first."""
-        if not draft_ids:
-            return {}
-        newest_first = [{"sortBy": "startTime", "sortOrder": "desc"}, {"sortBy": "instanceId", "sortOrder": "asc"}]
-        query = self.own.processes({"processInstanceBusinessKeyIn": list(draft_ids), "sorting": newest_first})
-        grouped: dict[str, list[ProcessInstance]] = {draft_id: [] for draft_id in draft_ids}
-        offset = 0
-        while True:
-            found = await self._processes(query, limit=PAGE, offset=offset)
-            for process in found:
-                grouped.get(process.business_key or "", []).append(process)
-            if len(found) < PAGE:
-                return grouped
-            offset += PAGE
+    async def processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
+        """Running and ended instances of ours that match the engine's own query fields."""
+        return await self._processes(self.own.processes(query), limit=limit, offset=offset)
 
     async def active_process(self, draft_id: str) -> ProcessInstance | None:
         """The oldest running submission of a draft; the engine itself allows more than one."""
@@ -237,7 +219,7 @@ class Camunda:
             "unfinished": True,
             "sorting": [{"sortBy": "startTime", "sortOrder": "asc"}],
         }
-        found = await self._processes(self.own.processes(query), limit=1)
+        found = await self.processes(query, limit=1)
         return found[0] if found else None
 
     async def _processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
@@ -462,14 +444,11 @@ class Camunda:
         response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml", again=True)
         return self.engine.decode(response, _DefinitionXml).bpmn20_xml
 
-    async def candidate_groups_by_definition(self, definition_ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
-        """For each process definition: step key → groups its tasks are offered to, as the model names them.
-
-        The engine tells a task's groups for one task at a time only; a model is one request for all its tasks.
-        """
+    async def offers_by_definition(self, definition_ids: Sequence[str]) -> dict[str, dict[str, Offer]]:
+        """For each process definition: step key → whom its tasks are offered to, as the model says. A request each."""
         asked = plausible(definition_ids)
         models = await asyncio.gather(*(self.model(definition_id) for definition_id in asked))
-        return {definition_id: offered_groups(model) for definition_id, model in zip(asked, models, strict=True)}
+        return {definition_id: offers_in(model) for definition_id, model in zip(asked, models, strict=True)}
 
     async def deploy(self, file_name: str, model: bytes) -> str | None:
         """Deploy a model unless it is the newest already; the new definition's id, or None when nothing changed."""

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
-from xml.etree import ElementTree as ET
 
 import msgspec
 
@@ -39,9 +38,6 @@ OUTCOME_VARIABLES = (
 )
 VARIABLES = (*DRAFT_VARIABLES, *OUTCOME_VARIABLES)
 DECISION_PREFIX = "decision_"
-
-BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-EXTENSION = "http://camunda.org/schema/1.0/bpmn"
 
 LONGEST_TEXT = 2000  # of a string variable on Oracle, NVARCHAR2(2000); on other databases it is 4000
 
@@ -128,24 +124,18 @@ class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
         return {name: held.value for name, held in self.values.items()}
 
 
-def offered_groups(model: str) -> dict[str, list[str]]:
-    """Step key → candidate groups of each user task in a model's XML."""
-    tasks = ET.fromstring(model).iter(f"{{{BPMN}}}userTask")  # noqa: S314  # our own engine's, with expat's limits
-    named = {task.get("id", ""): task.get(f"{{{EXTENSION}}}candidateGroups", "") for task in tasks}
-    return {key: [group.strip() for group in groups.split(",") if group.strip()] for key, groups in named.items()}
-
-
 def plausible(ids: Sequence[str]) -> list[str]:
     """Those that can be ids of the engine's. Others never reach it: it answers odd ones with 500."""
     return [engine_id for engine_id in ids if _ID.fullmatch(engine_id)]
 
 
 def concerns(user_id: str, groups: Iterable[str]) -> dict[str, object]:
-    """The engine's query for tasks of a person: assigned to them, or offered to one of their groups, claimed or not."""
+    """The engine's query for tasks of a person, claimed or not: assigned to them, or offered to them by name or by one
+    of their groups.
+    """
+    by_name: dict[str, object] = {"assignee": user_id, "candidateUser": user_id, "includeAssignedTasks": True}
     offered = sorted(groups)
-    if not offered:
-        return {"assignee": user_id}
-    return {"assignee": user_id, "candidateGroups": offered, "includeAssignedTasks": True}
+    return {**by_name, "candidateGroups": offered} if offered else by_name
 
 
 def typed(variables: Variables) -> dict[str, dict[str, object]]:

@@ -4,16 +4,16 @@ Asked by loaders for lists and by coordination for one draft. What they may do w
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from api.identity import same_person
+from api.upstreams.bpmn import NOBODY
 from api.upstreams.camunda import Camunda
-from api.upstreams.client import Params
-from api.upstreams.engine import ProcessInstance, concerns, plausible, text
+from api.upstreams.engine import concerns, plausible, text
+from api.upstreams.offers import concerns_person, offers_by_model
 from api.upstreams.ownership import LINK_VARIABLES
+from api.upstreams.submissions import of_any, submissions
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000
@@ -33,24 +33,15 @@ class Submitted(NamedTuple):
     process_id: str | None
 
 
-class _Step(msgspec.Struct, frozen=True, rename="camel"):
-    """A task of the history, as far as it tells whom it concerned."""
-
-    process_instance_id: str
-    process_definition_id: str
-    task_definition_key: str
-    assignee: str | None = None
-
-
 async def involved(
     camunda: Camunda, drafts: Sequence[Submitted], user_id: str, groups: Iterable[str]
 ) -> dict[Submitted, bool]:
-    """Which of these drafts the person has to do with: two requests, or five and one a model, however many they are.
+    """Which of these drafts the person has to do with: two requests, or a few more, however many drafts there are.
 
     A draft whose process is another's concerns nobody by it.
 
-    Open tasks count as the engine offers them. Closed ones count as their model does, since the engine tells whom a
-    closed task was offered for one task and one group at a time only.
+    Open tasks count as the engine offers them. Closed ones count as the engine's history says, and as their model
+    does: the history keeps whom a task was offered to at level full alone, and tells it for one group at a time.
     """
     process_ids = plausible([draft.process_id for draft in drafts if draft.process_id])
     links, waiting = await asyncio.gather(
@@ -79,19 +70,25 @@ async def _once_involved(
 ) -> set[Submitted]:
     """Those that concerned the person in any submission, the present one included."""
     draft_ids = [draft.draft_id for draft in drafts]
+    of_drafts = {"orQueries": [of_any(draft_ids, "processVariables")]}
     processes, steps = await asyncio.gather(
-        camunda.processes_by_draft(draft_ids), _steps(camunda, {"processInstanceBusinessKeyIn": draft_ids}, limit=_PAGE)
+        submissions(camunda, draft_ids), camunda.past_tasks(of_drafts, limit=_PAGE, sorting=_NEWEST_FIRST)
     )
     known = {draft.process_id for draft in drafts if draft.process_id}
     known |= {process.id for found in processes.values() for process in found}
-    variables, offered = await asyncio.gather(
+    variables, offered, linked = await asyncio.gather(
         camunda.variables_by_process(sorted(known), ("submittedBy", "previousProcessId", *LINK_VARIABLES)),
-        camunda.candidate_groups_by_definition(sorted({step.process_definition_id for step in steps})),
+        offers_by_model(camunda, steps),
+        _once_offered(camunda, draft_ids, user_id, groups),
     )
     own = {
         process_id for process_id, values in variables.items() if same_person(text(values.get("submittedBy")), user_id)
     }
-    concerned = {step.process_instance_id for step in steps if _concerned(step, user_id, groups, offered)}
+    concerned = linked | {
+        step.process_instance_id
+        for step in steps
+        if same_person(step.assignee, user_id) or concerns_person(offered.get(step.id, NOBODY), user_id, groups)
+    }
     return {
         draft
         for draft in drafts
@@ -99,11 +96,17 @@ async def _once_involved(
     }
 
 
-def _concerned(
-    step: _Step, user_id: str, groups: frozenset[str], offered: Mapping[str, Mapping[str, Sequence[str]]]
-) -> bool:
-    candidates = offered.get(step.process_definition_id, {}).get(step.task_definition_key, [])
-    return same_person(step.assignee, user_id) or not groups.isdisjoint(candidates)
+async def _once_offered(camunda: Camunda, draft_ids: Sequence[str], user_id: str, groups: Iterable[str]) -> set[str]:
+    """Processes of drafts with a task that the engine's history has offered to the person: one request a group."""
+    of_drafts = of_any(draft_ids, "processVariables")
+    asked = [{"taskHadCandidateUser": user_id, "taskHadCandidateGroup": group} for group in groups]
+    found = await asyncio.gather(
+        *(
+            camunda.past_tasks({"orQueries": [of_drafts, to_them]}, limit=_PAGE, sorting=_NEWEST_FIRST)
+            for to_them in asked or [{"taskHadCandidateUser": user_id}]
+        )
+    )
+    return {task.process_instance_id for tasks in found for task in tasks}
 
 
 async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> list[Submitted]:
@@ -112,14 +115,15 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
 
     Four requests; of each kind the newest `MOST_LISTED`.
     """
+    by_them = [{"name": "submittedBy", "operator": "eq", "value": user_id}]
     waiting, held, started = await asyncio.gather(
         camunda.tasks(
             {"orQueries": [concerns(user_id, groups)]},
             limit=MOST_LISTED,
             sorting=[{"sortBy": "created", "sortOrder": "desc"}],
         ),
-        _steps(camunda, {"taskAssignee": user_id}, limit=MOST_LISTED),
-        _started_by(camunda, user_id),
+        camunda.past_tasks({"taskAssignee": user_id}, limit=MOST_LISTED, sorting=_NEWEST_FIRST),
+        camunda.processes({"variables": by_them, "sorting": _NEWEST_FIRST}, limit=MOST_LISTED),
     )
     process_ids = list(
         dict.fromkeys(
@@ -131,18 +135,3 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
     variables = await camunda.variables_by_process(process_ids, ["draftId"])
     named = {process_id: text(variables[process_id].get("draftId")) for process_id in process_ids}
     return [Submitted(draft_id, process_id) for process_id, draft_id in named.items() if draft_id]
-
-
-async def _steps(camunda: Camunda, query: Mapping[str, object], *, limit: int) -> list[_Step]:
-    params: Params = {"maxResults": limit}
-    body = {**camunda.own.tasks(query), "sorting": _NEWEST_FIRST}
-    answer = await camunda.engine.call("POST", "/history/task", body=body, again=True, params=params)
-    return camunda.engine.decode(answer, list[_Step])
-
-
-async def _started_by(camunda: Camunda, user_id: str) -> list[ProcessInstance]:
-    params: Params = {"maxResults": MOST_LISTED}
-    by_them = [{"name": "submittedBy", "operator": "eq", "value": user_id}]
-    body = camunda.own.processes({"variables": by_them, "sorting": _NEWEST_FIRST})
-    answer = await camunda.engine.call("POST", "/history/process-instance", body=body, again=True, params=params)
-    return camunda.engine.decode(answer, list[ProcessInstance])

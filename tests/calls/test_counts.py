@@ -15,20 +15,22 @@ from tests.serving import Api, Drafts, Someone
 
 LENGTHS = (0, 1, 50, 200, 1000)
 TASKS, COUNT = "POST /task", "POST /task/count"
-VARIABLES, MODEL = "POST /history/variable-instance", "GET /process-definition/{id}/xml"
+VARIABLES, LINKS = "POST /history/variable-instance", "GET /task/{id}/identity-links"
 PROCESSES, WAITING = "POST /history/process-instance", "POST /external-task"
 SEARCH, BATCH, SQL = "POST /InsurancePlan/_search", "POST /", "SQL"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A query and its requests: those it always makes, those it makes of a list that is not empty, and those it makes
-    for every hundred of its items. `as_author`: asked by who wrote the drafts, not by who reviews them.
+    """A query and its requests: those it always makes, those it makes of a list that is not empty, those it makes of
+    one that has several items, and those it makes for every hundred of them. `as_author`: asked by who wrote the
+    drafts, not by who reviews them.
     """
 
     query: str
     always: Mapping[str, int]
     of_some: Mapping[str, int] = field(default_factory=dict)
+    of_many: Mapping[str, int] = field(default_factory=dict)
     by_hundreds: tuple[str, ...] = ()
     as_author: bool = False
 
@@ -39,9 +41,11 @@ class Cost:
         """What is expected for a list of this length."""
         of_some = dict(self.of_some) if length else {}
         searched = {kind: math.ceil(length / 100) for kind in self.by_hundreds if length}
+        of_many = self.of_many if length > 1 else {}
         kinds = [*self.always, *of_some, *searched]
         return {
-            kind: self.always.get(kind, 0) + of_some.get(kind, 0) + searched.get(kind, 0) for kind in sorted(set(kinds))
+            kind: sum(counts.get(kind, 0) for counts in (self.always, of_some, of_many, searched))
+            for kind in sorted(set(kinds))
         }
 
 
@@ -80,7 +84,9 @@ TABLE = {
     "what may be decided": Cost(
         tasks("items { decidable { allowed code message } }"), always={TASKS: 1}, of_some={VARIABLES: 1}
     ),
-    "whose tasks they are": Cost(tasks("items { candidateGroups }"), always={TASKS: 1}, of_some={MODEL: 1}),
+    "whose tasks they are": Cost(
+        tasks("items { candidateGroups }"), always={TASKS: 1}, of_some={LINKS: 1}, of_many={TASKS: 1}
+    ),
     "conflicts": Cost(tasks("items { hasConflict }"), always={TASKS: 1}, of_some={VARIABLES: 1}, by_hundreds=(SEARCH,)),
     "base versions": Cost(
         tasks("items { basePlan { versionId } }"), always={TASKS: 1}, of_some={VARIABLES: 1}, by_hundreds=(BATCH,)
@@ -256,5 +262,5 @@ def test_drafts_that_went_on_cost_what_it_takes_to_know_whether_they_may_be_read
     answer = cold.ask(tasks("items { draft { id } }"), inbox.reviewer)
     found = {item["draft"]["id"] for item in answer["pendingTasks"]["items"] if item["draft"]}
     assert found == set(inbox.draft_ids) - set(gone_on)
-    to_know = {PROCESSES: 1, "POST /history/task": 1, MODEL: 1}
+    to_know = {PROCESSES: 1, "POST /history/task": 2, "GET /process-definition/{id}/xml": 1}
     assert recording.counts() == {VARIABLES: 3, TASKS: 2, SQL: 1, **to_know}

@@ -149,7 +149,7 @@ def test_a_wrong_model_is_told_thing_by_thing(settings: Settings, engine: httpx.
             "wrong   error codes: version-conflict missing, a process that raises it ends without an outcome: deploy a"
             " model that has it, `plan-api setup` deploys ours"
         ),
-        "warning steps: review is offered to nobody: give it camunda:candidateGroups",
+        "warning steps: review is offered to nobody: give it candidateGroups or candidateUsers",
     ]
     assert ran.code == 1
 
