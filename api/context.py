@@ -1,13 +1,39 @@
 """What one request carries through the schema. Made by `transport` for each request."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
+from typing import Any, NamedTuple, TypeVar, cast
 
+from api.batching import Loader
+from api.calculator import results
+from api.errors import OverLimit
 from api.identity import Viewer
 from api.loaders import Loaders
 from api.needs import EVERYTHING, Needs
 from api.room import Room
 from api.settings import Settings
 from api.upstreams import Upstreams
+
+Result = TypeVar("Result")
+
+BYTES_A_VALUE = 100  # of plans that are compared, in the cost of a request
+LARGEST_SHARE = 500_000  # bytes of plans that are compared before another caller has a turn
+LARGEST_BATCH = 5000
+
+
+class Work(NamedTuple):
+    """A function of a module and what it is given."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    options: tuple[tuple[str, Any], ...]
+
+    @property
+    def size(self) -> int:
+        """Of the documents it is given, in bytes."""
+        return sum(len(each) for each in self.args if isinstance(each, str | bytes))
 
 
 @dataclass
@@ -17,6 +43,7 @@ class Context:
     `room`: for large answers, the same for all requests.
     `shapes`: what the executor keeps with the document from one request to the next.
     `acting`: the person the last mutation was done for, where that is not the viewer; its payload is read as theirs.
+    `cost`: of its answer, and of the plans that were compared for it.
     `audited`: ids whose refusal has its line in the audit log already.
     `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
     """
@@ -30,7 +57,9 @@ class Context:
     shapes: object = None
     acting: Viewer | None = None
     audited: set[str] = field(default_factory=set)
+    cost: int = 0
     _loaders: Loaders | None = None
+    _calculations: Loader[Work, Any] | None = None
 
     @property
     def loaders(self) -> Loaders:
@@ -46,12 +75,57 @@ class Context:
 
     def renew_loaders(self, acting: Viewer | None = None) -> None:
         """Forget what was read: what follows a write is read afresh, by who it was done for."""
-        self._loaders, self.acting = None, acting
+        self._loaders, self._calculations, self.acting = None, None, acting
 
     def give_up(self) -> None:
-        """End what the loaders are asking."""
+        """End what the loaders are asking, and what is calculated."""
         if self._loaders is not None:
             self._loaders.abandon()
+        if self._calculations is not None:
+            self._calculations.abandon()
+
+    async def calculated(self, work: partial[Result]) -> Result:
+        """What a function makes of plans, in a process beside this one; once a request, however often it is asked.
+
+        Raises OverLimit when the plans are too large for one request, and what the function and the calculator raise.
+        """
+        if self._calculations is None:
+            self._calculations = Loader(self._results, largest=LARGEST_BATCH)
+        found = await self._calculations.load(Work(work.func, work.args, tuple(work.keywords.items())))
+        return cast("Result", found)
+
+    async def _results(self, asked: Sequence[Work]) -> dict[Work, Any]:
+        """All of them at once, so that what is read next is read for all at once; computed a few at a time."""
+        found: dict[Work, Any] = {work: self._payment(work.size) for work in asked}
+        paid = [work for work in asked if found[work] is None]
+        while paid:
+            share = list(takewhile(_within(LARGEST_SHARE), paid)) or paid[:1]
+            del paid[: len(share)]
+            run = partial(results, [partial(work.function, *work.args, **dict(work.options)) for work in share])
+            answers = await self.upstreams.calculator.run(run, caller=self.viewer.id)
+            found |= zip(share, answers, strict=True)
+        return found
+
+    def _payment(self, size: int) -> OverLimit | None:
+        """None where the request can still afford plans of this size; it then costs more."""
+        cost = self.cost + size // BYTES_A_VALUE
+        if cost > self.settings.max_cost:
+            limit = f"with them it costs more than {self.settings.max_cost}"
+            message = f"The plans to compare are too large for one request: {limit}. Ask for fewer drafts at once."
+            return OverLimit("QUERY_TOO_COSTLY", message)
+        self.cost = cost
+        return None
+
+
+def _within(size: int) -> Callable[[Work], bool]:
+    total = 0
+
+    def fits(work: Work) -> bool:
+        nonlocal total
+        total += work.size
+        return total <= size
+
+    return fits
 
 
 def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings, room: Room) -> Context:

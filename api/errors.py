@@ -42,7 +42,17 @@ class UserErrorCode(StrEnum):
 
 
 class ApprovalApiError(Exception):
-    """The root of the tree above."""
+    """The root of the tree above. Can be sent between processes, whatever its constructor takes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[ApprovalApiError], args: tuple[object, ...], fields: dict[str, object]) -> ApprovalApiError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
 
 
 class Refused(ApprovalApiError):

@@ -272,6 +272,18 @@ class Settings(BaseSettings):
         description="And those of all large answers being put together, which wait for one another; a twentieth of "
         "this is large.",
     )
+    max_answer_bytes: int = Field(
+        25_000_000,
+        ge=100_000,
+        description="The largest answer; one that would be larger is refused with ANSWER_TOO_LARGE.",
+    )
+    calculating_processes: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Processes beside each replica in which plans are compared and merged, about 25 MB each; they "
+        "start when they are needed.",
+    )
     executor: Literal["compiled", "stock"] = Field(
         "compiled",
         description="How queries are executed: lists by columns, or all by graphql-core. Answers are the same.",

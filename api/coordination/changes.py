@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from api.coordination.documents import MAX_DEPTH, counted
-from api.coordination.matching import Check, Object, canonical, is_objects, keyed, nothing
+from api.coordination.matching import Object, canonical, is_objects, keyed
 from api.coordination.naming import ORDER, Step, Steps, is_set, path, shown
 from api.errors import Refused, UserErrorCode
 
@@ -51,12 +51,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Terms:
-    """How documents are compared. `check` is called all along; what it raises ends the work.
+    """How documents are compared. With `keeps_digits` false, for a store that rewrites numbers, amounts count alone."""
 
-    `keeps_digits` is false for a store that rewrites numbers: then equal amounts are no difference.
-    """
-
-    check: Check = nothing
     keeps_digits: bool = True
 
     def same(self, one: Any, other: Any) -> bool:
@@ -83,37 +79,35 @@ def changes(
     What is more than `at_most` is one last entry that counts it. A change of order counts for elements that stay,
     not where new ones are put in. Raises Refused (INVALID_PLAN) for documents nested deeper than MAX_DEPTH.
     """
-    found = _differences(content(before, terms.check), content(after, terms.check), (), terms)
+    found = _differences(content(before), content(after), (), terms)
     told = list(islice(found, at_most))
     left_out = sum(1 for _ in found)
     return [*told, Change((), Kind.CHANGED, None, None, left_out)] if left_out else told
 
 
-def content(document: Mapping[str, Any] | None, check: Check = nothing) -> Object:
+def content(document: Mapping[str, Any] | None) -> Object:
     """What counts of a document, without null and empty parts. Raises Refused (INVALID_PLAN)."""
-    pruned: Object = _pruned(counted(document or {}), MAX_DEPTH, check)
+    pruned: Object = _pruned(counted(document or {}), MAX_DEPTH)
     return pruned
 
 
-def _pruned(value: Any, levels: int, check: Check) -> Any:
+def _pruned(value: Any, levels: int) -> Any:
     if not isinstance(value, dict | list):
         return value
     if levels == 0:
         raise Refused(UserErrorCode.INVALID_PLAN, f"The plan is nested deeper than {MAX_DEPTH} levels.")
-    check()
     if isinstance(value, list):
-        kept = [_pruned(item, levels - 1, check) for item in value]
+        kept = [_pruned(item, levels - 1) for item in value]
         return [item for item in kept if item] if is_objects(kept) else kept
-    items = ((name, _pruned(item, levels - 1, check)) for name, item in value.items())
+    items = ((name, _pruned(item, levels - 1)) for name, item in value.items())
     return {name: item for name, item in items if item is not None and item not in ({}, [])}
 
 
 def _differences(before: Any, after: Any, steps: Steps, terms: Terms) -> Iterator[Change]:
-    terms.check()
     if terms.same(before, after):
         return
     if before is None or after is None:
-        yield from _whole(before, after, steps, terms.check)
+        yield from _whole(before, after, steps)
     elif isinstance(before, dict) and isinstance(after, dict) and steps != NARRATIVE:
         for name in names(before, after):
             yield from _differences(before.get(name), after.get(name), (*steps, name), terms)
@@ -124,7 +118,7 @@ def _differences(before: Any, after: Any, steps: Steps, terms: Terms) -> Iterato
 
 
 def _differences_of_lists(before: list[Object], after: list[Object], steps: Steps, terms: Terms) -> Iterator[Change]:
-    old, new = keyed([before, after], terms.check)
+    old, new = keyed([before, after])
     for key in names(old, new):
         yield from _differences(old.get(key), new.get(key), (*steps, key), terms)
     stayed = [[key for key in one if key in other] for one, other in ((old, new), (new, old))]
@@ -133,18 +127,17 @@ def _differences_of_lists(before: list[Object], after: list[Object], steps: Step
         yield Change((*steps, ORDER), Kind.CHANGED, was, now)
 
 
-def _whole(before: Any, after: Any, steps: Steps, check: Check) -> Iterator[Change]:
+def _whole(before: Any, after: Any, steps: Steps) -> Iterator[Change]:
     """A part that is new or gone as a whole: one entry if it is small, else its parts."""
-    check()
     part = after if before is None else before
     parts: Iterable[tuple[Step, Any]] = ()
     if is_objects(part):
-        parts = keyed([part], check)[0].items()
+        parts = keyed([part])[0].items()
     elif isinstance(part, dict) and steps != NARRATIVE and (steps == META or _is_big(part)):
         parts = part.items()
     for step, inner in parts:
         old, new = (None, inner) if before is None else (inner, None)
-        yield from _whole(old, new, (*steps, step), check)
+        yield from _whole(old, new, (*steps, step))
     if not parts:
         yield Change(steps, Kind.ADDED if before is None else Kind.REMOVED, before, after)
 

@@ -28,6 +28,7 @@ MAX_DEPTH = 64
 MOST_DIGITS = 100  # FHIR asks stores for 18
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
@@ -49,6 +50,11 @@ def parse(text: str | bytes, *, max_bytes: int) -> Plan:
 def read(resource: bytes | msgspec.Raw) -> Plan:
     """A resource the store sent, numbers as Decimal."""
     return cast("Plan", _decoder.decode(resource))
+
+
+def write(plan: object) -> bytes:
+    """JSON in which each number has the digits it came with."""
+    return _encoder.encode(plan)
 
 
 def check(plan: Plan) -> None:
@@ -90,7 +96,19 @@ def editable(resource: Plan) -> Plan:
     others = [tag for tag in _listed(resource, "tag") if not _is_ours(tag)]
     meta = {**_object(resource.get("meta")), "tag": others}
     own = {name: value for name, value in meta.items() if name not in OF_THE_VERSION and value not in (None, [])}
-    return {**resource, "meta": own} if own else _content(resource)
+    rest = {name: value for name, value in resource.items() if name != "meta"}
+    return {**rest, "meta": own} if own else rest
+
+
+def tags(plan: Mapping[str, Any]) -> list[Plan]:
+    """The tags of a plan, ours among them."""
+    return [tag for tag in _listed(plan, "tag") if isinstance(tag, dict)]
+
+
+def with_our_tag(plan: Plan, tag: Plan) -> Plan:
+    """The plan with this in the place of any tag of ours. Publication puts its own there."""
+    others = [each for each in tags(plan) if not _is_ours(each)]
+    return {**plan, "meta": {**_object(plan.get("meta")), "tag": [*others, tag]}}
 
 
 def counted(plan: Mapping[str, Any]) -> Plan:

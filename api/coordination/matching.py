@@ -24,8 +24,6 @@ from typing import Any, Self, TypeGuard, TypeVar
 import msgspec
 
 Object = dict[str, Any]
-Check = Callable[[], None]
-"""Called now and then during long work; raises when it is to end."""
 
 # The first that all elements of a list have names them. The others tell apart those it leaves alike.
 NAMING = ("id", "url", "identifier", "system", "type", "category", "purpose", "code")
@@ -95,10 +93,6 @@ class _Element:
 Pair = tuple[_Element, _Element]
 
 
-def nothing() -> None:
-    """The check of work that nobody ends."""
-
-
 def canonical(value: object, *, keeps_digits: bool = True) -> bytes:
     """JSON that is equal for values that count as equal: key order does not count, each digit of a number does.
 
@@ -124,7 +118,7 @@ def is_objects(value: object) -> TypeGuard[list[Object]]:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def keyed(documents: Sequence[Sequence[Object]], check: Check = nothing) -> list[dict[Key, Object]]:
+def keyed(documents: Sequence[Sequence[Object]]) -> list[dict[Key, Object]]:
     """For each document its elements by key, in its own order. One key is one element in all of them."""
     lists = [
         [_Element(document, place, content) for place, content in enumerate(contents)]
@@ -137,7 +131,7 @@ def keyed(documents: Sequence[Sequence[Object]], check: Check = nothing) -> list
     }
     if alike:
         key_of = {element: key for key, group in groups.items() for element in group}
-        found |= _told_apart(lists, key_of, alike, check)
+        found |= _told_apart(lists, key_of, alike)
     return [{found[element]: element.content for element in each} for each in lists]
 
 
@@ -210,15 +204,15 @@ def _saying(value: object, levels: int) -> str | None:
 
 
 def _told_apart(
-    lists: Sequence[Sequence[_Element]], key_of: Mapping[_Element, Pairs], alike: set[Pairs], check: Check
+    lists: Sequence[Sequence[_Element]], key_of: Mapping[_Element, Pairs], alike: set[Pairs]
 ) -> dict[_Element, Key]:
     """Keys of the elements in groups that their own fields leave alike."""
     first, *others = lists
-    pairs = [_pairs(first, each, key_of, alike, check) for each in others]
+    pairs = [_pairs(first, each, key_of, alike) for each in others]
     paired = {element for found in pairs for _, element in found}
     if len(others) == 2:
         mine, theirs = ([each for each in side if each not in paired] for side in others)
-        pairs.append(_pairs(mine, theirs, key_of, alike, check))
+        pairs.append(_pairs(mine, theirs, key_of, alike))
     same: dict[_Element, list[_Element]] = {each: [each] for elements in lists for each in elements}
     for one, other in (pair for found in pairs for pair in found):
         same[one] += same.pop(other)
@@ -236,15 +230,14 @@ def _pairs(
     other: Sequence[_Element],
     key_of: Mapping[_Element, Pairs],
     alike: set[Pairs],
-    check: Check,
 ) -> list[Pair]:
     """The elements of alike groups that are one and the same in two documents."""
     # Ties are broken by what comes first, so it must not matter which document is called `one`.
     if [each.text for each in one] > [each.text for each in other]:
-        return [(mine, theirs) for theirs, mine in _pairs(other, one, key_of, alike, check)]
+        return [(mine, theirs) for theirs, mine in _pairs(other, one, key_of, alike)]
     # An element that its key tells apart is the same whatever it says: a fixed point for the order of the rest.
     tokens, others = ([each.text if key_of[each] in alike else key_of[each] for each in side] for side in (one, other))
-    equal = [(one[i], other[j]) for i, j in _equal(tokens, others, check)]
+    equal = [(one[i], other[j]) for i, j in _equal(tokens, others)]
     pairs = [pair for pair in equal if key_of[pair[0]] in alike]
     taken = {element for pair in pairs for element in pair}
     groups = [
@@ -252,7 +245,7 @@ def _pairs(
         for side in (one, other)
     ]
     for key, ours in groups[0].items():
-        pairs += _most_alike(ours, groups[1].get(key, []), check)
+        pairs += _most_alike(ours, groups[1].get(key, []))
     return _uncrossed(pairs)
 
 
@@ -270,9 +263,9 @@ def _in_order(pairs: Iterable[Pair]) -> list[Pair]:
     return ordered
 
 
-def _equal(one: Sequence[Hashable], other: Sequence[Hashable], check: Check) -> list[tuple[int, int]]:
+def _equal(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[tuple[int, int]]:
     """Places of equal tokens, each used once, as many as there are; of those in the same order as many as possible."""
-    pairs = _longest_common(one, other, check)
+    pairs = _longest_common(one, other)
     free: dict[Hashable, list[int]] = defaultdict(list)
     used = ({i for i, _ in pairs}, {j for _, j in pairs})
     for j in reversed(range(len(other))):
@@ -284,7 +277,7 @@ def _equal(one: Sequence[Hashable], other: Sequence[Hashable], check: Check) -> 
     return pairs
 
 
-def _longest_common(one: Sequence[Hashable], other: Sequence[Hashable], check: Check) -> list[tuple[int, int]]:
+def _longest_common(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[tuple[int, int]]:
     """The longest common subsequence, after Hunt and Szymanski: the longest rising chain of places of equal tokens."""
     counts, others = Counter(one), Counter(other)
     if sum(count * others[token] for token, count in counts.items()) > MOST_PAIRS:
@@ -296,7 +289,6 @@ def _longest_common(one: Sequence[Hashable], other: Sequence[Hashable], check: C
     ends: list[int] = []  # of the chains of each length, where the lowest of them ends in `other`
     chains: list[Any] = []  # those chains, last pair first
     for i, token in enumerate(one):
-        check()
         for j in places.get(token, ()):
             length = bisect_left(ends, j)
             if length < len(ends) and ends[length] == j:
@@ -320,11 +312,11 @@ def _numbered(tokens: Sequence[Hashable]) -> list[Hashable]:
     return numbered
 
 
-def _most_alike(one: Sequence[_Element], other: Sequence[_Element], check: Check) -> list[Pair]:
+def _most_alike(one: Sequence[_Element], other: Sequence[_Element]) -> list[Pair]:
     """Pairs of elements that are not equal: first whose children name the same, then by the values they share."""
     pairs: list[Pair] = []
     taken: set[_Element] = set()
-    for *_, i, j in sorted(_likeness(one, other, check)):
+    for *_, i, j in sorted(_likeness(one, other)):
         if one[i] not in taken and other[j] not in taken:
             pairs.append((one[i], other[j]))
             taken |= {one[i], other[j]}
@@ -336,17 +328,13 @@ def _most_alike(one: Sequence[_Element], other: Sequence[_Element], check: Check
     return pairs
 
 
-def _likeness(
-    one: Sequence[_Element], other: Sequence[_Element], check: Check
-) -> Iterator[tuple[bool, float, int, int, int]]:
+def _likeness(one: Sequence[_Element], other: Sequence[_Element]) -> Iterator[tuple[bool, float, int, int, int]]:
     """How unlike two elements are, with their places, for those that share something and may be the same."""
     having: dict[Leaf, list[int]] = defaultdict(list)
     for j, each in enumerate(other if one else ()):
-        check()
         for leaf in each.leaves:
             having[leaf].append(j)
     for i, element in enumerate(one):
-        check()
         shared: Counter[int] = Counter()
         for leaf in element.leaves:
             if len(places := having.get(leaf, ())) <= COMMON:

@@ -90,14 +90,13 @@ def merge(
             left.append(conflict)
         return conflict.mine if side is Side.MINE else conflict.theirs
 
-    three = [content(each, terms.check) for each in (base, mine, theirs)]
+    three = [content(each) for each in (base, mine, theirs)]
     merged = _merged(three[0], three[1], three[2], (), Means(decide, terms)) or {}
     return Merged(with_uncounted(merged, mine or theirs or {}), left, frozenset(paths))
 
 
 def _merged(base: Any, mine: Any, theirs: Any, steps: Steps, means: Means) -> Any:
     """The value all of it comes to; None when it is gone."""
-    means.terms.check()
     same = means.terms.same
     if same(mine, theirs) or same(base, mine):
         return theirs
@@ -130,7 +129,7 @@ def _merged_fields(base: Object, mine: Object, theirs: Object, steps: Steps, mea
 def _merged_lists(
     base: list[Object], mine: list[Object], theirs: list[Object], steps: Steps, means: Means
 ) -> list[Object] | None:
-    before, ours, others = keyed([base, mine, theirs], means.terms.check)
+    before, ours, others = keyed([base, mine, theirs])
     merged = {
         key: _merged(before.get(key), ours.get(key), others.get(key), (*steps, key), means)
         for key in names(others, ours)

@@ -5,21 +5,20 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
-from api.coordination import documents
 from api.coordination.changes import Terms
-from api.coordination.documents import PROCESS_TAG, Plan
+from api.coordination.comparing import Entry, is_same_text, moved, noted_version
+from api.coordination.documents import PROCESS_TAG
 from api.coordination.linking import linked_variables
-from api.coordination.matching import canonical
-from api.coordination.merging import Conflict, Merged, Side, merge
+from api.coordination.merging import Side
 from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.calling import encode
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar
 from api.upstreams.plan_version import PlanKey, PlanVersion
@@ -35,10 +34,11 @@ class Choices:
 
 @dataclass(frozen=True)
 class Rebased:
-    """`conflicts` are left to decide; while there are any, nothing was written."""
+    """`conflicts` are left to decide, `count` in all; while there are any, nothing was written."""
 
     draft_id: str
-    conflicts: list[Conflict]
+    conflicts: list[Entry] = field(default_factory=list)
+    count: int = 0
 
 
 async def rebase(
@@ -63,27 +63,40 @@ async def rebase(
     makes each difference a conflict. Raises Refused, or UpstreamFailed.
     """
     draft = await _changeable_draft(upstreams, settings, viewer, draft_id, revision)
-    mine = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
-    base_key, base, current = await _versions(upstreams, draft, mine)
+    process_id, plan, most = draft.camunda_process_id or "", draft.plan_data, settings.max_plan_bytes
+    noted = await upstreams.calculator.run(partial(noted_version, plan, process_id, max_bytes=most), size=len(plan))
+    base_key, base, current = await _versions(upstreams, draft, noted)
     if version_id is not None and version_id != current.version_id:
         raise _moved("The plan has a newer version than the one you looked at; look at the conflicts again.")
-    terms = Terms(keeps_digits=settings.aidbox_keeps_digits)
-    merged = merge(_document(base), mine, _document(current), choices.by_path, otherwise=choices.otherwise, terms=terms)
-    _demand_known(choices, merged)
-    if merged.conflicts or base_key[1] == current.version_id:
-        return Rebased(draft.id, merged.conflicts)
-    await _write(upstreams, draft, _noted(merged.document, draft.camunda_process_id or "", current.version_id))
-    return Rebased(draft.id, [])
+    result = await upstreams.calculator.run(
+        partial(
+            moved,
+            _bytes(base),
+            plan,
+            bytes(current.resource),
+            {"system": PROCESS_TAG, "code": process_id, "version": current.version_id},
+            sides=choices.by_path,
+            otherwise=choices.otherwise,
+            max_bytes=most,
+            terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
+        ),
+        size=len(plan) + len(current.resource) + (len(base.resource) if base else 0),
+    )
+    if result.unknown is not None:
+        raise Refused(UserErrorCode.INVALID, f"There is no conflict at {result.unknown}.", field="choices")
+    if result.conflicts or base_key[1] == current.version_id:
+        return Rebased(draft.id, result.conflicts, result.undecided)
+    await _write(upstreams, draft, result.text.decode())
+    return Rebased(draft.id)
 
 
-def base_of(draft: Draft, plan: Plan, variables: Mapping[str, Scalar]) -> PlanKey | None:
+def base_of(draft: Draft, noted: str | None, variables: Mapping[str, Scalar]) -> PlanKey | None:
     """The plan version a draft's changes go back to; None for a new plan, and before the first submission.
 
-    That is the version it was last moved onto, else the one it became, else the one it was submitted against.
+    That is the version it notes it was last moved onto, else the one it became, else the one it was submitted against.
     """
     if draft.aidbox_id is None or draft.camunda_process_id is None:
         return None
-    noted = _note(plan, draft.camunda_process_id)
     if noted is not None:
         return draft.aidbox_id, noted
     name = "publishedVersion" if variables.get("approvalOutcome") == "approved" else "baseVersion"
@@ -91,31 +104,6 @@ def base_of(draft: Draft, plan: Plan, variables: Mapping[str, Scalar]) -> PlanKe
     if variables.get("aidboxPlanId") != draft.aidbox_id or version_id is None:
         return None
     return draft.aidbox_id, str(version_id)
-
-
-def _note(plan: Plan, process_id: str) -> str | None:
-    """The version that a draft notes it stands on, since the process it was last submitted to."""
-    ours = (
-        tag.get("version") for tag in _tags(plan) if (tag.get("system"), tag.get("code")) == (PROCESS_TAG, process_id)
-    )
-    return next((version for version in ours if isinstance(version, str)), None)
-
-
-def _noted(plan: Plan, process_id: str, version_id: str) -> Plan:
-    """The plan with that note. It is a tag of ours, so publication puts its own in its place."""
-    note = {"system": PROCESS_TAG, "code": process_id, "version": version_id}
-    others = [tag for tag in _tags(plan) if tag.get("system") != PROCESS_TAG]
-    return {**plan, "meta": {**_meta(plan), "tag": [*others, note]}}
-
-
-def _tags(plan: Plan) -> list[Plan]:
-    tags = _meta(plan).get("tag")
-    return [tag for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
-
-
-def _meta(plan: Plan) -> Plan:
-    meta = plan.get("meta")
-    return meta if isinstance(meta, dict) else {}
 
 
 async def _changeable_draft(
@@ -131,9 +119,12 @@ async def _changeable_draft(
     return draft
 
 
-async def _versions(upstreams: Upstreams, draft: Draft, mine: Plan) -> tuple[PlanKey, PlanVersion | None, PlanVersion]:
+async def _versions(
+    upstreams: Upstreams, draft: Draft, noted: str | None
+) -> tuple[PlanKey, PlanVersion | None, PlanVersion]:
     """The base's key, the base if the store still has it, and the plan as it is now. Raises Refused."""
-    base_key = base_of(draft, mine, await linked_variables(upstreams, draft))
+    variables = await linked_variables(upstreams, draft)
+    base_key = base_of(draft, noted, variables)
     if base_key is None:
         message = "This draft was not submitted against a version of a plan, so there is none to move it from."
         raise Refused(UserErrorCode.NOT_SUBMITTED, message, field="draftId")
@@ -143,21 +134,15 @@ async def _versions(upstreams: Upstreams, draft: Draft, mine: Plan) -> tuple[Pla
     return base_key, base, current
 
 
-def _document(version: PlanVersion | None) -> Plan | None:
-    return documents.read(version.resource) if version else None
+def _bytes(version: PlanVersion | None) -> bytes | None:
+    return bytes(version.resource) if version else None
 
 
-def _demand_known(choices: Choices, merged: Merged) -> None:
-    unknown = sorted(set(choices.by_path) - merged.paths)
-    if unknown:
-        raise Refused(UserErrorCode.INVALID, f"There is no conflict at {unknown[0]}.", field="choices")
-
-
-async def _write(upstreams: Upstreams, draft: Draft, plan: Plan) -> None:
+async def _write(upstreams: Upstreams, draft: Draft, plan: str) -> None:
     """Write the plan, unless the draft has moved. Raises Refused (NOT_FOUND, ALREADY_SUBMITTED, STALE_REVISION)."""
     # Once its conflict is settled the draft is one like any other.
     status = "draft" if draft.status == "conflict" else None
-    if await upstreams.retool.rewrite(draft.id, encode(plan).decode(), revision=draft.revision, status=status):
+    if await upstreams.retool.rewrite(draft.id, plan, revision=draft.revision, status=status):
         return
     now = await upstreams.retool.draft(draft.id)
     if now is None:
@@ -165,7 +150,7 @@ async def _write(upstreams: Upstreams, draft: Draft, plan: Plan) -> None:
     if now.is_submitted:
         raise _in_approval(now)
     # A write that is sent again on a new connection finds what its first try wrote.
-    if canonical(documents.read(now.plan_data.encode())) != canonical(plan):
+    if not await upstreams.calculator.run(partial(is_same_text, now.plan_data, plan), size=2 * len(plan)):
         raise _stale()
 
 

@@ -1,26 +1,32 @@
 """The types FieldChange and FieldConflict, and what stands in `Draft.changes` and `Draft.conflicts`.
 
-Plans are parsed only here, when one of these fields is selected.
+Plans are compared in a process beside this one, once a request, and only what is selected of the result is made.
 """
 
 import asyncio
-from collections.abc import Sequence
 from enum import Enum
-from typing import Any
+from functools import partial
 
 import strawberry
 
-from api.coordination import changes as coordination
-from api.coordination import documents, merging, naming, rebase
+from api.coordination import comparing, rebase
 from api.coordination.changes import Terms
-from api.coordination.documents import Plan
+from api.coordination.comparing import Entry, compared, conflicting, noted_version
+from api.schema.answer_size import weigh
 from api.schema.info import Info
 from api.schema.reading import linked_variables
+from api.schema.reads import reads
 from api.schema.scalars import Json
-from api.upstreams.calling import encode
 from api.upstreams.drafts import Draft
 from api.upstreams.plan_version import PlanVersion
 
+# Where needs have what is selected of the entries: the name takes a loader's place.
+CHANGES, CONFLICTS = "changes", "conflicts"
+NOTHING = (None, None, None)
+AS_TEXT = (
+    "as people read it, which no client can alter: a text without quotes, a number with all its digits (1500.00), what "
+    "has parts as JSON."
+)
 PATH = (
     "Where it is, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "
     "identifies them in FHIR, else by number; [order] is the order of a list; … stands for entries left out."
@@ -45,24 +51,40 @@ class FieldChangeKind(Enum):
 class FieldChange:
     """One entry of coordination/changes.py."""
 
-    path: str = strawberry.field(description=PATH)
+    path: str = strawberry.field(description=PATH, metadata=reads(comparing.PATH))
     kind: FieldChangeKind = strawberry.field(description="Added, removed or changed.")
-    label: str = strawberry.field(description=LABEL)
-    before: Json | None = strawberry.field(description="The plan's value, exact to the digit; null when it has none.")
-    after: Json | None = strawberry.field(description="The draft's value, exact to the digit; null when it has none.")
+    label: str = strawberry.field(description=LABEL, metadata=reads(comparing.LABEL))
+    before: Json | None = strawberry.field(
+        description="The plan's value, exact to the digit; null when it has none.", metadata=reads(comparing.VALUES)
+    )
+    after: Json | None = strawberry.field(
+        description="The draft's value, exact to the digit; null when it has none.", metadata=reads(comparing.VALUES)
+    )
+    before_text: str | None = strawberry.field(description=f"`before` {AS_TEXT}", metadata=reads(comparing.TEXTS))
+    after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=reads(comparing.TEXTS))
 
 
 @strawberry.type(description="One field that both the draft and the store changed, to different values.")
 class FieldConflict:
     """One conflict of coordination/merging.py."""
 
-    path: str = strawberry.field(description=f"{PATH} The choices of rebaseDraft name it.")
-    label: str = strawberry.field(description=LABEL)
-    base: Json | None = strawberry.field(
-        description="As it was in the version the draft goes back to; null: not there."
+    path: str = strawberry.field(
+        description=f"{PATH} The choices of rebaseDraft name it.", metadata=reads(comparing.PATH)
     )
-    mine: Json | None = strawberry.field(description="As the draft has it; null: not there.")
-    theirs: Json | None = strawberry.field(description="As the store has it now; null: not there.")
+    label: str = strawberry.field(description=LABEL, metadata=reads(comparing.LABEL))
+    base: Json | None = strawberry.field(
+        description="As it was in the version the draft goes back to; null: not there.",
+        metadata=reads(comparing.VALUES),
+    )
+    mine: Json | None = strawberry.field(
+        description="As the draft has it; null: not there.", metadata=reads(comparing.VALUES)
+    )
+    theirs: Json | None = strawberry.field(
+        description="As the store has it now; null: not there.", metadata=reads(comparing.VALUES)
+    )
+    base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=reads(comparing.TEXTS))
+    mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=reads(comparing.TEXTS))
+    theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=reads(comparing.TEXTS))
 
 
 @strawberry.enum(description="Which value a conflicting field is to have.")
@@ -73,64 +95,98 @@ class ConflictSide(Enum):
     THEIRS = strawberry.enum_value("THEIRS", description="The store's.")
 
 
-async def changes_of(info: Info, draft: Draft) -> list[FieldChange]:
+async def changes_of(info: Info, draft: Draft) -> list[FieldChange] | None:
     """What a draft changes against the plan as it is now. Raises Refused (INVALID_PLAN) for what is no plan."""
-    plan = _parsed(info, draft)
-    current = await info.context.loaders.plans.load(draft.aidbox_id) if draft.aidbox_id else None
-    found = coordination.changes(_document(current), plan, terms=_terms(info))
-    return [_change(change, label) for change, label in zip(found, _labels(found), strict=True)]
+    loaders = info.context.loaders
+    current = _bytes(await loaders.plans.load(draft.aidbox_id)) if draft.aidbox_id else None
+    plan, settings = draft.plan_data, info.context.settings
+    found = await info.context.calculated(
+        partial(
+            compared,
+            plan,
+            current,
+            max_bytes=settings.max_plan_bytes,
+            terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
+            wanted=_wanted(info, CHANGES),
+        )
+    )
+    return [_change(entry) for entry in _weighed(found)]
 
 
-async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict]:
+async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict] | None:
     """What both a draft and the store changed since the draft's base. Raises Refused (INVALID_PLAN) as `changes_of`."""
     if draft.aidbox_id is None or draft.camunda_process_id is None:
         return []
-    plan, loaders = _parsed(info, draft), info.context.loaders
+    plan, loaders, settings = draft.plan_data, info.context.loaders, info.context.settings
     (variables,) = await linked_variables(info, [draft])
-    base_key = rebase.base_of(draft, plan, variables)
+    noted = await info.context.calculated(
+        partial(noted_version, plan, draft.camunda_process_id, max_bytes=settings.max_plan_bytes)
+    )
+    base_key = rebase.base_of(draft, noted, variables)
     if base_key is None:
         return []
     base, current = await asyncio.gather(loaders.plan_versions.load(base_key), loaders.plans.load(draft.aidbox_id))
-    return field_conflicts(merging.conflicts(_document(base), plan, _document(current), terms=_terms(info)))
+    found = await info.context.calculated(
+        partial(
+            conflicting,
+            _bytes(base),
+            plan,
+            _bytes(current),
+            max_bytes=settings.max_plan_bytes,
+            terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
+            wanted=_wanted(info, CONFLICTS),
+        )
+    )
+    return field_conflicts(found)
 
 
-def field_conflicts(found: list[merging.Conflict]) -> list[FieldConflict]:
-    """The types of conflicts; those past the most that are shown are one last entry."""
-    shown = merging.bounded(found)
-    return [_conflict(conflict, label) for conflict, label in zip(shown, _labels(shown), strict=True)]
+def field_conflicts(found: list[Entry]) -> list[FieldConflict]:
+    """The types of conflicts."""
+    return [_conflict(entry) for entry in _weighed(found)]
 
 
-def _labels(found: Sequence[coordination.Change | merging.Conflict]) -> list[str]:
-    labels = naming.labels([each.steps for each in found])
-    return [f"And {each.left_out} more" if each.left_out else label for each, label in zip(found, labels, strict=True)]
+def _weighed(found: list[Entry]) -> list[Entry]:
+    """The entries; what they take in the answer is counted. None where it is too large by now."""
+    return found if weigh(sum(entry.size for entry in found)) else []
 
 
-def _terms(info: Info) -> Terms:
-    return Terms(keeps_digits=info.context.settings.aidbox_keeps_digits)
+def _wanted(info: Info, of: str) -> frozenset[str]:
+    needs = info.context.needs
+    return frozenset(part for part in comparing.ALL if needs.has(of, part))
 
 
-def _parsed(info: Info, draft: Draft) -> Plan:
-    return documents.parse(draft.plan_data, max_bytes=info.context.settings.max_plan_bytes)
+def _bytes(version: PlanVersion | None) -> bytes | None:
+    return bytes(version.resource) if version else None
 
 
-def _document(version: PlanVersion | None) -> Plan | None:
-    return documents.read(version.resource) if version else None
-
-
-def _change(change: coordination.Change, label: str) -> FieldChange:
+def _change(entry: Entry) -> FieldChange:
+    before, after = map(_json, entry.values or (None, None))
+    before_text, after_text = entry.texts or (None, None)
     return FieldChange(
-        path=change.path,
-        kind=FieldChangeKind[change.kind.name],
-        label=label,
-        before=_json(change.before),
-        after=_json(change.after),
+        path=entry.path,
+        kind=FieldChangeKind[entry.kind],
+        label=entry.label,
+        before=before,
+        after=after,
+        before_text=before_text,
+        after_text=after_text,
     )
 
 
-def _conflict(conflict: merging.Conflict, label: str) -> FieldConflict:
-    base, mine, theirs = (_json(value) for value in (conflict.base, conflict.mine, conflict.theirs))
-    return FieldConflict(path=conflict.path, label=label, base=base, mine=mine, theirs=theirs)
+def _conflict(entry: Entry) -> FieldConflict:
+    base, mine, theirs = map(_json, entry.values or NOTHING)
+    base_text, mine_text, theirs_text = entry.texts or NOTHING
+    return FieldConflict(
+        path=entry.path,
+        label=entry.label,
+        base=base,
+        mine=mine,
+        theirs=theirs,
+        base_text=base_text,
+        mine_text=mine_text,
+        theirs_text=theirs_text,
+    )
 
 
-def _json(value: Any) -> Json | None:
-    return None if value is None else Json(encode(value))
+def _json(value: bytes | None) -> Json | None:
+    return None if value is None else Json(value)

@@ -178,5 +178,6 @@ class Ready(SchemaExtension):
             return [_refusal(over)]
         context.context.needs = self._document.needs(schema, name, context.variables or {})
         context.context.shapes = self._document.shapes
+        context.context.cost = self._cost
         context.context.may_be_given_up = context.operation_type is OperationType.QUERY
         return []

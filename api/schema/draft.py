@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from api.needs import PLAN, REVISION
+from api.schema.answer_size import weighed
 from api.schema.audit import AuditEvent, history_of
-from api.schema.changes import CONFLICT_VARIABLES, FieldChange, FieldConflict, changes_of, conflicts_of
+from api.schema.changes import (
+    CHANGES,
+    CONFLICT_VARIABLES,
+    CONFLICTS,
+    FieldChange,
+    FieldConflict,
+    changes_of,
+    conflicts_of,
+)
 from api.schema.guards import checked_limit
 from api.schema.hops import hop
 from api.schema.info import Info
@@ -97,10 +106,19 @@ class Draft:
     )
 
     @strawberry.field(
+        description="`planData` as a text, which no client can alter: JSON.parse makes 1500 of 1500.00 and rounds what "
+        "is beyond 2^53. To write a plan back, change this with a parser that leaves numbers as they are written.",
+        metadata=reads(PLAN),
+    )
+    def plan_data_text(self) -> str:
+        """As in the row."""
+        return weighed(self.record.plan_data)
+
+    @strawberry.field(
         description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "
         "plan). At most 500 entries, the last of more says how many. Null when the store could not be asked, or the "
         "draft holds no plan.",
-        metadata=reads(PLAN, whole=("plans",)),
+        metadata=reads(PLAN, finds=(CHANGES,), whole=("plans",)),
     )
     async def changes(self, info: Info) -> list[FieldChange] | None:
         """By currentPlan's request."""
@@ -110,7 +128,9 @@ class Draft:
         description="Fields that both this draft and the store changed, to different values, since the version the "
         "draft goes back to: the one rebaseDraft moved it onto, else the one it became, else basePlan. "
         "Empty: no conflict. Null when that could not be asked, or the draft holds no plan.",
-        metadata=reads(PLAN, variables=(*CONFLICT_VARIABLES, *LINK_VARIABLES), whole=("plans", "plan_versions")),
+        metadata=reads(
+            PLAN, variables=(*CONFLICT_VARIABLES, *LINK_VARIABLES), finds=(CONFLICTS,), whole=("plans", "plan_versions")
+        ),
     )
     async def conflicts(self, info: Info) -> list[FieldConflict] | None:
         """By basePlan's and currentPlan's requests."""

@@ -237,7 +237,7 @@ async def _rebase(info: Info, asked: RebaseDraftInput) -> RebaseDraftPayload:
         version_id=asked.version_id,
     )
     context.renew_loaders(viewer)
-    errors = [user_error(_undecided(len(done.conflicts)))] if done.conflicts else []
+    errors = [user_error(_undecided(done.count))] if done.conflicts else []
     return RebaseDraftPayload(draft_id=done.draft_id, left=done.conflicts, user_errors=errors)
 
 

@@ -7,7 +7,7 @@ import dataclasses
 
 import strawberry
 
-from api.coordination.merging import Conflict
+from api.coordination.comparing import Entry
 from api.schema.approval_status import ApprovalState
 from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
@@ -103,7 +103,7 @@ class RebaseDraftPayload:
     """`draft_id` is None when it was refused; with conflicts left, the draft is as it was."""
 
     draft_id: strawberry.Private[str | None] = None
-    left: strawberry.Private[list[Conflict]] = dataclasses.field(default_factory=list)
+    left: strawberry.Private[list[Entry]] = dataclasses.field(default_factory=list)
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
     @strawberry.field(description="The draft as it now is: unchanged while conflicts are left; null when refused.")

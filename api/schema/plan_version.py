@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
+import msgspec
 import strawberry
 
 from api.needs import RESOURCE
+from api.schema.answer_size import weighed
 from api.schema.guards import checked_limit
 from api.schema.hops import found_of
 from api.schema.info import Info
@@ -36,6 +38,13 @@ class PlanVersion:
     resource: Json = strawberry.field(
         description="The whole FHIR InsurancePlan, exact to the digit.", metadata=reads(RESOURCE)
     )
+
+    @strawberry.field(
+        description="`resource` as a text, which no client can alter; see Draft.planDataText.", metadata=reads(RESOURCE)
+    )
+    def resource_text(self) -> str:
+        """As the store sent it."""
+        return weighed(bytes(cast("msgspec.Raw", self.resource)).decode())
 
     @strawberry.field(
         description="The plan's versions, newest first. Null when the store could not be asked.",

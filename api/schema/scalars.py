@@ -7,6 +7,8 @@ import msgspec
 import orjson
 import strawberry
 
+from api.schema.answer_size import weigh
+
 Json = NewType("Json", object)
 """A JSON document as text or bytes, or a plain Python value."""
 
@@ -14,8 +16,10 @@ Json = NewType("Json", object)
 def _pass_through(value: object) -> object:
     """JSON text goes into the answer as it is, so that 1500.00 stays 1500.00."""
     if isinstance(value, msgspec.Raw):
-        return orjson.Fragment(bytes(value))
-    return orjson.Fragment(value) if isinstance(value, str | bytes) else value
+        value = bytes(value)
+    if isinstance(value, str | bytes):
+        return orjson.Fragment(value) if weigh(len(value)) else None
+    return value
 
 
 def _in_utc(value: datetime) -> str:

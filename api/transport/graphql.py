@@ -20,6 +20,7 @@ from api.context import make_context
 from api.errors import OVERLOADED, OverLimit, Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
+from api.schema.answer_size import weighing
 from api.settings import Settings
 from api.transport.asking import State, admitted, challenge, state_of
 from api.transport.browsers import refuse_cross_site
@@ -31,6 +32,7 @@ from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is
 from api.transport.presenting import error_entries, request_error
 
 GRAPHIQL_ASSETS = "/graphiql"
+TOO_LARGE = "ANSWER_TOO_LARGE"
 
 
 class Parameters(msgspec.Struct, frozen=True, rename="camel"):
@@ -84,7 +86,9 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
         allowed_operation_types=_allowed(request.method),
     )
     try:
-        return _in_room(await unless_left(request, context, work))
+        with weighing(state.settings.max_answer_bytes) as size:
+            result = _in_room(await unless_left(request, context, work))
+        return _too_large(size.limit) if size.is_over else result
     except CannotGetOperationTypeError as error:
         return ExecutionResult(data=None, errors=[GraphQLError(_no_operation(error.operation_name))])
     except InvalidOperationTypeError as error:
@@ -103,6 +107,15 @@ def _in_room(result: ExecutionResult) -> ExecutionResult:
     if isinstance(cause, OverLimit) and cause.code == OVERLOADED:
         raise NotAsked(503, cause.message, COME_BACK, code=OVERLOADED)
     return result
+
+
+def _too_large(limit: int) -> ExecutionResult:
+    """The answer in the place of one that is too large."""
+    message = (
+        f"The answer would have more than {limit} bytes, so it is left out; a mutation was carried out all the same. "
+        "Ask for fewer things at once, or leave out documents (planData, resource)."
+    )
+    return ExecutionResult(data=None, errors=[GraphQLError(message, original_error=OverLimit(TOO_LARGE, message))])
 
 
 def _no_operation(name: str | None) -> str:
@@ -162,14 +175,16 @@ def _executed(result: ExecutionResult, media_type: str, settings: Settings) -> R
     body: dict[str, object] = {"data": result.data} if began else {}
     if errors:
         body["errors"] = error_entries(errors, suggestions=settings.suggestions)
-    if began:
-        return _answer(200, media_type, body)
-    return _answer(400 if media_type == RESPONSE_JSON else 200, media_type, body)
+    content = orjson.dumps(body)
+    if began and len(content) > settings.max_answer_bytes:
+        return _executed(_too_large(settings.max_answer_bytes), media_type, settings)
+    return _answer(400 if media_type == RESPONSE_JSON and not began else 200, media_type, content)
 
 
 def _answer(
-    status: int, media_type: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+    status: int, media_type: str, body: Mapping[str, object] | bytes, headers: Mapping[str, str] | None = None
 ) -> Response:
     content_type = f"{media_type}; charset=utf-8"
     fixed = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return Response(orjson.dumps(body), status, headers={**fixed, **(headers or {})})
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return Response(content, status, headers={**fixed, **(headers or {})})

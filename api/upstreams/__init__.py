@@ -10,6 +10,7 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
+from api.calculator import Calculator, open_calculator
 from api.settings import Settings
 from api.tls import secure_context
 from api.upstreams.aidbox import Aidbox
@@ -26,11 +27,12 @@ from api.upstreams.retool import Retool
 
 @dataclass(frozen=True)
 class Upstreams:
-    """The three open connections; one a process, shared by all requests and the worker."""
+    """The three open connections, and where plans are compared; shared by all requests and the worker."""
 
     retool: Retool
     camunda: Camunda
     aidbox: Aidbox
+    calculator: Calculator
 
 
 def as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
@@ -76,7 +78,7 @@ async def open_upstreams(
         size=settings.retool_pool_size,
         connection_class=connection_class,
     )
-    async with engine.client, store.client:
+    async with engine.client, store.client, open_calculator(settings.calculating_processes) as calculator:
         try:
             drafts = Retool(
                 connections,
@@ -86,7 +88,8 @@ async def open_upstreams(
                 capacity=_capacity("retool", settings.retool_pool_size, settings),
             )
             own = Ownership(settings.draft_source)
-            yield Upstreams(drafts, Camunda(engine, own), Aidbox(store, KeptVersions(settings.kept_versions_bytes)))
+            plans = Aidbox(store, KeptVersions(settings.kept_versions_bytes))
+            yield Upstreams(drafts, Camunda(engine, own), plans, calculator)
         finally:
             await connections.close()
 
