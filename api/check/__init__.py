@@ -6,6 +6,7 @@ Called by the command line alone. Changes nothing, unless it may write a test pl
 import asyncio
 from collections.abc import Awaitable
 
+from api.check.approvals import look_at_approvals
 from api.check.digits import look_at_digits
 from api.check.drafts import look_at_drafts
 from api.check.engine import look_at_engine
@@ -29,6 +30,7 @@ async def run_checks(settings: Settings, *, may_write: bool = False) -> list[Fin
         parts = await asyncio.gather(
             look_at_drafts(upstreams.retool, deadline=min(settings.retool_timeout, PATIENCE)),
             _in_time("engine", settings.camunda_url, look_at_engine(upstreams.camunda, settings.camunda_url)),
+            look_at_approvals(upstreams, seconds=PATIENCE),
             _in_time("store", settings.aidbox_url, look_at_store(upstreams.aidbox, settings.aidbox_url)),
         )
         is_fit = all(finding.grade is not Grade.WRONG for finding in parts[-1])

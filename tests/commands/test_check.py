@@ -16,7 +16,7 @@ from tests.serving import Drafts
 @pytest.mark.usefixtures("started", "stated")
 def test_all_is_right_after_setup(settings: Settings, table: str, drafts: Drafts, engine: httpx.Client) -> None:
     ran = run(settings, "check", DRAFTS_TABLE=table)
-    assert ran.lines == [
+    assert [line for line in ran.lines if " approvals: " not in line] == [
         server_line(settings, drafts),
         f"ok      drafts table: {table}",
         *COLUMNS,
@@ -87,7 +87,7 @@ def test_what_may_be_meant_so(statement: str, lines: list[str], settings: Settin
     names = [sql.Identifier(name) for name in (table, f"{table}_pkey", f"idx_draft_process_{table}")]
     drafts.connection.execute(sql.SQL(statement).format(*names))
     ran = run(settings, "check", DRAFTS_TABLE=table)
-    quiet = ("incidents", "history", "store")
+    quiet = ("incidents", "history", "store", "approvals")
     warnings = [told for told in ran.lines if told.startswith("warning") and told.split()[1].rstrip(":") not in quiet]
     assert warnings == lines
     assert ran.code == 0

@@ -1,0 +1,108 @@
+"""The drafts and the engine, looked at together: whose processes run, and whether rows and processes name each other.
+
+Part of `run_checks`. What can not be asked is told by the looks at the two systems themselves.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+from api.check.finding import Finding, ok, warning
+from api.errors import Misconfigured, UpstreamFailed
+from api.upstreams import Upstreams
+from api.upstreams.drafts import Waiting
+from api.upstreams.engine import Scalar, text
+from api.upstreams.ownership import LINK_VARIABLES, Ownership
+
+MOST_LOOKED_AT = 1000  # of each kind: drafts in approval, processes that run
+MOST_NAMED = 5
+SUBJECT = "approvals"
+
+_DEFAULT = re.compile(r"""setVariable\(\s*['"]draftSource['"]\s*,\s*['"]([^'"]*)['"]\s*\)""")
+
+Links = Mapping[str, Mapping[str, Scalar]]
+
+
+class _Instance(msgspec.Struct, frozen=True):
+    id: str
+
+
+async def look_at_approvals(upstreams: Upstreams, *, seconds: float) -> list[Finding]:
+    """What is to be said of a thousand of each; one finding when nothing is wrong, none where that can not be asked."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _looked(upstreams)
+    except (UpstreamFailed, Misconfigured, TimeoutError):
+        return []
+
+
+async def _looked(upstreams: Upstreams) -> list[Finding]:
+    camunda, retool = upstreams.camunda, upstreams.retool
+    rows = await retool.submitted(None, limit=MOST_LOOKED_AT)
+    answer = await camunda.engine.call(
+        "POST", "/process-instance", body=camunda.own.of_our_key, params={"maxResults": MOST_LOOKED_AT}
+    )
+    running = [each.id for each in camunda.engine.decode(answer, list[_Instance])]
+    asked = [*running, *(row.process_id for row in rows if row.process_id and row.process_id not in running)]
+    links = await camunda.variables_by_process(asked, LINK_VARIABLES)
+    ours = {draft_id for draft_id in map(_draft_id, (links[each] for each in running)) if draft_id}
+    found = set(await retool.drafts_by_id(sorted(ours)))
+    definition = await camunda.definition()
+    model = await camunda.model(definition.id) if definition else None
+    findings = [*judge(camunda.own, rows, running, links, found), *judge_default(camunda.own, model)]
+    return findings or [ok(SUBJECT, f"drafts and processes of {camunda.own.draft_source} name each other")]
+
+
+def judge(
+    own: Ownership, rows: Sequence[Waiting], running: Sequence[str], links: Links, there: set[str]
+) -> Iterator[Finding]:
+    """`links`: variables by process. `there`: ids of drafts that the table has. Pure."""
+    unlinked = [row.id for row in rows if links.get(row.process_id or "") and not _is_linked(own, row, links)]
+    if unlinked:
+        told = f"{_some(unlinked)} name another draft's process, as copied rows do: each can be submitted for itself"
+        yield warning(SUBJECT, f"drafts {told}")
+    linked = {row.process_id for row in rows if _is_linked(own, row, links)}
+    nobodys = [each for each in running if not links[each].get("draftSource") and each not in linked]
+    if nobodys:
+        told = f"{_some(nobodys)} name no deployment, so nobody carries them out: set their variable draftSource"
+        yield warning(SUBJECT, f"processes {told}")
+    ours = [each for each in running if links[each].get("draftSource") == own.draft_source]
+    missing = [each for each in ours if _draft_id(links[each]) not in there]
+    if missing:
+        told = "are of drafts that are not in the table: end them, or give each deployment a DRAFT_SOURCE of its own"
+        yield warning(SUBJECT, f"processes {_some(missing)} {told}")
+    others = Counter(text(links[each].get("draftSource")) for each in running) - Counter({own.draft_source: len(ours)})
+    if named := sorted(source for source in others if source):
+        yield ok(SUBJECT, f"of other deployments, and left to them: {', '.join(named)[:200]}")
+
+
+def judge_default(own: Ownership, model: str | None) -> Iterator[Finding]:
+    """Whose processes are that are started by hand without a source, by the model's listener. Pure."""
+    if model is None:
+        return
+    listeners = [each for each in ET.fromstring(model).iter() if each.tag.endswith("}executionListener")]  # noqa: S314  # our own engine's, with expat's limits
+    named = [found[1] for each in listeners if (found := _DEFAULT.search(each.get("expression", "")))]
+    if not named:
+        told = "are carried out by nobody: copy the listener of our model that sets draftSource"
+    elif named[0] != own.draft_source:
+        told = f"are of {named[0]}: name {own.draft_source} in their draftSource, or in the model's listener"
+    else:
+        return
+    yield warning(SUBJECT, f"processes that are started by hand {told}")
+
+
+def _is_linked(own: Ownership, row: Waiting, links: Links) -> bool:
+    return own.links(links.get(row.process_id or "", {}), row.id)
+
+
+def _draft_id(variables: Mapping[str, Scalar]) -> str | None:
+    return text(variables.get("draftId"))
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = len(ids) - MOST_NAMED
+    return ", ".join(ids[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
