@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from api.errors import Refused, UserErrorCode
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import ProcessInstance, Scalar
@@ -38,3 +39,9 @@ async def linked_variables(upstreams: Upstreams, draft: Draft) -> dict[str, Scal
         return {}
     values = (await upstreams.camunda.variables_by_process([process_id])).get(process_id, {})
     return values if upstreams.camunda.own.links(values, draft.id) else {}
+
+
+def names_another() -> Refused:
+    """What is refused of a draft whose row names another draft's process."""
+    message = "This draft is not in approval: it names another draft's process. It can be submitted for itself."
+    return Refused(UserErrorCode.NOT_SUBMITTED, message, field="draftId")

@@ -11,7 +11,7 @@ from functools import partial
 from api.coordination.changes import Terms
 from api.coordination.comparing import Entry, is_same_text, moved, noted_version
 from api.coordination.documents import PROCESS_TAG
-from api.coordination.linking import linked_variables
+from api.coordination.linking import linked_process, linked_variables, names_another
 from api.coordination.merging import Side
 from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
@@ -111,7 +111,10 @@ async def _changeable_draft(
 ) -> Draft:
     draft = await owned_draft(upstreams, viewer, draft_id)
     if draft.is_submitted:
-        draft = await released(upstreams, settings, draft)
+        linked = await linked_process(upstreams, draft)
+        if linked.is_foreign:
+            raise names_another()
+        draft = await released(upstreams, settings, draft, linked)
     if draft.is_submitted:
         raise _in_approval(draft)
     if draft.revision != revision:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from api.coordination.documents import plan_id_for
 from api.coordination.external_tasks import settle
-from api.coordination.linking import linked_process
+from api.coordination.linking import linked_process, names_another
 from api.coordination.permissions import demand_submitter
 from api.coordination.publish import published_version
 from api.coordination.reconcile import released
@@ -40,8 +40,7 @@ async def withdraw(upstreams: Upstreams, settings: Settings, viewer: Viewer, dra
     process_id, linked = draft.camunda_process_id or "", await linked_process(upstreams, draft)
     demand_submitter(viewer, draft, text(linked.variables.get("submittedBy")))
     if linked.is_foreign:
-        message = "This draft is not in approval: it names another draft's process. It can be submitted for itself."
-        raise Refused(UserErrorCode.NOT_SUBMITTED, message, field="draftId")
+        raise names_another()
     if draft.is_submitted:
         draft = await released(upstreams, settings, draft, linked)
     elif draft.status == "withdrawn":

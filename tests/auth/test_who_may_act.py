@@ -1,4 +1,4 @@
-"""Who may do what to a draft and a task: each cell of the README's table, on a submission of its own.
+"""Who may do what to a draft and a task: the verbs' cells, on a submission of its own.
 
 Who may not is refused and nothing is changed; who may not even know of it is told that it is not there.
 """

@@ -186,10 +186,10 @@ def test_a_copy_is_not_said_to_be_in_approval_when_it_is_rebased(api: Api, behin
     submitted(api, draft_id, AUTHOR)
     copy_id = copied(behind, draft_id, name="A copy")
     revision = api.ask("query R($id: ID!) { draft(id: $id) { revision } }", COPIER, id=copy_id)["draft"]["revision"]
-    before = behind.picture(draft_id)
+    before, row = behind.picture(draft_id), behind.drafts.row(copy_id)
     payload = perform(api, REBASE, COPIER, draftId=copy_id, revision=revision)
     assert codes(payload) == ["NOT_SUBMITTED"]
-    assert behind.picture(draft_id) == before
+    assert (behind.picture(draft_id), behind.drafts.row(copy_id)) == (before, row)
 
 
 # Processes of ours that name a draft which does not name them
