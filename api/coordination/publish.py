@@ -148,7 +148,7 @@ def _tag(version: PlanVersion, process_id: str) -> Tag | None:
 async def published_version(
     upstreams: Upstreams,
     settings: Settings,
-    draft: Draft | None,
+    draft_id: str,
     process_id: str,
     values: Mapping[str, Scalar],
     plan_id: str,
@@ -156,6 +156,7 @@ async def published_version(
     """The version in which a process published all that was reviewed, if there is one."""
     current = await upstreams.aidbox.plan(plan_id)
     written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
+    draft = await upstreams.retool.draft(draft_id) if written else None
     return _whole_version(settings, draft, plan_id, process_id, values, written)
 
 

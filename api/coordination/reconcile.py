@@ -168,7 +168,7 @@ async def _outcome(
 async def _was_published(upstreams: Upstreams, settings: Settings, draft: Draft, variables: Variables) -> bool:
     """Whether the process wrote all of its version before it was ended or forgotten; the draft is marked then."""
     process_id, plan_id = draft.camunda_process_id, text(variables.get("aidboxPlanId")) or plan_id_of(draft)
-    if process_id is None or not await published_version(upstreams, settings, draft, process_id, variables, plan_id):
+    if process_id is None or not await published_version(upstreams, settings, draft.id, process_id, variables, plan_id):
         return False
     await upstreams.retool.mark_published(draft.id, process_id, plan_id)
     return True

@@ -127,8 +127,7 @@ async def _demand_unpublished(upstreams: Upstreams, settings: Settings, draft_id
     asked = ["aidboxPlanId", "baseVersion", "draftRevision"]
     values = (await upstreams.camunda.variables_by_process([process_id], asked)).get(process_id, {})
     plan_id = text(values.get("aidboxPlanId")) or plan_id_for(draft_id)
-    draft = await upstreams.retool.draft(draft_id)
-    published = await published_version(upstreams, settings, draft, process_id, values, plan_id)
+    published = await published_version(upstreams, settings, draft_id, process_id, values, plan_id)
     if published is not None:
         message = (
             f"The plan is published already, as version {published.version_id}, though the draft does not say so yet; "
