@@ -69,7 +69,12 @@ CHAINS = {
         """{ viewer { id } one: pendingTasks(limit: 1) { totalCount } two: pendingTasks { items { id } }
           draft(id: "none") { id } plan(id: "none") { name } }""",
         # the last three are what a draft costs that may be somebody else's
-        [[SEARCH, TASKS, COUNT, SQL], [VARIABLES, TASKS], [PROCESSES, "POST /history/task"], [VARIABLES]],
+        [
+            [SEARCH, TASKS, COUNT, SQL],
+            [VARIABLES, TASKS],
+            [PROCESSES, "POST /history/task"],
+            [VARIABLES, "POST /history/task"],
+        ],
     ),
 }  # fmt: skip
 

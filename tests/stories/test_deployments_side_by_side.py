@@ -55,7 +55,7 @@ def _deployment(
     own = Drafts(f"{behind.drafts.url}?options=-csearch_path%3D{schema}")
     stack.callback(_close, own)
     changes = {"draft_source": named or source, "drafts_table": f"{schema}.benefit_plan_drafts"}
-    often = {"worker": True, "worker_poll_seconds": 0.05, "reconcile_seconds": 0.2, "publish_retries": 8}
+    often = {"worker": True, "worker_poll_seconds": 0.2, "reconcile_seconds": 0.5, "publish_retries": 8}
     api = stack.enter_context(serving(settings.model_copy(update={**changes, **often})))
     return Deployment(source, api, replace(behind, drafts=own))
 
@@ -70,7 +70,7 @@ def _becomes(deployment: Deployment, draft_id: str, wanted: str) -> None:
 
 def test_approvals_made_in_the_engine_come_to_their_own(deployments: tuple[Deployment, Deployment]) -> None:
     """Neither worker takes the other's publication for a draft that is not there."""
-    sent = [(each, each.drafts.new()) for each in deployments for _ in range(4)]
+    sent = [(each, each.drafts.new()) for each in deployments for _ in range(3)]
     processes = {draft_id: submitted(each.api, draft_id, AUTHOR) for each, draft_id in sent}
     for each, draft_id in sent:
         assert each.behind.variables(processes[draft_id])["draftSource"] == each.source
