@@ -23,7 +23,7 @@ sandbox: .venv/ready ## Start the three systems alone, and print the environment
 check: .venv/ready ## Look at your own systems (by .env or the environment) and say what is wrong
 	@exec .venv/bin/plan-api check
 
-test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=tests/stories, ARGS="-x", WORKERS=2)
+test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=tests/stories, ARGS="--store aidbox-like", WORKERS=2)
 	@exec .venv/bin/python -m pytest $(TESTS) --engine $(ENGINE) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 races: .venv/ready ## Run the races hundreds of rounds each (ARGS="--seed 7 --rounds 1" is round 7 again)

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("plan-api", "the systems behind the API")
     group.addoption("--engine", choices=("operaton", "camunda"), default="operaton", help="the engine to start")
     group.addoption("--store", choices=("hapi", *READINGS), default="hapi", help="what the API takes for its store")
+    group.addoption("--engine-timezone", default="UTC", help="the time zone of the engine, Asia/Kolkata for example")
     group.addoption("--examples", type=int, default=15, help="requests of a kind that tests/fuzz tries")
     group.addoption("--retool-dsn", help="a running drafts database, instead of starting one")
     group.addoption("--camunda-url", help="a running engine (…/engine-rest), instead of starting one")
@@ -81,8 +82,9 @@ def real_systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if all(given):
         yield Systems(given[0], given[1], given[2], sandbox=None)
         return
-    folder, engine = tmp_path_factory.mktemp("sandbox"), request.config.getoption("--engine")
-    with running(folder, engine=engine, durable=False, console=Console(stderr=True)) as sandbox:
+    folder, console = tmp_path_factory.mktemp("sandbox"), Console(stderr=True)
+    engine, timezone = (request.config.getoption(name) for name in ("--engine", "--engine-timezone"))
+    with running(folder, engine=engine, engine_timezone=timezone, durable=False, console=console) as sandbox:
         yield Systems(sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url, sandbox)
 
 

@@ -64,6 +64,7 @@ def running(
     ports: Ports = ANY_PORTS,
     durable: bool = True,
     fresh: bool = False,
+    engine_timezone: str = "UTC",
     console: Console,
 ) -> Iterator[Sandbox]:
     """The sandbox with its data in `folder`, all three ready. `durable=False`: only a power cut may lose commits."""
@@ -73,13 +74,15 @@ def running(
         for made in ("postgres", "logs", "temporary") if fresh else ("temporary",):
             shutil.rmtree(folder / made, ignore_errors=True)
         fetch([*read_list(HERE / engine / "jars.txt"), *read_list(HERE / "hapi" / "jars.txt")], console)
-        sandbox = _assemble(folder, engine, _chosen(ports), keeper, durable=durable)
+        sandbox = _assemble(folder, engine, _chosen(ports), keeper, durable=durable, engine_timezone=engine_timezone)
         ending.callback(_stop, sandbox)
         _start(sandbox, console)
         yield sandbox
 
 
-def _assemble(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, *, durable: bool) -> Sandbox:
+def _assemble(
+    folder: Path, engine: Engine, ports: Ports, keeper: Keeper, *, durable: bool, engine_timezone: str
+) -> Sandbox:
     return Sandbox(
         engine=engine,
         retool_database_url=database_url(ports.postgres, "retool"),
@@ -87,12 +90,12 @@ def _assemble(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, *, dur
         cockpit_url=f"http://127.0.0.1:{ports.engine}/{engine}/app/cockpit/default/",
         aidbox_url=f"http://127.0.0.1:{ports.store}/fhir",
         postgres=postgres_server(folder / "postgres", ports.postgres, durable=durable, keeper=keeper),
-        engine_server=_engine(folder, engine, ports, keeper),
+        engine_server=_engine(folder, engine, ports, keeper, engine_timezone),
         store=_store(folder, ports, keeper),
     )
 
 
-def _engine(folder: Path, engine: Engine, ports: Ports, keeper: Keeper) -> Server:
+def _engine(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, timezone: str) -> Server:
     return java_server(
         ENGINE_NAMES[engine],
         _class_path(engine),
@@ -103,6 +106,7 @@ def _engine(folder: Path, engine: Engine, ports: Ports, keeper: Keeper) -> Serve
         database="engine",
         ready=("/engine-rest/version", 200),
         keeper=keeper,
+        flags=[f"-Duser.timezone={timezone}"],
     )
 
 

@@ -236,21 +236,35 @@ class Aidbox:
         response = await self._put(plan_id, resource, {"If-Match": f'W/"{base_version or NO_VERSION}"'})
         if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:
             # deleted once, or a store that takes no condition where nothing is
-            response = await self._put(plan_id, resource, {})
+            response = await self._create(plan_id, resource, refusal=response)
         if response.status_code in STALE:
             raise Stale("aidbox", self._words(response), status=response.status_code)
         if response.status_code >= 400:
             raise self._refusal(response)
         return await self._written(plan_id, response)
 
+    async def _create(self, plan_id: str, resource: Mapping[str, object], *, refusal: httpx.Response) -> httpx.Response:
+        """Write a plan where nothing is; in Aidbox so that what somebody else writes meanwhile is not replaced.
+
+        Aidbox keeps the id of a POST, and refuses one that is taken with 409 (api/rest-api/crud/create.md). Other
+        stores give a POST an id of their own, so it is sent only to who refuses as Aidbox does: 412, the outcome's id
+        `conflict`. Where no policy allows FhirCreate, and in other stores, the write is a PUT without condition.
+        """
+        if refusal.status_code == 412 and outcome.identifier(refusal.content) == "conflict":
+            created = await self._write("POST", "/InsurancePlan", resource, {})
+            if created.status_code != 403:
+                return created
+        return await self._put(plan_id, resource, {})
+
     async def _put(self, plan_id: str, resource: Mapping[str, object], condition: Mapping[str, str]) -> httpx.Response:
-        return await self.store.call(
-            "PUT",
-            f"/InsurancePlan/{plan_id}",
-            body=resource,
-            headers={**SENT_FHIR_JSON, "Prefer": "return=representation", **condition},
-            answers=(200, 201, 204, 400, 404, 422, 413, *STALE),
-        )
+        return await self._write("PUT", f"/InsurancePlan/{plan_id}", resource, condition)
+
+    async def _write(
+        self, method: Literal["PUT", "POST"], path: str, resource: Mapping[str, object], condition: Mapping[str, str]
+    ) -> httpx.Response:
+        headers = {**SENT_FHIR_JSON, "Prefer": "return=representation", **condition}
+        answers = {200, 201, 204, 400, 404, 422, 413, *STALE} | ({403} if method == "POST" else set())
+        return await self.store.call(method, path, body=resource, headers=headers, answers=answers)
 
     async def _written(self, plan_id: str, response: httpx.Response) -> PlanVersion:
         """The version that a write made; read, where the store answers with nothing or only says that all is well."""

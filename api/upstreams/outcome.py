@@ -27,12 +27,21 @@ def code(outcome: bytes) -> str | None:
     return next((each for each in codes if isinstance(each, str)), None)
 
 
-def _issues(outcome: bytes) -> list[dict[str, Any]]:
+def identifier(outcome: bytes) -> object:
+    """The outcome's own id, which Aidbox gives for what failed: `conflict`, `not-found`; None if it has none."""
+    return _read(outcome).get("id")
+
+
+def _read(outcome: bytes) -> dict[str, Any]:
     try:
         read = msgspec.json.decode(outcome)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return []
-    issues = read.get("issue") if isinstance(read, dict) else None
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _issues(outcome: bytes) -> list[dict[str, Any]]:
+    issues = _read(outcome).get("issue")
     return [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
 
 

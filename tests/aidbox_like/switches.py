@@ -62,6 +62,6 @@ class Switches:
 READINGS: Mapping[str, Switches] = {
     "aidbox-like": Switches(),
     "aidbox-like-strict": Switches(
-        takes_if_match_where_nothing_is=False, success_entries_have_response=True, clashes=0.1
+        takes_if_match_where_nothing_is=False, success_entries_have_response=True, diagnostics="object", clashes=0.1
     ),
 }

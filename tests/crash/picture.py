@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.aidbox_like.interactions import CREATED_AT
 from tests.stories.behind import PROCESS_TAG, Behind, exactly
 
 Picture = dict[str, Any]
@@ -87,6 +88,9 @@ def _task(task: Mapping[str, Any]) -> Picture:
 
 def _version(resource: dict[str, Any]) -> Picture:
     meta = {key: value for key, value in resource["meta"].items() if key not in MOMENTS}
+    # when the store made the plan, which Aidbox says in an extension
+    extensions = [each for each in meta.pop("extension", []) if each["url"] != CREATED_AT]
+    meta |= {"extension": extensions} if extensions else {}
     tags = meta.get("tag", [])
     ours = [tag["code"] for tag in tags if tag["system"] == PROCESS_TAG]
     # beside the process, a digest of the content, which has ids of this draft's alone

@@ -42,6 +42,7 @@ def _fits(rule: dict[str, Any], method: str, uri: str, operation: str, kind: str
         ("get", f"{PLAN}/a-plan/_history", "an operation no document names"),
         ("get", f"{PLAN}/a-plan/_history/17", "an operation no document names"),
         ("put", f"{PLAN}/a-plan", "FhirUpdate"),
+        ("post", PLAN, "FhirCreate"),
     ],
 )
 def test_what_the_service_needs_is_allowed(method: str, uri: str, operation: str) -> None:
@@ -55,6 +56,7 @@ def test_what_the_service_needs_is_allowed(method: str, uri: str, operation: str
         ("get", "/fhir/Patient/a-patient/_history", "of a history", "Patient"),
         ("post", "/fhir/Patient/_search", "FhirSearch", "Patient"),
         ("put", "/fhir/Organization/acme", "FhirUpdate", "Organization"),
+        ("post", "/fhir/Organization", "FhirCreate", "Organization"),
         ("delete", f"{PLAN}/a-plan", "FhirDelete", "InsurancePlan"),
         ("delete", f"{PLAN}/a-plan/_history", "of a history", "InsurancePlan"),
         ("get", f"{PLAN}/a-plan/_history/17/more", "of a version", "InsurancePlan"),
