@@ -22,8 +22,9 @@ NOT_THE_BODY = ("content-length", "content-encoding", "transfer-encoding")
 class Alteration:
     """What happens to the calls of one system like `call` (METHOD /path), while it `is_on`; `seen` counts them.
 
-    `sent` alters a request's JSON and `answered` an answer's; `body` stands in place of an answer's whole body.
-    `is_lost`: the answer never comes.
+    `sent` alters a request's JSON and `answered` an answer's; `body` stands in place of an answer's whole body, and
+    `headers` alters headers, or takes them away.
+    `is_lost`: that it succeeded is never told.
     """
 
     call: str
@@ -31,7 +32,7 @@ class Alteration:
     sent: Callable[[Json], Json] | None = None
     answered: Callable[[Json], Json] | None = None
     body: bytes | None = None
-    headers: dict[str, str | None] = field(default_factory=dict)
+    headers: dict[str, Callable[[str], str] | None] = field(default_factory=dict)
     is_lost: bool = False
     is_on: bool = True
     seen: int = 0
@@ -70,16 +71,16 @@ def _with_body(request: httpx.Request, body: bytes) -> httpx.Request:
 
 async def _altered(response: httpx.Response, alteration: Alteration) -> httpx.Response:
     content = await response.aread()
-    if alteration.is_lost:
+    if alteration.is_lost and response.is_success:
         raise httpx.ReadError("nobody will read the answer")
     if alteration.answered is not None and response.is_success:
         content = ENCODER.encode(alteration.answered(read(content)))
     if alteration.body is not None:
         content = alteration.body
     headers = {name: value for name, value in response.headers.items() if name not in NOT_THE_BODY}
-    for name, value in alteration.headers.items():
-        headers.pop(name.lower(), None)
-        headers |= {} if value is None else {name: value}
+    for name, change in alteration.headers.items():
+        was = headers.pop(name.lower(), "")
+        headers |= {} if change is None else {name: change(was)}
     return httpx.Response(response.status_code, headers=headers, content=content, extensions=response.extensions)
 
 

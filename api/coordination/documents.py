@@ -23,6 +23,8 @@ PROCESS_TAG = "urn:plan-api:approval-process"
 DERIVED_NARRATIVES = ("generated", "extensions", "empty")
 SETS_OF_META = ("profile", "security", "tag")  # what of `meta` is not the store's own; their order means nothing
 OF_THE_VERSION = ("versionId", "lastUpdated", "source")  # in `meta`
+# Aidbox notes in an extension of `meta` when a plan was made; a setting of its own chooses what comes before.
+CREATED_AT = re.compile(r"(.*[/:])?created-?at", re.IGNORECASE | re.DOTALL)
 STATUSES = ("draft", "active", "retired", "unknown")  # FHIR R4, value set publication-status
 MAX_DEPTH = 64
 MOST_DIGITS = 100  # FHIR asks stores for 18
@@ -94,7 +96,8 @@ def editable(resource: Plan) -> Plan:
     Profiles, labels, others' tags and extensions are the plan's own: Plan-Net without its profile is none.
     """
     others = [tag for tag in _listed(resource, "tag") if not _is_ours(tag)]
-    meta = {**_object(resource.get("meta")), "tag": others}
+    extensions = [each for each in _listed(resource, "extension") if not _is_of_the_store(each)]
+    meta = {**_object(resource.get("meta")), "tag": others, "extension": extensions}
     own = {name: value for name, value in meta.items() if name not in OF_THE_VERSION and value not in (None, [])}
     rest = {name: value for name, value in resource.items() if name != "meta"}
     return {**rest, "meta": own} if own else rest
@@ -179,6 +182,11 @@ def _entries(plan: Mapping[str, Any], name: str) -> list[Any]:
 def _listed(plan: Mapping[str, Any], name: str) -> list[Any]:
     entries = _object(plan.get("meta")).get(name)
     return entries if isinstance(entries, list) else []
+
+
+def _is_of_the_store(extension: object) -> bool:
+    url = _object(extension).get("url")
+    return isinstance(url, str) and CREATED_AT.fullmatch(url) is not None
 
 
 def _is_ours(tag: object) -> bool:

@@ -1,5 +1,6 @@
 """A store that takes a plan and keeps less than it was sent: an incident that names the fields, and the ways on."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.serving import ADMIN, AUTHOR, Api, serving
 from tests.stories.behind import PROCESS_TAG, Behind, Resource, edited, exactly, read, until
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted
 
+Header = Callable[[str], str]
 PUT = "PUT /fhir/InsurancePlan/.*"
 LOST = (
     "The store did not keep the plan as it was approved: it dropped InsurancePlan.kopay,"
@@ -82,7 +84,7 @@ def test_retried_it_is_published_once_the_store_keeps_it(
         before = told(api, draft_id)
         assert "it dropped InsurancePlan.alias." in str(before[3])
         perform(api, RETRY, ADMIN, draftId=draft_id)
-        assert (told(api, draft_id), fault.seen) == (before, 2)
+        assert told(api, draft_id) == before
         fault.is_on = False
         payload = perform(api, RETRY, ADMIN, draftId=draft_id)
         assert payload == {"draft": {"id": draft_id, "status": "APPROVED"}, "userErrors": []}
@@ -102,7 +104,7 @@ def test_what_was_edited_since_is_a_conflict_and_can_be_submitted_again(settings
         behind.drafts.edit(draft_id, plan=edited(name="Mended"))
         payload = perform(api, RETRY, ADMIN, draftId=draft_id)
         assert payload == {"draft": {"id": draft_id, "status": "CONFLICT"}, "userErrors": []}
-        assert fault.seen == 1
+        assert len(behind.versions(draft_id)) == 1
         assert codes(perform(api, SUBMIT, AUTHOR, draftId=draft_id)) == []
         assert approved(api, draft_id)["status"] == "APPROVED"
     assert [version["name"] for version in behind.versions(draft_id)] == ["Mended", "Summit Gold PPO 1500"]
@@ -195,7 +197,8 @@ def test_a_store_that_answers_without_the_plan_is_asked_for_it(
     settings: Settings, behind: Behind, etag: str, body: bytes
 ) -> None:
     draft_id = behind.drafts.new(plan=misspelt())
-    headers: dict[str, dict[str, str | None]] = {"as it is": {}, "bare": {"ETag": '"1"'}, "none": {"ETag": None}}
+    bare: Header = lambda said: said.removeprefix("W/")  # noqa: E731
+    headers: dict[str, dict[str, Header | None]] = {"as it is": {}, "bare": {"ETag": bare}, "none": {"ETag": None}}
     silent = Alteration(PUT, body=body, headers=headers[etag])
     with serving(settings, transports=altering(dropping(), silent)) as api:
         process_id = submitted(api, draft_id, AUTHOR)

@@ -149,6 +149,35 @@ def test_the_same_content(one: dict[str, Any], other: dict[str, Any], is_same: b
     assert documents.same_content(other, one) is is_same
 
 
+@pytest.mark.parametrize(
+    ("meta", "kept"),
+    [
+        (None, None),
+        ({}, None),
+        ("odd", None),
+        ({"versionId": "9", "lastUpdated": "2001", "source": "#s"}, None),
+        ({"tag": [OURS, {**OURS, "display": "a digest"}]}, None),
+        ({"tag": "odd", "profile": None, "security": []}, None),
+        ({"tag": [OURS, OTHER], "versionId": "9"}, {"tag": [OTHER]}),
+        ({"profile": ["p"], "security": [OTHER]}, {"profile": ["p"], "security": [OTHER]}),
+        *(
+            ({"extension": [{"url": url}, {"url": "urn:of-the-team"}]}, {"extension": [{"url": "urn:of-the-team"}]})
+            for url in (
+                "https://fhir.example.com/StructureDefinition/created-at",
+                "https://a/ex/createdAt",
+                "createdAt",
+            )
+        ),
+        ({"extension": [{"url": "urn:not-created-at"}]}, {"extension": [{"url": "urn:not-created-at"}]}),
+        ({"extension": [{"url": 7}, None]}, {"extension": [{"url": 7}, None]}),
+    ],
+)
+def test_what_of_meta_goes_into_a_draft(meta: object, kept: object) -> None:
+    document = {**PLAN, "meta": meta, "status": "draft"}
+    expected = {**PLAN, "status": "draft"} | ({} if kept is None else {"meta": kept})
+    assert documents.editable(document) == expected
+
+
 AMOUNT = Decimal("1500.00")
 
 
