@@ -256,7 +256,9 @@ class Settings(BaseSettings):
     )
     max_requests: int = Field(400, ge=1, description="Requests answered side by side; more are told to come back.")
     max_requests_per_caller: int = Field(100, ge=1, description="And of one person or program.")
-    max_tokens: int = Field(5_000, ge=100, description="Words and signs of a query.")
+    max_tokens: int = Field(
+        5_000, ge=100, description="Words and signs of a query, which may have 20 times as many characters."
+    )
     max_depth: int = Field(15, ge=1, le=150, description="Levels of fields in a query, leaves included.")
     max_introspection_depth: int = Field(20, ge=1, le=150, description="And of those about the schema itself.")
     max_root_fields: int = Field(20, ge=1, description="Fields at a query's root.")

@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
+import msgspec
+
 from api.coordination import documents
 from api.coordination.changes import Change, Terms, changes
 from api.coordination.documents import PROCESS_TAG, Plan
 from api.coordination.matching import canonical
 from api.coordination.merging import Conflict, Side, bounded, conflicts, merge
 from api.coordination.naming import Steps, labels, paths
+from api.coordination.roundtrip import digest, explained, losses
+from api.errors import Refused
 
 PATH, LABEL, VALUES, TEXTS = "path", "label", "values", "texts"
 ALL = frozenset({PATH, LABEL, VALUES, TEXTS})
@@ -106,8 +110,11 @@ def moved(
 
 
 def is_same_text(one: str, other: str) -> bool:
-    """Whether two documents say the same, to the digit."""
-    return canonical(documents.read(one.encode())) == canonical(documents.read(other.encode()))
+    """Whether two documents say the same, to the digit; what can not be read says nothing."""
+    try:
+        return canonical(documents.read(one.encode())) == canonical(documents.read(other.encode()))
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def entries(found: Sequence[tuple[Change | Conflict, str, tuple[Any, ...]]], wanted: AbstractSet[str]) -> list[Entry]:
@@ -137,3 +144,56 @@ def _encoded(value: Any) -> bytes | None:
 def _text(value: Any, code: bytes | None) -> str | None:
     """A value as people read it: a text without quotes, a number with all its digits, what has parts as JSON."""
     return value if isinstance(value, str) else None if code is None else code.decode()
+
+
+# What publication and submission ask of plans
+
+
+def demand_fit(plan: str, *, max_bytes: int) -> None:
+    """Raises Refused (INVALID_PLAN) for a draft's plan that can not be submitted."""
+    documents.check(documents.parse(plan, max_bytes=max_bytes))
+
+
+def says_all(plan: str, plan_id: str, held: bytes, *, max_bytes: int, keeps_digits: bool) -> bool:
+    """Whether a version of the plan says all that a draft says; what is no plan says nothing a version could."""
+    try:
+        mine = documents.parse(plan, max_bytes=max_bytes)
+    except Refused:
+        return False
+    return documents.is_held({**mine, "id": plan_id}, documents.read(held), keeps_digits=keeps_digits)
+
+
+def resource_of(plan: str, plan_id: str, process_id: str, *, max_bytes: int) -> bytes:
+    """What is sent to the store. Raises Refused (INVALID_PLAN)."""
+    mine = documents.parse(plan, max_bytes=max_bytes)
+    return documents.write(documents.tagged_resource(mine, plan_id, process_id, digest(mine)))
+
+
+def first_whole(resource: bytes | None, versions: Sequence[bytes], digests: Sequence[str | None]) -> int | None:
+    """The place of the first version that has all of a resource, or the digest that belongs to it."""
+    sent = _read(resource)
+    for place, (version, expected) in enumerate(zip(versions, digests, strict=True)):
+        held = documents.read(version)
+        if (sent is not None and not any(losses(sent, held))) or (expected is not None and expected == digest(held)):
+            return place
+    return None
+
+
+def is_same_version(one: bytes, other: bytes) -> bool:
+    """Whether two versions say the same."""
+    return documents.same_content(documents.read(one), documents.read(other))
+
+
+def is_written(resource: bytes, held: bytes, *, keeps_digits: bool) -> bool:
+    """Whether a store that has `held` need not be sent the resource."""
+    return documents.is_same(documents.read(resource), documents.read(held), keeps_digits=keeps_digits)
+
+
+def what_is_lost(resource: bytes, held: bytes) -> str | None:
+    """What a store did not keep of a resource, in a sentence; None when nothing."""
+    return explained(losses(documents.read(resource), documents.read(held)))
+
+
+def draft_of(resource: bytes) -> bytes:
+    """A version of a plan as a draft has it."""
+    return documents.write(documents.editable(documents.read(resource)))

@@ -1,15 +1,12 @@
 """Start a draft from a version of a plan: to edit it, or to restore it. Called by the mutation createDraftFromPlan."""
 
 import uuid
+from functools import partial
 
-import msgspec
-
-from api.coordination import documents
-from api.coordination.matching import canonical
+from api.coordination.comparing import draft_of, is_same_text
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
-from api.upstreams.calling import encode
 from api.upstreams.drafts import Draft, DraftFilter
 from api.upstreams.plan_version import PlanVersion
 
@@ -38,20 +35,19 @@ async def create_draft_from_plan(
     """
     asked_id = _checked_id(draft_id)
     version = await _version(upstreams, plan_id, version_id)
-    document = documents.editable(documents.read(version.resource))
+    resource = bytes(version.resource)
+    document = (await upstreams.calculator.run(partial(draft_of, resource), size=len(resource))).decode()
     title = _checked_name(version.name or plan_id if name is None else name)
     open_drafts = await upstreams.retool.count(DraftFilter(statuses=(OPEN,), created_by=viewer.id))
     if open_drafts >= most_open and asked_id is None:
         raise _too_many(most_open)
     made = None
     if open_drafts < most_open:
-        made = await upstreams.retool.insert(
-            asked_id, title, encode(document).decode(), aidbox_id=version.id, created_by=viewer.id
-        )
+        made = await upstreams.retool.insert(asked_id, title, document, aidbox_id=version.id, created_by=viewer.id)
     if made is not None:
         return made
     existing = await upstreams.retool.draft(asked_id or "")
-    if existing is None or not _says(existing, title, document, version.id, viewer):
+    if existing is None or not await _says(upstreams, existing, title, document, version.id, viewer):
         if open_drafts >= most_open:
             raise _too_many(most_open)
         # One answer, whether the id is somebody's, one's own, or none of this table: it tells nothing of other drafts.
@@ -75,20 +71,13 @@ async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -
     return found
 
 
-def _says(draft: Draft, title: str, document: documents.Plan, plan_id: str, viewer: Viewer) -> bool:
+async def _says(upstreams: Upstreams, draft: Draft, title: str, document: str, plan_id: str, viewer: Viewer) -> bool:
     """Whether a draft is what an earlier try of the same call by the same person would have written."""
     return (
         same_person(draft.created_by, viewer.id)
         and (draft.name, draft.aidbox_id, draft.camunda_process_id) == (title, plan_id, None)
-        and _same_content(draft.plan_data, document)
+        and await upstreams.calculator.run(partial(is_same_text, draft.plan_data, document), size=2 * len(document))
     )
-
-
-def _same_content(text: str, document: documents.Plan) -> bool:
-    try:
-        return canonical(documents.read(text.encode())) == canonical(document)
-    except (msgspec.DecodeError, RecursionError):
-        return False
 
 
 def _checked_id(draft_id: str | None) -> str | None:

@@ -3,11 +3,13 @@ reconcile.py for processes that are over."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 
-from api.coordination import documents
-from api.coordination.documents import Plan
+import msgspec
+
+from api.coordination import comparing, documents
 from api.coordination.reports import Done, GaveUp, Left, Report
-from api.coordination.roundtrip import digest, explained, losses
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -65,17 +67,16 @@ async def publish_reviewed(
         draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
         try:
             written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
-            published = _whole_version(settings, draft, plan_id, process_id, values, written)
+            published = await _whole_version(upstreams, settings, draft, plan_id, process_id, values, written)
             if published is None:
                 if draft is None:
                     raise not_here(upstreams, draft_id)
-                since = {**values, **_base_after(written, current)}
+                since = {**values, **await _base_after(upstreams, written, current)}
                 if moved := conflict(draft, current, since, process_id):
                     return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
-                resource = _resource(settings, draft, plan_id, process_id)
+                resource = await _resource(upstreams, settings, draft, plan_id, process_id)
                 published = await _write(upstreams, settings, resource, current, plan_id)
-                lost = published is not current and explained(losses(resource, documents.read(published.resource)))
-                if lost:
+                if published is not current and (lost := await _lost(upstreams, resource, published)):
                     return GaveUp(lost)
         except Stale:
             continue
@@ -91,20 +92,25 @@ def plan_id_of(draft: Draft) -> str:
     return draft.aidbox_id or documents.plan_id_for(draft.id)
 
 
-def says_the_same(settings: Settings, draft: Draft, version: PlanVersion) -> bool:
+async def says_the_same(upstreams: Upstreams, settings: Settings, draft: Draft, version: PlanVersion) -> bool:
     """Whether a version of the plan says all that the draft says."""
-    try:
-        plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
-    except Refused:
-        return False
-    held = documents.read(version.resource)
-    return documents.is_held({**plan, "id": version.id}, held, keeps_digits=settings.aidbox_keeps_digits)
+    plan, held = draft.plan_data, bytes(version.resource)
+    most, keeps_digits = settings.max_plan_bytes, settings.aidbox_keeps_digits
+    asked = partial(comparing.says_all, plan, version.id, held, max_bytes=most, keeps_digits=keeps_digits)
+    return await upstreams.calculator.run(asked, size=len(plan) + len(held))
 
 
-def _resource(settings: Settings, draft: Draft, plan_id: str, process_id: str) -> Plan:
+async def _resource(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str, process_id: str) -> bytes:
     """What is sent to the store. Raises Refused (INVALID_PLAN)."""
-    plan = documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes)
-    return documents.tagged_resource(plan, plan_id, process_id, digest(plan))
+    plan = draft.plan_data
+    made = partial(comparing.resource_of, plan, plan_id, process_id, max_bytes=settings.max_plan_bytes)
+    return await upstreams.calculator.run(made, size=len(plan))
+
+
+async def _lost(upstreams: Upstreams, resource: bytes, published: PlanVersion) -> str | None:
+    held = bytes(published.resource)
+    asked = partial(comparing.what_is_lost, resource, held)
+    return await upstreams.calculator.run(asked, size=len(resource) + len(held))
 
 
 def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar], process_id: str) -> str | None:
@@ -157,10 +163,11 @@ async def published_version(
     current = await upstreams.aidbox.plan(plan_id)
     written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
     draft = await upstreams.retool.draft(draft_id) if written else None
-    return _whole_version(settings, draft, plan_id, process_id, values, written)
+    return await _whole_version(upstreams, settings, draft, plan_id, process_id, values, written)
 
 
-def _whole_version(
+async def _whole_version(
+    upstreams: Upstreams,
     settings: Settings,
     draft: Draft | None,
     plan_id: str,
@@ -176,33 +183,38 @@ def _whole_version(
         return None
     is_reviewed = draft is not None and draft.revision == values.get("draftRevision")
     may_be_reviewed = is_reviewed or values.get("draftRevision") is None
-    try:
-        resource = _resource(settings, draft, plan_id, process_id) if draft and may_be_reviewed else None
-    except Refused:
-        resource = None
-    for version in written:
-        held, tag = documents.read(version.resource), _tag(version, process_id)
-        is_whole = resource is not None and not any(losses(resource, held))
-        if is_whole or (not is_reviewed and tag is not None and tag.display == digest(held)):
-            return version
-    return None
+    resource = None
+    if draft and may_be_reviewed:
+        with suppress(Refused):
+            resource = await _resource(upstreams, settings, draft, plan_id, process_id)
+    versions = [bytes(version.resource) for version in written]
+    tags = [None if is_reviewed else _tag(version, process_id) for version in written]
+    asked = partial(comparing.first_whole, resource, versions, [tag.display if tag else None for tag in tags])
+    place = await upstreams.calculator.run(asked, size=sum(map(len, versions)))
+    return None if place is None else written[place]
 
 
-def _base_after(written: Sequence[PlanVersion], current: PlanVersion | None) -> Mapping[str, Scalar]:
+async def _base_after(
+    upstreams: Upstreams, written: Sequence[PlanVersion], current: PlanVersion | None
+) -> Mapping[str, Scalar]:
     """What to write on top of: the current version, while it is what an earlier try of ours has left there."""
     if not written or current is None:
         return {}
-    first, now = (documents.read(version.resource) for version in (written[0], current))
-    is_ours = current.version_id == written[0].version_id or documents.same_content(first, now)
+    first, now = bytes(written[0].resource), bytes(current.resource)
+    is_ours = current.version_id == written[0].version_id or await upstreams.calculator.run(
+        partial(comparing.is_same_version, first, now), size=len(first) + len(now)
+    )
     return {"baseVersion": current.version_id} if is_ours else {}
 
 
 async def _write(
-    upstreams: Upstreams, settings: Settings, resource: Plan, current: PlanVersion | None, plan_id: str
+    upstreams: Upstreams, settings: Settings, resource: bytes, current: PlanVersion | None, plan_id: str
 ) -> PlanVersion:
     """Write what was reviewed, unless the plan says so already; what the store has now. Raises Stale, Unfit."""
-    if current is not None and documents.is_same(
-        resource, documents.read(current.resource), keeps_digits=settings.aidbox_keeps_digits
-    ):
-        return current
-    return await upstreams.aidbox.put(plan_id, resource, base_version=current.version_id if current else None)
+    if current is not None:
+        held = bytes(current.resource)
+        asked = partial(comparing.is_written, resource, held, keeps_digits=settings.aidbox_keeps_digits)
+        if await upstreams.calculator.run(asked, size=len(resource) + len(held)):
+            return current
+    base_version = current.version_id if current else None
+    return await upstreams.aidbox.put(plan_id, msgspec.Raw(resource), base_version=base_version)

@@ -200,4 +200,4 @@ async def _published(
 async def _is_held(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str) -> bool:
     """Whether the store says already what the draft says: whoever published it did not get to tell."""
     current = await upstreams.aidbox.plan(plan_id)
-    return current is not None and says_the_same(settings, draft, current)
+    return current is not None and await says_the_same(upstreams, settings, draft, current)

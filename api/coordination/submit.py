@@ -1,8 +1,9 @@
 """Submit a draft for approval. Called by the mutation submitForApproval and by `POST /api/plans/{id}/submit`."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from api.coordination import documents
+from api.coordination.comparing import demand_fit
 from api.coordination.external_tasks import settle
 from api.coordination.linking import linked_process, linked_variables
 from api.coordination.publish import own_versions, plan_id_of, says_the_same
@@ -62,7 +63,8 @@ async def submit(
         if draft.is_submitted:
             return await _already_submitted(upstreams, settings, draft)
         await _demand_news(upstreams, settings, draft)
-        documents.check(documents.parse(draft.plan_data, max_bytes=settings.max_plan_bytes))
+        fit = partial(demand_fit, draft.plan_data, max_bytes=settings.max_plan_bytes)
+        await upstreams.calculator.run(fit, size=len(draft.plan_data))
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
         await settle(upstreams, settings, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
@@ -106,7 +108,10 @@ async def _is_published(upstreams: Upstreams, settings: Settings, draft: Draft) 
     current = await upstreams.aidbox.plan(plan_id)
     written = await own_versions(upstreams, plan_id, process_id, None, current)
     found = written or ([current] if current else [])
-    return any(says_the_same(settings, draft, version) for version in found)
+    for version in found:
+        if await says_the_same(upstreams, settings, draft, version):
+            return True
+    return False
 
 
 def _approved_already(draft: Draft) -> Refused:

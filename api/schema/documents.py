@@ -4,6 +4,7 @@
 or settings each time.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -31,7 +32,16 @@ from api.errors import OverLimit
 from api.needs import EVERYTHING, Needs
 from api.schema.compiled.keeping import KeptShapes
 from api.schema.costing import Costing
-from api.schema.limits import costs_too_much, first_excess, too_deep_to_read, too_many_tokens, too_much_alike
+from api.schema.limits import (
+    CHARACTERS_A_TOKEN,
+    costs_too_much,
+    first_excess,
+    has_too_many_values,
+    too_deep_to_read,
+    too_long,
+    too_many_tokens,
+    too_much_alike,
+)
 from api.schema.measuring import largest
 from api.schema.reads import Reading
 from api.settings import Settings
@@ -41,6 +51,7 @@ MOST_ERRORS = 20
 # Fields with one name in one place are compared with each other, pair by pair, and so are fragments: some 30 ms of CPU
 # are this much of graphql-core's budget, whose own 500,000 are most of a second. 140 times the same field fit in.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
+SHORT_TEXT = 2_000  # characters
 MOST_COSTS = 16  # kept of one document, with variables that take so many bytes
 LONGEST_VARIABLES = 100
 KEPT_TEXT = 250_000  # characters of all kept documents; in memory a document takes some hundred times its text
@@ -106,7 +117,9 @@ _kept: BoundedCache[tuple[str, int], Document] = BoundedCache(KEPT_TEXT)
 
 
 def document(text: str, settings: Settings) -> Document:
-    """The document of a text. Raises GraphQLError for what can not be parsed, or has too many tokens."""
+    """The document of a text. Raises GraphQLError for what can not be parsed, is too long, or has too many tokens."""
+    if len(text) > settings.max_tokens * CHARACTERS_A_TOKEN:
+        raise _refusal(too_long(len(text), settings))
     key = (text, settings.max_tokens)
     found = _kept.get(key)
     if found is None:
@@ -149,17 +162,24 @@ class Ready(SchemaExtension):
             context.graphql_document = self._document.parsed
         yield
 
-    def on_validate(self) -> Iterator[None]:
+    async def on_validate(self) -> AsyncIterator[None]:
         """Limits first: validation itself can be made slow."""
         context = self.execution_context
+        await self._pause()
         context.pre_execution_errors = self._refusals(context.context.settings)
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
         """Once there is room for it, while there is time left to ask the systems."""
         context = self.execution_context.context
+        await self._pause()
         async with context.room.taken(self._cost, seconds=context.settings.request_seconds / 2):
             yield
+
+    async def _pause(self) -> None:
+        """Others have a turn before a long document's next part, each of which may take some 30 ms."""
+        if len(self.execution_context.query or "") > SHORT_TEXT:
+            await asyncio.sleep(0)
 
     def _refusals(self, settings: Settings) -> list[GraphQLError]:
         """Why this is not executed, if it is not."""
@@ -167,6 +187,8 @@ class Ready(SchemaExtension):
             return [_refusal(over)]
         context = self.execution_context
         schema = context.schema._schema  # noqa: SLF001  # graphql-core's own, which strawberry has no other name for
+        if over := has_too_many_values(context.variables or {}):
+            return [_refusal(over)]
         if mistakes := self._document.mistakes(schema):
             return mistakes
         # Of several operations the request has to name one (GraphQL, GetOperation); strawberry would take the first.

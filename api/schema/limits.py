@@ -3,6 +3,7 @@
 Called by documents.py. Each refusal is an OverLimit that says the limit and what was found.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from api.errors import OverLimit
@@ -10,6 +11,8 @@ from api.schema.measuring import Amount
 from api.settings import Settings
 
 LARGEST_TOLD = 1_000_000
+CHARACTERS_A_TOKEN = 20  # at most, on average: a text of a megabyte is one token too
+MOST_VALUES = 10_000  # in variables
 
 
 class Rule(NamedTuple):
@@ -68,3 +71,23 @@ def excess(code: str, words: str, found: int, limit: int) -> OverLimit:
     """One refusal."""
     told = str(found) if found <= LARGEST_TOLD else f"more than {LARGEST_TOLD}"
     return OverLimit(code, f"The query has {told} {words}; the limit is {limit}.")
+
+
+def too_long(found: int, settings: Settings) -> OverLimit:
+    """The refusal of a text that is not read at all."""
+    limit = settings.max_tokens * CHARACTERS_A_TOKEN
+    return OverLimit("QUERY_TOO_LARGE", f"The query has {found} characters; the limit is {limit}. Use variables.")
+
+
+def has_too_many_values(variables: Mapping[str, object]) -> OverLimit | None:
+    """The refusal of variables that would take long to look through."""
+    found = 0
+    waiting: list[object] = [variables]
+    while waiting and found <= MOST_VALUES:
+        part = waiting.pop()
+        inner = part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ()
+        found += len(inner)
+        waiting += [each for each in inner if isinstance(each, list | dict)] if found <= MOST_VALUES else []
+    if found <= MOST_VALUES:
+        return None
+    return OverLimit("QUERY_TOO_LARGE", f"The variables have more than {MOST_VALUES} values, the limit.")

@@ -29,6 +29,7 @@ SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
 HEADER = "id,meta,name,status"  # for `_elements`
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
+Resource = Mapping[str, object] | msgspec.Raw
 
 FHIR_JSON = {"Accept": "application/fhir+json"}
 SENT_FHIR_JSON = {**FHIR_JSON, "Content-Type": "application/fhir+json"}
@@ -225,7 +226,7 @@ class Aidbox:
             return _STATUS_OF_CODE.get(outcome.code(entry.resource) or "", 500)
         return _SUCCEEDED
 
-    async def put(self, plan_id: str, resource: Mapping[str, object], *, base_version: str | None) -> PlanVersion:
+    async def put(self, plan_id: str, resource: Resource, *, base_version: str | None) -> PlanVersion:
         """Write a plan: as the successor of `base_version`, or as a new one with None.
 
         What comes back is what the store has now, which may be less than was sent. Raises Stale (the store has moved
@@ -243,7 +244,7 @@ class Aidbox:
             raise self._refusal(response)
         return await self._written(plan_id, response)
 
-    async def _create(self, plan_id: str, resource: Mapping[str, object], *, refusal: httpx.Response) -> httpx.Response:
+    async def _create(self, plan_id: str, resource: Resource, *, refusal: httpx.Response) -> httpx.Response:
         """Write a plan where nothing is; in Aidbox so that what somebody else writes meanwhile is not replaced.
 
         Aidbox keeps the id of a POST, and refuses one that is taken with 409 (api/rest-api/crud/create.md). Other
@@ -256,11 +257,11 @@ class Aidbox:
                 return created
         return await self._put(plan_id, resource, {})
 
-    async def _put(self, plan_id: str, resource: Mapping[str, object], condition: Mapping[str, str]) -> httpx.Response:
+    async def _put(self, plan_id: str, resource: Resource, condition: Mapping[str, str]) -> httpx.Response:
         return await self._write("PUT", f"/InsurancePlan/{plan_id}", resource, condition)
 
     async def _write(
-        self, method: Literal["PUT", "POST"], path: str, resource: Mapping[str, object], condition: Mapping[str, str]
+        self, method: Literal["PUT", "POST"], path: str, resource: Resource, condition: Mapping[str, str]
     ) -> httpx.Response:
         headers = {**SENT_FHIR_JSON, "Prefer": "return=representation", **condition}
         answers = {200, 201, 204, 400, 404, 422, 413, *STALE} | ({403} if method == "POST" else set())

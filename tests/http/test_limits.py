@@ -346,3 +346,19 @@ def test_the_schema_is_for_who_is_signed_in_and_may_be_kept_from_all(settings: S
             answer = silent.answer(query, AUTHOR)
             assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTROSPECTION_OFF"]
         assert silent.ask("{ __typename viewer { __typename } }", AUTHOR)["__typename"] == "Query"
+
+
+def test_a_text_has_a_largest_length_and_variables_a_largest_number_of_values(api: Api, settings: Settings) -> None:
+    limit = settings.max_tokens * 20
+    for length in (limit, limit + 1):
+        query = "{ viewer { id } } #"
+        answer = api.answer(query + "x" * (length - len(query)), AUTHOR)
+        told = [(error["extensions"]["code"], error["message"]) for error in answer.get("errors", [])]
+        message = f"The query has {length} characters; the limit is {limit}. Use variables."
+        assert told == ([] if length == limit else [("QUERY_TOO_LARGE", message)])
+    query = "query Q($ids: [ID!]) { drafts(ids: $ids) { items { id } } }"
+    for values in (9_999, 10_000):  # and the list itself
+        answer = api.answer(query, AUTHOR, ids=[""] * values)
+        told = [(error["extensions"]["code"], error["message"]) for error in answer.get("errors", [])]
+        message = "The variables have more than 10000 values, the limit."
+        assert ("QUERY_TOO_LARGE", message) in told if values == 10_000 else ("QUERY_TOO_LARGE", message) not in told
