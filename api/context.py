@@ -44,6 +44,7 @@ class Context:
     `shapes`: what the executor keeps with the document from one request to the next.
     `acting`: the person the last mutation was done for, where that is not the viewer; its payload is read as theirs.
     `cost`: of its answer, and of the plans that were compared for it.
+    `entities_asked`, `tasks_asked`: how many were asked for by their keys, in all fields of the request together.
     `audited`: ids whose refusal has its line in the audit log already.
     `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
     """
@@ -58,6 +59,8 @@ class Context:
     acting: Viewer | None = None
     audited: set[str] = field(default_factory=set)
     cost: int = 0
+    entities_asked: int = 0
+    tasks_asked: int = 0
     _loaders: Loaders | None = None
     _calculations: Loader[Work, Any] | None = None
 

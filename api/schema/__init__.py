@@ -16,12 +16,12 @@ from strawberry.types import ExecutionContext, Info
 from api.errors import Refused, UserErrorCode
 from api.schema.compiled.executor import CompiledExecutor
 from api.schema.documents import Document, Ready
+from api.schema.guards import demand_few
 from api.schema.mutation import Mutation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 from api.settings import Settings
 
-MOST_ENTITIES, MOST_TASKS = 1000, 100  # of one request; the engine is asked for tasks one by one
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 
 
@@ -52,10 +52,7 @@ class Schema(strawberry.federation.Schema):
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         """As inherited, which takes for granted that every representation is right, and that they are few."""
         keys = [entity_key(each) for each in representations]
-        tasks = sum(key["__typename"] == "Task" for key in keys)
-        if len(keys) > MOST_ENTITIES or tasks > MOST_TASKS:
-            told = f"At most {MOST_ENTITIES} entities may be asked for at once, and {MOST_TASKS} tasks."
-            raise Refused(UserErrorCode.INVALID, told, field="representations")
+        demand_few(info.context, entities=len(keys), tasks=sum(key["__typename"] == "Task" for key in keys))
         return super().entities_resolver(info, [FederationAny(key) for key in keys])
 
 

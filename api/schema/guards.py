@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from api.context import Context
 from api.coordination.auditing import audited
 from api.errors import Refused, UserErrorCode
 from api.schema.info import Info
@@ -13,6 +14,7 @@ Key = TypeVar("Key")
 
 LARGEST_PAGE = 1000
 MOST_KEYS = 10
+MOST_ENTITIES, MOST_TASKS = 1000, 100  # of a whole request; the engine tells of closed tasks one at a time only
 NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
 
 
@@ -35,6 +37,25 @@ def checked_sort(keys: Sequence[Key] | None) -> Sequence[Key]:
     if keys is not None and len(keys) > MOST_KEYS:
         raise Refused(UserErrorCode.INVALID, f"A list is sorted by at most {MOST_KEYS} keys.", field="sort")
     return keys or ()
+
+
+def demand_few(context: Context, *, entities: int = 0, tasks: int = 0, field: str = "representations") -> None:
+    """Add to what the whole request asks for by keys, aliases included. Raises Refused (INVALID) past the limits.
+
+    A field that is refused adds nothing, so that a smaller one after it is answered.
+    """
+    entities, tasks = context.entities_asked + entities, context.tasks_asked + tasks
+    if entities > MOST_ENTITIES:
+        told = (
+            f"One request may ask for at most {MOST_ENTITIES} entities in all: ask for the others in another request."
+        )
+        raise Refused(UserErrorCode.INVALID, told, field=field)
+    if tasks > MOST_TASKS:
+        told = (
+            f"One request may ask for at most {MOST_TASKS} tasks by id in all: ask for the others in another request."
+        )
+        raise Refused(UserErrorCode.INVALID, told, field=field)
+    context.entities_asked, context.tasks_asked = entities, tasks
 
 
 def checked_text(text: str | None, field: str) -> str | None:

@@ -9,7 +9,7 @@ from api.coordination.auditing import audited
 from api.coordination.permissions import acting_viewer
 from api.schema.approval_status import ApprovalStatus, approval_statuses_of
 from api.schema.draft import Draft, draft
-from api.schema.guards import checked_limit, checked_offset
+from api.schema.guards import checked_limit, checked_offset, demand_few
 from api.schema.info import Info
 from api.schema.lists import (
     DraftFilter,
@@ -90,6 +90,7 @@ class Query:
         id: Annotated[strawberry.ID, strawberry.argument(description="The engine's id.")],  # noqa: A002  # the schema's word
     ) -> Task | None:
         """The open task, else the history's."""
+        demand_few(info.context, tasks=1, field="id")
         return await task_by_id(info, id)
 
     @strawberry.field(

@@ -4,6 +4,7 @@ No number of them grows with the list, but for the store, which is asked by the 
 """
 
 import math
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Recording
-from tests.serving import Api, Drafts, Someone
+from tests.serving import ADMIN, Api, Drafts, Someone
 
 LENGTHS = (0, 1, 50, 200, 1000)
 TASKS, COUNT = "POST /task", "POST /task/count"
@@ -229,6 +230,52 @@ def test_tasks_of_a_gateway(cold: Api, recording: Recording, inboxes: Inboxes) -
     found = cold.ask(query, inbox.reviewer, keys=[{"__typename": "Task", "id": task_id} for task_id in ids])
     assert [each["id"] for each in found["_entities"]] == ids
     assert recording.counts() == {TASKS: 2, VARIABLES: 1, SEARCH: 1, SQL: 1}
+
+
+TOO_MANY_TASKS = "One request may ask for at most 100 tasks by id in all: ask for the others in another request."
+TOO_MANY_ENTITIES = "One request may ask for at most 1000 entities in all: ask for the others in another request."
+
+
+def keys(kind: str, count: int) -> list[dict[str, str]]:
+    return [{"__typename": kind, "id": str(uuid.uuid4()), "versionId": "1"} for _ in range(count)]
+
+
+ENTITIES = "{0}: _entities(representations: ${0}) {{ __typename }}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ([("Task", 100)] * 20, TOO_MANY_TASKS),
+        ([("Task", 60), ("Draft", 9), ("Task", 41)], TOO_MANY_TASKS),
+        ([("Draft", 600), ("Draft", 400), ("PlanVersion", 1)], TOO_MANY_ENTITIES),
+    ],
+)
+def test_what_a_whole_request_asks_for_by_keys_is_bounded(
+    cold: Api, recording: Recording, asked: list[tuple[str, int]], told: str
+) -> None:
+    """Each field alone would be answered, their sum is not, and no system is asked: the list can not be null."""
+    named = {f"f{number}": keys(*each) for number, each in enumerate(asked)}
+    declared = ", ".join(f"${alias}: [_Any!]!" for alias in named)
+    query = f"query Q({declared}) {{ {' '.join(ENTITIES.format(alias) for alias in named)} }}"
+    answer = cold.answer(query, ADMIN, **named)
+    ((data, error),) = [(answer["data"], error) for error in answer["errors"]]
+    extensions = error["extensions"]
+    assert (data, error["message"]) == (None, told)
+    assert (extensions["code"], extensions["field"]) == ("INVALID", "representations")
+    assert recording.counts() == {}
+
+
+def test_as_many_tasks_as_a_request_may_ask_for(cold: Api, recording: Recording) -> None:
+    """The engine tells of closed tasks one at a time: a hundred lookups in all fields, and one more is refused."""
+    more = " ".join(f't{number}: task(id: "{uuid.uuid4()}") {{ id }}' for number in range(11))
+    query = f"query Q($f: [_Any!]!) {{ {ENTITIES.format('f')} {more} }}"
+    answer = cold.answer(query, ADMIN, f=keys("Task", 90))
+    assert answer["data"] == {"f": [None] * 90} | {f"t{number}": None for number in range(11)}
+    (error,) = answer["errors"]
+    assert (error["path"], error["message"]) == (["t10"], TOO_MANY_TASKS)
+    assert error["extensions"]["field"] == "id"
+    assert recording.counts() == {TASKS: 1, "POST /history/task": 100}
 
 
 def test_approvals_one_by_one(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
