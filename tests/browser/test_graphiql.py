@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from api.settings import Settings
 from tests.browser.conftest import opening
-from tests.serving import serving
+from tests.serving import Drafts, serving
 
 expect.set_options(timeout=30_000)  # milliseconds; an answer takes what the machine has left
 PICTURES = Path(__file__).parent.parent.parent / ".screenshots"
@@ -70,6 +70,15 @@ def test_sends_the_headers_of_the_headers_pane(opened: Page) -> None:
     opened.get_by_role("button", name="Show History").click()
     expect(opened.locator(".graphiql-history-item")).to_have_count(1)
     assert "somebody-else" not in opened.evaluate("JSON.stringify(localStorage)"), "headers may carry tokens"
+
+
+def test_shows_the_digits_of_the_answer(opened: Page, drafts: Drafts) -> None:
+    odd = '{"resourceType": "InsurancePlan", "name": "P", "a": 1500.00, "b": 9007199254740993, "c": 1e2, "d": 7}'
+    draft_id = drafts.new(plan=odd, author="reviewer")
+    write_anew(opened, "Digits", f'{{ draft(id: "{draft_id}") {{ planData }} }}')
+    run(opened)
+    for shown in ('"a": 1500.00,', '"b": 9007199254740993,', '"d": 7'):
+        expect(opened.locator(ANSWER)).to_contain_text(shown)
 
 
 def test_shows_what_is_wrong_with_a_query(opened: Page) -> None:

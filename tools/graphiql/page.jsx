@@ -11,6 +11,7 @@ import "./page.css";
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { createRoot } from "react-dom/client";
+import { parseKeepingDigits } from "./digits.js";
 import { storage } from "./storage.js";
 
 const configuration = JSON.parse(document.getElementById("configuration").textContent);
@@ -31,7 +32,7 @@ async function ask(parameters, options) {
   });
   const text = await response.text();
   try {
-    return JSON.parse(text);
+    return parseKeepingDigits(text);
   } catch {
     // An answer that is not JSON (a proxy's error page, say) is shown as it came.
     return { errors: [{ message: `${response.status} ${response.statusText}`.trim() }], answer: text };
