@@ -14,11 +14,13 @@ ApprovalApiError
     └── Declined             UPSTREAM_DECLINED      a clear no that coordination decides about
         ├── Stale                the store has another version (409, 412)
         ├── Unfit                the store takes no such resource (400, 422)
+        ├── WriteRefused         the drafts table takes no such row: a constraint, a type, a trigger is against it
         └── Gone                 task, instance or lock is not there (any longer)
 """
 
 from enum import StrEnum
 
+OWN_WORDS = "; the system says: "  # between a message and an upstream's own words
 OVERLOADED = "OVERLOADED"  # the code of what may be asked again in a moment
 
 
@@ -99,16 +101,25 @@ class Misconfigured(ApprovalApiError):
 
 
 class UpstreamFailed(ApprovalApiError):
-    """One of the three systems did not do what it was asked. `upstream`: retool, camunda or aidbox."""
+    """One of the three systems did not do what it was asked. `upstream`: retool, camunda or aidbox.
+
+    `detail` is what the system says itself where clients are not to read that: it reaches log and incident alone.
+    """
 
     code = "UPSTREAM_FAILED"
     retryable = False
 
-    def __init__(self, upstream: str, message: str, *, status: int | None = None) -> None:
+    def __init__(self, upstream: str, message: str, *, status: int | None = None, detail: str = "") -> None:
         super().__init__(message)
         self.upstream = upstream
         self.message = message
         self.status = status
+        self.detail = detail
+
+    @property
+    def incident(self) -> str:
+        """The message with the system's own words, for log and incident; `told_of` takes them off again."""
+        return f"{self.message}{OWN_WORDS}{self.detail}" if self.detail else self.message
 
 
 class Unreachable(UpstreamFailed):
@@ -137,8 +148,16 @@ class Busy(UpstreamFailed):
     code = "UPSTREAM_BUSY"
     retryable = True
 
-    def __init__(self, upstream: str, message: str, *, status: int | None = None, pause: float | None = None) -> None:
-        super().__init__(upstream, message, status=status)
+    def __init__(
+        self,
+        upstream: str,
+        message: str,
+        *,
+        status: int | None = None,
+        pause: float | None = None,
+        detail: str = "",
+    ) -> None:
+        super().__init__(upstream, message, status=status, detail=detail)
         self.pause = pause
 
 
@@ -162,5 +181,26 @@ class Unfit(Declined):
     """The store does not take this resource; `message` says why."""
 
 
+class WriteRefused(Declined):
+    """The drafts table takes no such row, or has not kept what was written; somebody has to mend the table.
+
+    `columns`: those of ours that it is about. `is_taken`: by a rule of uniqueness. `position`: of a value that the
+    database can not hold.
+    """
+
+    def __init__(
+        self, upstream: str, message: str, *, detail: str = "", is_taken: bool = False, position: int | None = None
+    ) -> None:
+        super().__init__(upstream, message, detail=detail)
+        self.columns: tuple[str, ...] = ()
+        self.is_taken = is_taken
+        self.position = position
+
+
 class Gone(Declined):
     """What the request named is not there any longer, or belongs to somebody else by now."""
+
+
+def told_of(incident: str | None) -> str | None:
+    """What a client may read of an incident: the message without an upstream's own words."""
+    return incident.partition(OWN_WORDS)[0] if incident else incident

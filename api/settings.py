@@ -4,6 +4,7 @@ The names are the environment's, in small letters. README.md lists them all; tes
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.draft_status import status_names
 from api.errors import Misconfigured
 from api.tls import secure_context
 
@@ -70,6 +72,10 @@ def gateway_key(entry: str) -> GatewayKey:
     return GatewayKey(found[1], found[2].lower(), trusted=bool(found[3]))
 
 
+def _draft_statuses(value: object) -> object:
+    return status_names(_split(value)) if isinstance(value, str) else value
+
+
 def _names(value: object) -> object:
     return _split(value) if isinstance(value, str) else value
 
@@ -102,6 +108,7 @@ PrivateAddress = Annotated[str, AfterValidator(_private_url)]
 GatewayKeys = Annotated[tuple[GatewayKey, ...], NoDecode, BeforeValidator(_gateway_keys)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 Kinds = Annotated[frozenset[Literal["oidc", "gateway", "headers"]], NoDecode, BeforeValidator(_names)]
+DraftStatuses = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_draft_statuses)]
 Algorithms = Annotated[
     frozenset[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]],
     NoDecode,
@@ -129,6 +136,11 @@ class Settings(BaseSettings):
     drafts_column_camunda_process_id: str = Field("camunda_process_id", description="Its column.")
     drafts_column_created_by: str = Field("created_by", description="Its column.")
     drafts_column_updated_at: str = Field("updated_at", description="Its column.")
+    draft_statuses: DraftStatuses = Field(
+        default={},
+        description="What the status column calls our statuses where it has texts of its own, by commas:"
+        " `approved:published,withdrawn:draft again`. One to one; a status that is not named keeps its name.",
+    )
     draft_source: str = Field(
         "retool",
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
@@ -388,7 +400,7 @@ def table() -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default in (frozenset(), ()):
+    if default is None or default in (frozenset(), (), {}):
         return ""
     if isinstance(default, frozenset):
         default = ",".join(sorted(default))

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from api.check.finding import Finding, ok, warning, wrong
+from api.draft_status import STATUSES
 from api.errors import Misconfigured, UpstreamFailed
-from api.upstreams.drafts import STATUSES, Columns
+from api.upstreams.drafts import Columns
 from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
 from api.upstreams.retool import Retool
 

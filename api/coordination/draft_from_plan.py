@@ -4,7 +4,7 @@ import uuid
 from functools import partial
 
 from api.coordination.comparing import draft_of, is_same_text
-from api.errors import Refused, UserErrorCode
+from api.errors import Refused, UserErrorCode, WriteRefused
 from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft, DraftFilter
@@ -12,6 +12,7 @@ from api.upstreams.plan_version import PlanVersion
 
 LONGEST_NAME = 255
 OPEN = "draft"
+INPUTS = {"name": "name", "aidbox_id": "planId", "created_by": "userId", "plan_data": "planId"}  # by what is written
 
 
 async def create_draft_from_plan(
@@ -43,7 +44,10 @@ async def create_draft_from_plan(
         raise _too_many(most_open)
     made = None
     if open_drafts < most_open:
-        made = await upstreams.retool.insert(asked_id, title, document, aidbox_id=version.id, created_by=viewer.id)
+        try:
+            made = await upstreams.retool.insert(asked_id, title, document, aidbox_id=version.id, created_by=viewer.id)
+        except WriteRefused as refused:
+            raise _refusal(refused) from refused
     if made is not None:
         return made
     existing = await upstreams.retool.draft(asked_id or "")
@@ -58,6 +62,18 @@ async def create_draft_from_plan(
 def _too_many(most_open: int) -> Refused:
     told = f"You have {most_open} drafts that were never submitted, the most there can be: submit or delete some first."
     return Refused(UserErrorCode.TOO_MANY_DRAFTS, told)
+
+
+def _refusal(refused: WriteRefused) -> Refused | WriteRefused:
+    """For people, where it is about something that they give; the column is named, no value and no other row is."""
+    if not (refused.columns and set(refused.columns) <= INPUTS.keys()):
+        return refused
+    columns = " and ".join(refused.columns)
+    if refused.is_taken:
+        message = f"There is a draft with this {columns} already, and the drafts table takes each only once."
+    else:
+        message = f"The drafts table does not take this {columns}."
+    return Refused(UserErrorCode.INVALID, message, field=INPUTS[refused.columns[0]])
 
 
 async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -> PlanVersion:

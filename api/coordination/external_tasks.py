@@ -16,12 +16,14 @@ from api import telemetry
 from api.coordination.publish import not_here, publish
 from api.coordination.reports import Done, GaveUp, Left, Report
 from api.deadline import left, within
-from api.errors import ApprovalApiError, Gone, Unreachable
+from api.draft_status import STATUSES, SUBMITTED
+from api.errors import ApprovalApiError, Gone, Unreachable, UpstreamFailed, WriteRefused
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import LockedTask, Scalar, text
+from api.upstreams.engine import REGISTRATION, LockedTask, Scalar, text
 
+ENDS = tuple(status for status in STATUSES if status != SUBMITTED)
 LONGEST_PAUSE = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds
 LATE_WRITE = 15.0  # seconds; a write that timed out may reach its system up to then
@@ -67,13 +69,15 @@ async def _what_is_missing(upstreams: Upstreams, draft: Draft, task: LockedTask)
 async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:
     """Topic record-outcome: write the outcome on the draft, if it still waits for this process."""
     draft_id, outcome = (text(task.variables.get(name)) or "" for name in ("draftId", "outcome"))
+    if outcome not in ENDS:
+        return GaveUp(f"The process model's outcome must be one of {', '.join(ENDS)}")
     await upstreams.retool.record_outcome(draft_id, task.process_instance_id, outcome)
     return Done({"approvalOutcome": outcome})
 
 
 Work = Callable[[Upstreams, Settings, LockedTask], Awaitable[Report]]
 WORK: Mapping[str, Work] = {
-    "register-submission": register,
+    REGISTRATION: register,
     "publish-plan": publish,
     "record-outcome": record_outcome,
 }
@@ -106,10 +110,20 @@ async def _done(upstreams: Upstreams, settings: Settings, task: LockedTask) -> "
     try:
         return await WORK[task.topic_name](upstreams, settings, task)
     except ApprovalApiError as failure:
-        return _postponed(settings, task, str(failure))
+        return _failed(settings, task, failure)
     except Exception:  # noqa: BLE001  # a fault of ours becomes an incident that people see, not a task tried for ever
         _log.exception("external task failed", extra=_names(task))
         return GaveUp("An error in plan-api; its log has the details")
+
+
+def _failed(settings: Settings, task: LockedTask, failure: ApprovalApiError) -> "GaveUp | _Postponed":
+    """What the table does not take has to be mended there; then retryPublication goes on, which knows of drafts in
+    approval. A registration is tried again by itself, since its draft is in none yet.
+    """
+    message = failure.incident if isinstance(failure, UpstreamFailed) else str(failure)
+    if isinstance(failure, WriteRefused) and task.topic_name != REGISTRATION:
+        return GaveUp(message)
+    return _postponed(settings, task, message)
 
 
 @dataclass(frozen=True)

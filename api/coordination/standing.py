@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from api.errors import told_of
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import PUBLICATION, ExternalTask, ProcessInstance, Scalar, Task, text
 
@@ -29,7 +30,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """`problem` is the store's own words when publication gave up. `due`: when what is scheduled goes on."""
+    """`problem` says why publication, or the record of an outcome, gave up. `due`: when what is scheduled goes on."""
 
     state: State
     is_active: bool
@@ -81,10 +82,11 @@ def _running(variables: Mapping[str, Scalar], waiting: Sequence[ExternalTask]) -
     topics = {task.topic_name: task for task in waiting}
     if publication := topics.get(PUBLICATION):
         if publication.has_given_up:
-            return Standing(State.PUBLISH_FAILED, is_active=True, problem=publication.error_message)
+            return Standing(State.PUBLISH_FAILED, is_active=True, problem=told_of(publication.error_message))
         return Standing(State.PUBLISHING, is_active=True)
-    if "record-outcome" in topics:
-        return Standing(decided(variables), is_active=True)
+    if record := topics.get("record-outcome"):
+        problem = told_of(record.error_message) if record.has_given_up else None
+        return Standing(decided(variables), is_active=True, problem=problem)
     return Standing(State.IN_REVIEW, is_active=True)
 
 

@@ -72,6 +72,8 @@ async def submit(
             return Submission(draft.id, process_id)
         if now.revision != draft.revision:
             raise Refused(UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was submitted; submit it again.")
+        if (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id):
+            break
         draft = now
     raise Unreachable("retool", "The submission is started, and is noted on the draft as soon as that can be done")
 

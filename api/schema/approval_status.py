@@ -100,7 +100,8 @@ class ApprovalStatus:
         metadata=reads(TASKS, WAITING, variables=LINK_VARIABLES),
     )
     problem: str | None = strawberry.field(
-        description="Why publication stopped, when state is PUBLISH_FAILED.",
+        description="Why publication stopped, when state is PUBLISH_FAILED, or why what was decided could not be "
+        "noted on the draft.",
         metadata=reads(PROCESS, WAITING, variables=LINK_VARIABLES),
     )
     submitted_at: datetime | None = strawberry.field(

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from api.errors import Refused, UserErrorCode
 from api.needs import PLAN, REVISION
 from api.schema.answer_size import weighed
 from api.schema.audit import AuditEvent, history_of
@@ -168,10 +169,15 @@ def draft(record: drafts.Draft | None) -> Draft | None:
         id=strawberry.ID(record.id),
         name=record.name,
         status=draft_status(record.status),
-        plan_data=Json(record.plan),
-        revision=record.fingerprint,  # type: ignore[arg-type]  # None where nobody reads it
+        plan_data=_unless_too_large(record, Json(record.plan)),
+        revision=_unless_too_large(record, record.fingerprint),
         created_by=strawberry.ID(record.created_by) if record.created_by else None,
         updated_at=record.updated_at,
         camunda_process_id=strawberry.ID(record.camunda_process_id) if record.camunda_process_id else None,
         aidbox_id=strawberry.ID(record.aidbox_id) if record.aidbox_id else None,
     )
+
+
+def _unless_too_large(record: drafts.Draft, value: Any) -> Any:
+    """A value, None where nobody reads it; what is too large to be read is an error of this draft's alone."""
+    return Refused(UserErrorCode.INVALID_PLAN, drafts.TOO_LARGE) if record.is_too_large else value

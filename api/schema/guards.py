@@ -8,6 +8,7 @@ from api.coordination.auditing import audited
 from api.errors import Refused, UserErrorCode
 from api.schema.info import Info
 from api.schema.user_error import UserError, user_error
+from api.upstreams.draft_ids import is_text
 
 Payload = TypeVar("Payload")
 Key = TypeVar("Key")
@@ -59,9 +60,10 @@ def demand_few(context: Context, *, entities: int = 0, tasks: int = 0, field: st
 
 
 def checked_text(text: str | None, field: str) -> str | None:
-    """The text, if PostgreSQL, which is behind two of the systems, can hold it. Raises Refused (INVALID)."""
-    if text is not None and "\x00" in text:
-        raise Refused(UserErrorCode.INVALID, f"{field} must not contain NUL.", field=field)
+    """The text, if PostgreSQL, which is behind two of the systems, can be asked for it. Raises Refused (INVALID)."""
+    if text is not None and not is_text(text):
+        message = f"{field} must not contain NUL, nor half of a surrogate pair."
+        raise Refused(UserErrorCode.INVALID, message, field=field)
     return text
 
 

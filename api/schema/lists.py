@@ -18,6 +18,7 @@ from api.schema.task import Task, task
 from api.upstreams.drafts import DraftFilter as Narrowed
 from api.upstreams.engine import instant
 
+MOST_SEARCHED = 5000  # tasks whose drafts' names are looked at
 MOST_NAMED = 1000  # drafts by their names, which the engine does not know: it gets the ids of their processes
 BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": "submittedBy", "type": "String"}}
 
@@ -38,7 +39,7 @@ class TaskFilter:
     draft_name_contains: str | None = strawberry.field(
         default=None,
         description="Of a submitted draft with this in its name, in any case. Refused (INVALID) where more than "
-        f"{MOST_NAMED} submitted drafts have it: say more of the name then.",
+        f"{MOST_NAMED} drafts of the listed tasks have it, or more than {MOST_SEARCHED} tasks are to be searched.",
     )
 
 
@@ -91,20 +92,28 @@ class TaskPage:
         return 0 if self.query is None else await info.context.upstreams.camunda.task_count(self.query)
 
 
-async def engine_query(info: Info, narrowed: TaskFilter | None) -> dict[str, object] | None:
-    """A filter in the engine's words; None when nothing can match. Names of drafts are looked up, in one statement."""
-    if narrowed is None:
-        return {}
-    query = _plain_query(narrowed)
-    named = checked_text(narrowed.draft_name_contains, "draftNameContains")
+async def engine_query(info: Info, narrowed: TaskFilter | None, theirs: dict[str, object]) -> dict[str, object] | None:
+    """A filter in the engine's words, of the tasks that `theirs` finds; None when nothing can match.
+
+    Names of drafts, which the engine does not know, are looked up in one statement: those of these tasks alone, since
+    neither an answer nor how long it takes may tell of others' drafts.
+    """
+    query = {**(_plain_query(narrowed) if narrowed else {}), **theirs}
+    named = checked_text(narrowed.draft_name_contains, "draftNameContains") if narrowed else None
     if not named:
         return query
-    process_ids = await info.context.upstreams.retool.submitted_processes(named, limit=MOST_NAMED + 1)
-    if len(process_ids) > MOST_NAMED:
-        message = f"More than {MOST_NAMED} submitted drafts have this in their names: say more of it."
-        raise Refused(UserErrorCode.INVALID, message, field="draftNameContains")
+    systems = info.context.upstreams
+    tasks = await systems.camunda.tasks(query, limit=MOST_SEARCHED + 1)
+    _demand_few(tasks, MOST_SEARCHED, "tasks are to be searched: narrow the list by step or another condition")
+    process_ids = await systems.retool.named_processes(list({task.process_instance_id for task in tasks}), named)
+    _demand_few(process_ids, MOST_NAMED, "drafts of these tasks have this in their names: say more of it")
     # an empty list would be no condition to the engine
     return {**query, "processInstanceIdIn": process_ids} if process_ids else None
+
+
+def _demand_few(found: Sequence[object], most: int, what: str) -> None:
+    if len(found) > most:
+        raise Refused(UserErrorCode.INVALID, f"More than {most} {what}.", field="draftNameContains")
 
 
 def _plain_query(narrowed: TaskFilter) -> dict[str, object]:

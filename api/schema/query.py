@@ -70,11 +70,10 @@ class Query:
             person = acting_viewer(viewer, user_id)
         groups = viewer.groups if person.id == viewer.id else frozenset[str]()
         page = checked_limit(limit), checked_offset(offset)
-        narrowed = await engine_query(info, filter)
-        theirs = {"orQueries": [concerns(person.id, groups)]}
+        theirs: dict[str, object] = {"orQueries": [concerns(person.id, groups)]}
         return TaskPage(
             is_viewers=person.id == viewer.id,
-            query=None if narrowed is None else {**narrowed, **theirs},
+            query=await engine_query(info, filter, theirs),
             sorting=engine_sorting(sort),
             limit=page[0],
             offset=page[1],

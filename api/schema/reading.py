@@ -59,8 +59,10 @@ async def reader(info: Info, *, written_by: str | None) -> Reader | None:
     `written_by`: the author it is narrowed to. Of one's own the engine need not be asked.
     """
     viewer = info.context.reader
-    if reads_all(viewer) or same_person(written_by, viewer.id):
+    if reads_all(viewer):
         return None
+    if same_person(written_by, viewer.id):
+        return Reader(canonical(viewer.id), ())
     concerning = await info.context.loaders.concerning.load(viewer.id) or []
     return Reader(canonical(viewer.id), tuple((each.draft_id, each.process_id or "") for each in concerning))
 

@@ -11,6 +11,7 @@ import psycopg
 from pydantic import SecretStr
 
 from api.calculator import Calculator, open_calculator
+from api.draft_status import StatusNames
 from api.settings import Settings
 from api.tls import secure_context
 from api.upstreams.aidbox import Aidbox
@@ -23,6 +24,8 @@ from api.upstreams.drafts import Columns
 from api.upstreams.kept_versions import KeptVersions
 from api.upstreams.ownership import Ownership
 from api.upstreams.retool import Retool
+
+LARGEST_PLANS = 4  # a plan of so many times what can be submitted is still read, to be mended
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ async def open_upstreams(
                 columns_of(settings),
                 deadline=settings.retool_timeout,
                 tries=settings.read_tries,
+                largest=LARGEST_PLANS * settings.max_plan_bytes,
                 capacity=_capacity("retool", settings.retool_pool_size, settings),
             )
             own = Ownership(settings.draft_source)
@@ -102,7 +106,7 @@ def columns_of(settings: Settings) -> Columns:
     """The drafts table as the settings name it."""
     prefix = "drafts_column_"
     named = {name.removeprefix(prefix): value for name, value in settings if name.startswith(prefix)}
-    return Columns(table=settings.drafts_table, **named)
+    return Columns(table=settings.drafts_table, statuses=StatusNames(settings.draft_statuses), **named)
 
 
 def _engine_auth(settings: Settings) -> httpx.Auth | None:

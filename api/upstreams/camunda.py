@@ -30,6 +30,7 @@ from api.upstreams.engine import (
     concerns,
     plausible,
     typed,
+    unless_blank,
 )
 from api.upstreams.ownership import Ownership
 
@@ -261,7 +262,7 @@ class Camunda:
             )
             rows = self.engine.decode(response, list[_HistoricVariable])
             for row in rows:
-                grouped[row.process_instance_id][row.name] = row.value
+                grouped[row.process_instance_id][row.name] = unless_blank(row.value)
             if len(rows) < page:
                 return grouped
             offset += page

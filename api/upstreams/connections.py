@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 
 Answer = TypeVar("Answer")
@@ -18,6 +20,11 @@ Connection = psycopg.AsyncConnection[Any]
 
 LONGEST_IDLE = 300.0  # seconds; what lies between may forget a connection that says nothing for long
 POLITE = 1.0  # seconds the server has to cancel a statement before its connection is closed
+
+
+class _AnyText(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
 
 
 class Connections:
@@ -55,9 +62,18 @@ class Connections:
         return None
 
     async def _new(self) -> Connection:
-        return await self.connection_class.connect(
-            self.url, autocommit=True, prepare_threshold=None, application_name="plan-api"
+        """Encodings are converted by the server; a pooler in transaction mode keeps track of this one setting.
+
+        A database without an encoding has bytes of any: what is no UTF-8 is shown as far as it is.
+        """
+        connection = await self.connection_class.connect(
+            self.url, autocommit=True, prepare_threshold=None, application_name="plan-api", client_encoding="UTF8"
         )
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            for kind in ("text", "varchar", "name"):
+                connection.adapters.register_loader(kind, _AnyText)
+            await connection.execute("SET client_encoding TO 'SQL_ASCII'")
+        return connection
 
     async def _give_back(self, connection: Connection) -> None:
         if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:

@@ -11,11 +11,10 @@ from typing import NamedTuple
 import msgspec
 from psycopg import sql
 
-from api.errors import Misconfigured
+from api.draft_status import OUR_NAMES, SUBMITTED, StatusNames
+from api.errors import Misconfigured, Refused, UserErrorCode
 
-SUBMITTED = "submitted"
-STATUSES = (SUBMITTED, "approved", "rejected", "returned", "conflict", "withdrawn")  # any other text is a draft's
-
+TOO_LARGE = "The plan of this draft is too large to be read: its numbers have too many digits, or its text is too long."
 SORT_KEYS = ("updated_at", "name", "status", "id")
 
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
@@ -28,11 +27,11 @@ class Parts(NamedTuple):
     revision: bool = True
 
 
-WHOLE = Parts()
+WHOLE, NEITHER = Parts(), Parts(plan=False, revision=False)
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A row of the drafts table. `plan` and `fingerprint` are None where they were not asked for."""
+    """A row of the drafts table. `plan` and `fingerprint` are None where they were not asked for, or `is_too_large`."""
 
     id: str
     name: str
@@ -43,16 +42,21 @@ class Draft(msgspec.Struct, frozen=True):
     camunda_process_id: str | None
     created_by: str | None
     updated_at: datetime
+    is_too_large: bool = False
 
     @property
     def plan_data(self) -> str:
-        """The plan as JSON text."""
+        """The plan as JSON text. Raises Refused (INVALID_PLAN) where it is too large to be read."""
+        if self.is_too_large:
+            raise Refused(UserErrorCode.INVALID_PLAN, TOO_LARGE, field="draftId")
         assert self.plan is not None, "this draft was read without its plan"  # noqa: S101  # a fault of ours
         return self.plan
 
     @property
     def revision(self) -> str:
-        """The fingerprint of name and plan."""
+        """The fingerprint of name and plan; empty, and so no submitted one, where the plan is too large to be read."""
+        if self.is_too_large:
+            return ""
         assert self.fingerprint is not None, "this draft was read without its revision"  # noqa: S101  # as above
         return self.fingerprint
 
@@ -82,6 +86,7 @@ class Columns:
     camunda_process_id: str
     created_by: str
     updated_at: str
+    statuses: StatusNames = OUR_NAMES
 
 
 class Reader(msgspec.Struct, frozen=True):

@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 
 from api.errors import Denied, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.connections import Connection, within
-from api.upstreams.drafts import STATUSES, Columns, table_name, table_parts
+from api.upstreams.draft_sql import DraftSql
+from api.upstreams.drafts import Columns, table_name, table_parts
 from api.upstreams.retool import Retool
 
 USUAL_TABLE = "benefit_plan_drafts"
@@ -124,10 +125,13 @@ async def look(connection: Connection, columns: Columns) -> SeenDatabase:
 
 async def _strange(connection: Connection, columns: Columns) -> list[tuple[str, int]]:
     statement = sql.SQL(
-        "SELECT {status}::text, count(*) FROM {table}"
-        " WHERE lower({status}::text) <> ALL(%s) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
-    ).format(status=sql.Identifier(columns.status), table=table_name(columns))
-    rows: list[tuple[str, int]] = await (await connection.execute(statement, [["draft", *STATUSES]])).fetchall()
+        "SELECT {status}::text, count(*) FROM {table} WHERE {is_unknown} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
+    ).format(
+        status=sql.Identifier(columns.status),
+        table=table_name(columns),
+        is_unknown=DraftSql(columns, largest=0).is_unknown_status(),
+    )
+    rows: list[tuple[str, int]] = await (await connection.execute(statement)).fetchall()
     return rows
 
 
@@ -169,7 +173,9 @@ def ready_statements(columns: Columns, seen: SeenTable | None = None) -> list[sq
 
 
 def _create(columns: Columns) -> sql.Composed:
-    names = {field: sql.Identifier(getattr(columns, field)) for field in Columns.__dataclass_fields__}
+    names = {
+        field: sql.Identifier(getattr(columns, field)) for field in Columns.__dataclass_fields__ if field != "statuses"
+    }
     return sql.SQL(
         "CREATE TABLE IF NOT EXISTS {table} ({id} text PRIMARY KEY DEFAULT gen_random_uuid()::text,"
         " {name} text NOT NULL, {status} text NOT NULL DEFAULT 'draft', {plan_data} jsonb NOT NULL, {aidbox_id} text,"

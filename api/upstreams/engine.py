@@ -17,7 +17,8 @@ PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"
 PUBLICATION = "publish-plan"
 PUBLICATION_WITHDRAWN = "publication-withdrawn"
-TOPICS = ("register-submission", PUBLICATION, "record-outcome")
+REGISTRATION = "register-submission"
+TOPICS = (REGISTRATION, PUBLICATION, "record-outcome")
 
 DRAFT_VARIABLES = (
     "draftId", "draftSource", "draftRevision", "baseVersion", "submittedBy", "aidboxPlanId", "previousProcessId",
@@ -121,7 +122,7 @@ class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def variables(self) -> dict[str, Scalar]:
         """Name → value, those of the task's own scope included."""
-        return {name: held.value for name, held in self.values.items()}
+        return {name: unless_blank(held.value) for name, held in self.values.items()}
 
 
 def plausible(ids: Sequence[str]) -> list[str]:
@@ -166,6 +167,11 @@ def demand_storable(variables: Variables) -> None:
 def excess_length(value: str) -> int:
     """How many UTF-16 code units a text is longer than a string variable may be."""
     return max(utf16_length(value) - LONGEST_TEXT, 0)
+
+
+def unless_blank(value: Scalar) -> Scalar:
+    """A variable's value; blank text, which forms send for what nobody filled in, is none."""
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def text(value: Scalar) -> str | None:

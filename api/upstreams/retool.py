@@ -5,13 +5,13 @@ so it can be repeated without harm and a lost race changes nothing. Table and co
 """
 
 import logging
-import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
@@ -20,20 +20,14 @@ from psycopg.rows import args_row, dict_row, scalar_row
 
 from api import telemetry
 from api.deadline import left
-from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed
+from api.draft_status import DRAFT, SUBMITTED
+from api.errors import Busy, Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
 from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connection, Connections, within
 from api.upstreams.draft_ids import as_key, is_text
-from api.upstreams.drafts import (
-    STATUSES,
-    WHOLE,
-    Columns,
-    Draft,
-    DraftFilter,
-    Parts,
-    Waiting,
-    table_name,
-)
+from api.upstreams.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, DraftSql, containing
+from api.upstreams.drafts import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
+from api.upstreams.postgres_errors import failure_of, held
 from api.upstreams.repeating import sent_again
 
 Row = TypeVar("Row")
@@ -43,10 +37,6 @@ JSON_TYPES = ("jsonb", "json")
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 SWEEP_LOCK = 7_265_013_318_221_846_002  # as above, for all who sweep
 
-_WILD = re.compile(r"[\\%_]")  # in a pattern of LIKE
-
-_LEFT_OUT = sql.SQL("NULL::text")
-
 _log = logging.getLogger(__name__)
 
 
@@ -54,10 +44,18 @@ class Retool:
     """The drafts table over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
 
     def __init__(
-        self, connections: Connections, columns: Columns, *, deadline: float, tries: int, capacity: Capacity
+        self,
+        connections: Connections,
+        columns: Columns,
+        *,
+        largest: int,
+        deadline: float,
+        tries: int,
+        capacity: Capacity,
     ) -> None:
         self.connections = connections
         self.columns = columns
+        self.sql = DraftSql(columns, largest=largest)
         self.deadline = deadline
         self.tries = tries
         self.capacity = capacity
@@ -76,7 +74,7 @@ class Retool:
         keys = {draft_id: key for draft_id in draft_ids if (key := as_key(draft_id, id_type)) is not None}
         if not keys:
             return {}
-        where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self._name("id"), type=sql.SQL(id_type))
+        where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self.sql.name("id"), type=sql.SQL(id_type))
         found = {draft.id: draft for draft in await self._select(where, [list(keys.values())], parts)}
         return {asked: found[key] for asked, key in keys.items() if key in found}
 
@@ -93,22 +91,28 @@ class Retool:
         if not asked:
             return {}
         where = sql.SQL("{column}::text = ANY(%s) ORDER BY {updated_at} NULLS FIRST").format(
-            column=self._name(column), updated_at=self._row("updated_at")
+            column=self.sql.name(column), updated_at=self.sql.row("updated_at")
         )
         return {getattr(draft, column): draft for draft in await self._select(where, [asked], parts)}
 
-    async def submitted_processes(self, name_part: str, *, limit: int) -> list[str]:
-        """The processes of submitted drafts with this in their names, in any case; so many at most."""
+    async def named_processes(self, process_ids: Sequence[str], name_part: str) -> list[str]:
+        """Those of these processes whose submitted draft has this in its name, in any case.
+
+        Names of other drafts are not looked at: how long that takes would tell of them.
+        """
+        if not process_ids:
+            return []
         statement = sql.SQL(
-            "SELECT {process}::text FROM {table} WHERE {name}::text ILIKE %s AND lower({status}::text) = 'submitted'"
-            " AND {process} IS NOT NULL LIMIT %s"
+            "SELECT {process}::text FROM {table} WHERE {process}::text = ANY(%s)"
+            " AND CASE WHEN {process}::text = ANY(%s) AND {is_submitted} THEN {name}::text ILIKE %s END"
         ).format(
-            process=self._name("camunda_process_id"),
-            table=self._table(),
-            name=self._name("name"),
-            status=self._name("status"),
+            process=self.sql.name("camunda_process_id"),
+            table=self.sql.table,
+            name=self.sql.name("name"),
+            is_submitted=self.sql.is_submitted(),
         )
-        found: list[str] = await self._rows(statement, [_containing(name_part), limit], scalar_row)
+        values = [list(process_ids), list(process_ids), containing(name_part)]
+        found: list[str] = await self._rows(statement, values, scalar_row)
         return found
 
     async def page(
@@ -121,10 +125,10 @@ class Retool:
         parts: Parts = WHOLE,
     ) -> list[Draft]:
         """A page of drafts; `sort` names (key of SORT_KEYS, descending)."""
-        where, values = self._condition(narrowed)
+        where, values = self.sql.condition(narrowed)
         order = [
             sql.SQL("{column} {way} NULLS LAST").format(
-                column=self._row(key), way=sql.SQL("DESC" if descending else "ASC")
+                column=self.sql.row(key), way=sql.SQL("DESC" if descending else "ASC")
             )
             for key, descending in (*sort, ("id", False))
         ]
@@ -135,55 +139,24 @@ class Retool:
 
     async def count(self, narrowed: DraftFilter) -> int:
         """How many drafts match."""
-        where, values = self._condition(narrowed)
-        statement = sql.SQL("SELECT count(*) FROM {table} WHERE {where}").format(table=self._table(), where=where)
+        where, values = self.sql.condition(narrowed)
+        statement = sql.SQL("SELECT count(*) FROM {table} WHERE {where}").format(table=self.sql.table, where=where)
         found: list[int] = await self._rows(statement, values, scalar_row)
         return found[0]
 
     async def submitted(self, after_id: str | None, *, limit: int) -> list[Waiting]:
         """Drafts in approval by their id, from after this one on."""
         statement = sql.SQL(
-            "SELECT {id}::text AS id, {process}::text AS process_id FROM {table}"
-            " WHERE lower({status}::text) = 'submitted' AND {id}::text > %s ORDER BY {id}::text LIMIT %s"
+            "SELECT {id}::text AS id, {process} AS process_id FROM {table}"
+            " WHERE {is_submitted} AND {id}::text > %s ORDER BY {id}::text LIMIT %s"
         ).format(
-            id=self._name("id"),
-            process=self._name("camunda_process_id"),
-            status=self._name("status"),
-            table=self._table(),
+            id=self.sql.name("id"),
+            process=self.sql.text("camunda_process_id"),
+            is_submitted=self.sql.is_submitted(),
+            table=self.sql.table,
         )
         found: list[Waiting] = await self._rows(statement, [after_id or "", limit], args_row(Waiting))
         return found
-
-    def _condition(self, narrowed: DraftFilter) -> tuple[sql.Composable, list[object]]:
-        parts: list[sql.Composable] = [sql.SQL("true")]
-        values: list[object] = []
-        if narrowed.statuses is not None:
-            parts.append(sql.SQL("{status} = ANY(%s)").format(status=self._status()))
-            values.append(list(narrowed.statuses))
-        named = narrowed.name_contains
-        wanted: tuple[tuple[LiteralString, str, str | None], ...] = (
-            ("{}::text = %s", "created_by", narrowed.created_by),
-            ("{}::text = %s", "aidbox_id", narrowed.aidbox_id),
-            ("{}::text ILIKE %s", "name", named if named is None else _containing(named)),
-        )
-        for template, column, value in wanted:
-            if value is not None:
-                parts.append(sql.SQL(template).format(self._name(column)))
-                values.append(value.replace("\x00", ""))
-        if narrowed.reader is not None:
-            parts.append(self._read_by())
-            pairs = [pair for pair in narrowed.reader.submitted if is_text(pair[0])]
-            process_ids = [process_id for _, process_id in pairs]
-            values += [narrowed.reader.user_id, process_ids, process_ids, [draft_id for draft_id, _ in pairs]]
-        return sql.SQL(" AND ").join(parts), values
-
-    def _read_by(self) -> sql.Composable:
-        return sql.SQL(
-            "(lower(btrim({author}::text)) = %s"
-            " OR ({process}::text = ANY(%s)"
-            " AND ({process}::text, {id}::text) IN (SELECT * FROM unnest(%s::text[], %s::text[])))"
-            " OR ({author} IS NULL AND {process} IS NULL))"
-        ).format(id=self._name("id"), author=self._name("created_by"), process=self._name("camunda_process_id"))
 
     # Writing
 
@@ -196,27 +169,30 @@ class Retool:
         repeat finds the draft as it was. `revision` None takes whatever is written now.
         """
         condition = sql.SQL(
-            "lower({status}::text) IS DISTINCT FROM 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
-            " AND {revision} = coalesce(%s, {revision})"
-        ).format(status=self._name("status"), process=self._name("camunda_process_id"), revision=self._revision())
-        written = {"status": "submitted", "camunda_process_id": process_id}
-        return await self._update(draft_id, written, condition, [previous_process_id, revision])
+            "NOT {is_submitted} AND {process} IS NOT DISTINCT FROM %s AND {revision} = coalesce(%s, {revision})"
+        ).format(
+            is_submitted=self.sql.is_submitted(),
+            process=self.sql.text("camunda_process_id"),
+            revision=await self._revision(),
+        )
+        written = {"status": self.sql.written(SUBMITTED), "camunda_process_id": process_id}
+        return await self._update(draft_id, written, condition, [previous_process_id, revision], ends_as=SUBMITTED)
 
     async def record_outcome(self, draft_id: str, process_id: str | None, outcome: str) -> bool:
         """Write how the process ended on its draft; False when the draft does not wait for it (any longer)."""
-        return await self._conclude(draft_id, process_id, {"status": outcome})
+        return await self._conclude(draft_id, process_id, outcome)
 
     async def mark_published(self, draft_id: str, process_id: str | None, plan_id: str) -> bool:
         """Write the published plan's id on its draft; False when the draft does not wait for it (any longer)."""
-        return await self._conclude(draft_id, process_id, {"status": "approved", "aidbox_id": plan_id})
+        return await self._conclude(draft_id, process_id, "approved", aidbox_id=plan_id)
 
     async def rewrite(self, draft_id: str, plan_data: str, *, revision: str, status: str | None) -> bool:
         """Write another plan (and status) on the draft, if it is still of this revision and in no approval."""
-        condition = sql.SQL("lower({status}::text) IS DISTINCT FROM 'submitted' AND {revision} = %s").format(
-            status=self._name("status"), revision=self._revision()
+        condition = sql.SQL("NOT {is_submitted} AND {revision} = %s").format(
+            is_submitted=self.sql.is_submitted(), revision=await self._revision()
         )
-        written = {"plan_data": plan_data} if status is None else {"plan_data": plan_data, "status": status}
-        return await self._update(draft_id, written, condition, [revision])
+        written = {"plan_data": plan_data} | ({} if status is None else {"status": self.sql.written(status)})
+        return await self._update(draft_id, written, condition, [revision], ends_as=status)
 
     async def insert(
         self, draft_id: str | None, name: str, plan_data: str, *, aidbox_id: str, created_by: str
@@ -224,107 +200,103 @@ class Retool:
         """Write a new draft; its id. None when the id given is taken, or none of this table.
 
         Without one, a UUID is made here, so that a statement sent twice makes one draft; only a table whose ids are
-        numbers gives its own.
+        numbers gives its own. Raises WriteRefused with the columns that are against it.
         """
         id_type = await self._type_of_ids()
         key = as_key(draft_id or str(uuid.uuid4()), id_type)
         if key is None and draft_id is not None:
             return None
-        written = {"name": name, "status": "draft", "plan_data": plan_data, "aidbox_id": aidbox_id}
+        written = {"name": name, "status": self.sql.written(DRAFT), "plan_data": plan_data, "aidbox_id": aidbox_id}
         written |= {"created_by": created_by} | ({} if key is None else {"id": key})
         statement = sql.SQL(
-            "INSERT INTO {table} ({columns}, {updated_at}) VALUES ({values}, now()) ON CONFLICT DO NOTHING"
-            " RETURNING {id}::text"
+            "INSERT INTO {table} ({columns}, {updated_at}) VALUES ({values}, now()) RETURNING {id}::text"
         ).format(
-            table=self._table(),
-            columns=sql.SQL(", ").join(self._name(column) for column in written),
-            updated_at=self._name("updated_at"),
+            table=self.sql.table,
+            columns=sql.SQL(", ").join(self.sql.name(column) for column in written),
+            updated_at=self.sql.name("updated_at"),
             values=sql.SQL(", ").join(sql.Placeholder() * len(written)),
-            id=self._name("id"),
+            id=self.sql.name("id"),
         )
-        made: list[str] = await self._rows(statement, list(written.values()), scalar_row)
-        return made[0] if made else (None if draft_id else key)
+        try:
+            made: list[str] = await self._rows(statement, list(written.values()), scalar_row, writes=True)
+        except WriteRefused as refused:
+            if refused.is_taken and key is not None and await self.drafts_by_id([key], parts=NEITHER):
+                return None if draft_id else key
+            refused.columns = await self._columns_against(refused, written)
+            raise
+        if not made:
+            raise _logged(_not_kept("a new draft"))
+        return made[0]
 
-    async def _conclude(self, draft_id: str, process_id: str | None, written: Mapping[str, str]) -> bool:
-        condition = sql.SQL("lower({status}::text) = 'submitted' AND {process}::text IS NOT DISTINCT FROM %s").format(
-            status=self._name("status"), process=self._name("camunda_process_id")
+    async def _columns_against(self, refused: WriteRefused, written: Mapping[str, str]) -> tuple[str, ...]:
+        """Those of the columns written that a refusal is about, by our names."""
+        if refused.position is not None:
+            return (list(written)[refused.position],)
+        if not isinstance(refused.__cause__, psycopg.Error):
+            return ()
+        diag = refused.__cause__.diag
+        about = [diag.table_name or "", diag.schema_name or "", diag.constraint_name or "", diag.column_name or ""]
+        found = await self._rows(sql.SQL(COLUMNS_OF_A_RULE), about, scalar_row)
+        return tuple(column for column in written if getattr(self.columns, column) in found)
+
+    async def _conclude(self, draft_id: str, process_id: str | None, outcome: str, **more: str) -> bool:
+        condition = sql.SQL("{is_submitted} AND {process} IS NOT DISTINCT FROM %s").format(
+            is_submitted=self.sql.is_submitted(), process=self.sql.text("camunda_process_id")
         )
-        return await self._update(draft_id, written, condition, [process_id])
+        written = {"status": self.sql.written(outcome), **more}
+        return await self._update(draft_id, written, condition, [process_id], ends_as=outcome)
 
     async def _update(
-        self, draft_id: str, written: Mapping[str, str], condition: sql.Composable, values: Sequence[object]
+        self,
+        draft_id: str,
+        written: Mapping[str, str],
+        condition: sql.Composable,
+        values: Sequence[object],
+        *,
+        ends_as: str | None,
     ) -> bool:
+        """Whether the row was one that the condition is about. Raises WriteRefused where the table has not kept it.
+
+        `ends_as`: the status that the row must have come to, beside an end that the table's own trigger prefers.
+        """
         id_type = await self._type_of_ids()
         key = as_key(draft_id, id_type)
         if key is None:
             return False
-        assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(self._name(column)) for column in written)
-        statement = sql.SQL(
-            "UPDATE {table} SET {assignments}, {updated_at} = now() WHERE {id} = {key} AND {condition} RETURNING 1"
-        ).format(
-            table=self._table(),
-            assignments=assignments,
-            updated_at=self._name("updated_at"),
-            id=self._name("id"),
-            key=sql.SQL("%s::text::{}").format(sql.SQL(id_type)),
-            condition=condition,
+        where = sql.SQL("{id} = %s::text::{type} AND {condition}").format(
+            id=self.sql.name("id"), type=sql.SQL(id_type), condition=condition
         )
-        return bool(await self._rows(statement, [*written.values(), key, *values], scalar_row))
+        statement = sql.SQL("UPDATE {table} SET {assignments} WHERE {where} RETURNING {status}").format(
+            table=self.sql.table,
+            assignments=self.sql.assignments(list(written)),
+            where=where,
+            status=self.sql.status(),
+        )
+        asked = [key, *values]
+        found: list[str] = await self._rows(statement, [*written.values(), *asked], scalar_row, writes=True)
+        if found:
+            if ends_as is not None and (found[0] == SUBMITTED) != (ends_as == SUBMITTED):
+                raise _logged(_not_kept(f"status {ends_as}"))
+            return True
+        still = sql.SQL("SELECT 1 FROM {table} WHERE {where}").format(table=self.sql.table, where=where)
+        if await self._rows(still, asked, scalar_row):
+            raise _logged(_not_kept(", ".join(written)))
+        return False
 
     # The statement
 
     async def _select(self, tail: sql.Composable, values: Sequence[object], parts: Parts) -> list[Draft]:
+        plan_type = (await self._column_types())["plan_data"] if any(parts) else ""
         if parts not in self._heads:
-            self._heads[parts] = sql.SQL(self._head(parts).as_string())
+            self._heads[parts] = sql.SQL(self.sql.head(parts, plan_type).as_string())
         statement = self._heads[parts] + tail
-        drafts: list[Draft] = await self._rows(statement, values, args_row(Draft))
-        if not parts.plan or (await self._column_types())["plan_data"] in JSON_TYPES:
+        drafts: list[Draft] = await self._rows(statement, values, args_row(partial(_draft, parts)))
+        if not parts.plan or plan_type in JSON_TYPES:
             return drafts
-        return [msgspec.structs.replace(draft, plan=_as_json(draft.plan_data)) for draft in drafts]
+        return [msgspec.structs.replace(draft, plan=_as_json(draft.plan)) for draft in drafts]
 
-    def _head(self, parts: Parts) -> sql.Composed:
-        """What is selected, up to the condition."""
-        return sql.SQL(
-            "SELECT {id}::text AS id, coalesce({name}::text, '') AS name,"
-            " {status} AS status, {plan} AS plan, {revision} AS fingerprint,"
-            " {aidbox_id}::text AS aidbox_id, {process}::text AS camunda_process_id,"
-            " {created_by}::text AS created_by, coalesce({updated_at}::timestamptz, to_timestamp(0)) AS updated_at"
-            " FROM {table} AS row WHERE "
-        ).format(
-            id=self._name("id"),
-            name=self._name("name"),
-            status=self._status(),
-            plan=sql.SQL("coalesce({}::text, 'null')").format(self._name("plan_data")) if parts.plan else _LEFT_OUT,
-            revision=self._revision() if parts.revision else _LEFT_OUT,
-            aidbox_id=self._name("aidbox_id"),
-            process=self._name("camunda_process_id"),
-            created_by=self._name("created_by"),
-            updated_at=self._name("updated_at"),
-            table=self._table(),
-        )
-
-    def _status(self) -> sql.Composable:
-        """One of STATUSES, or `draft`."""
-        known = sql.SQL(", ").join(map(sql.Literal, STATUSES))
-        return sql.SQL(
-            "CASE WHEN lower({status}::text) IN ({known}) THEN lower({status}::text) ELSE 'draft' END"
-        ).format(status=self._name("status"), known=known)
-
-    def _revision(self) -> sql.Composable:
-        """The fingerprint, in SQL so that reads and conditional writes agree. jsonb's text is canonical."""
-        return sql.SQL(
-            "encode(sha256(convert_to(jsonb_build_array({name}, {plan}::text)::text, 'UTF8')), 'hex')"
-        ).format(name=self._name("name"), plan=self._name("plan_data"))
-
-    def _name(self, column: str) -> sql.Identifier:
-        return sql.Identifier(getattr(self.columns, column))
-
-    def _row(self, column: str) -> sql.Identifier:
-        """To sort by: the bare name would mean what is selected under it, which no index serves."""
-        return sql.Identifier("row", getattr(self.columns, column))
-
-    def _table(self) -> sql.Identifier:
-        return table_name(self.columns)
+    async def _revision(self) -> sql.Composable:
+        return self.sql.revision((await self._column_types())["plan_data"])
 
     async def _type_of_ids(self) -> str:
         """The type of the id column: comparing in it keeps the primary key's index of use."""
@@ -334,10 +306,11 @@ class Retool:
         """The types of the columns that may be of several, asked once."""
         if self._types is None:
             statement = sql.SQL(
-                "SELECT attname, format_type(atttypid, -1) AS type FROM pg_attribute"
+                "SELECT attname, format_type(coalesce(nullif(typbasetype, 0), atttypid), -1) AS type"
+                " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
                 " WHERE attrelid = to_regclass(%s) AND attnum > 0"
             )
-            found = await self._rows(statement, [self._table().as_string()], dict_row)
+            found = await self._rows(statement, [self.sql.table.as_string()], dict_row)
             types = {row["attname"]: row["type"] for row in found}
             missing = [name for name in (self.columns.id, self.columns.plan_data) if name not in types]
             if missing:
@@ -373,7 +346,9 @@ class Retool:
         except psycopg.Error as error:
             raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
 
-    async def _rows(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
+    async def _rows(
+        self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool = False
+    ) -> list[Any]:
         """Run one statement within the deadline, on a new connection if the first turns out broken.
 
         All of ours may be sent again. Raises UpstreamFailed, or Misconfigured.
@@ -382,7 +357,7 @@ class Retool:
         seconds = left(self.deadline)
         try:
             async with self.capacity.place(seconds):
-                return await self._in_time(partial(self._once, statement, values, shape), seconds)
+                return await self._in_time(partial(self._once, statement, values, shape, writes=writes), seconds)
         except UpstreamFailed as failure:
             told = failure.code
             raise _logged(failure) from failure.__cause__
@@ -392,47 +367,71 @@ class Retool:
     async def _in_time(self, send: Send, seconds: float) -> list[Any]:
         try:
             return await within(seconds, self._tried(send, seconds))
-        except (TimeoutError, psycopg.errors.QueryCanceled) as error:
+        except TimeoutError as error:
             raise TimedOut("retool", "The drafts database did not answer in time") from error
 
     async def _tried(self, send: Send, seconds: float) -> list[Any]:
         try:
             return await send()
-        except Unreachable as failure:
-            await self.connections.close()
+        except (Unreachable, Busy) as failure:
+            if isinstance(failure, Unreachable):
+                await self.connections.close()
             return await sent_again(send, failure, tries=self.tries, seconds=left(seconds))
 
-    async def _once(self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any) -> list[Any]:
+    async def _once(
+        self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool
+    ) -> list[Any]:
         try:
             async with self.connections.connection() as connection, connection.cursor(row_factory=shape) as cursor:
-                await cursor.execute(statement, values)
+                encoding = connection.info.parameter_status("server_encoding") or "UTF8"
+                await cursor.execute(statement, held(values, encoding, writes=writes))
                 return await cursor.fetchall() if cursor.description else []
-        except psycopg.errors.QueryCanceled:
-            raise
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-            raise Misconfigured(
-                f"The drafts table {self.columns.table} is not as configured: run `plan-api check`."
-            ) from error
-        except psycopg.OperationalError as error:
-            raise Unreachable("retool", "The drafts database can not be reached") from error
         except psycopg.Error as error:
-            raise UpstreamFailed("retool", "The drafts database refused a statement") from error
+            raise failure_of(error, self.columns.table) from error
 
 
-def _containing(text: str) -> str:
-    """The pattern of LIKE for texts with this in them; unlike strpos, an index of trigrams can serve it."""
-    escaped = _WILD.sub(r"\\\g<0>", text)
-    return f"%{escaped}%"
+def _draft(
+    parts: Parts,
+    draft_id: str,
+    name: str,
+    status: str,
+    document: str | None,
+    aidbox_id: str | None,
+    process_id: str | None,
+    created_by: str | None,
+    updated_at: str,
+) -> Draft:
+    """A row as it is selected."""
+    start = FINGERPRINT_LENGTH if parts.revision else 0
+    return Draft(
+        draft_id,
+        name,
+        status,
+        document[start:] if document is not None and parts.plan else None,
+        document[:start] if document is not None and parts.revision else None,
+        aidbox_id,
+        process_id,
+        created_by,
+        datetime.fromisoformat(updated_at),
+        is_too_large=document is None and any(parts),
+    )
+
+
+def _not_kept(what: str) -> WriteRefused:
+    message = "The drafts database has not kept what was written: run `plan-api check`, and see the log"
+    return WriteRefused("retool", message, detail=f"{what} was not kept, by a trigger or rule of the table's own")
 
 
 def _logged(failure: UpstreamFailed) -> UpstreamFailed:
-    reason = str(failure.__cause__ or "").partition("\n")[0] if isinstance(failure, Unreachable) else ""
+    reason = failure.detail
     _log.warning("upstream call failed", extra={"upstream": "retool", "code": failure.code, "reason": reason})
     return failure
 
 
-def _as_json(text: str) -> str:
+def _as_json(text: str | None) -> str | None:
     """A text column's content as JSON: itself, or, when it is none, a JSON string that shows it."""
+    if text is None:
+        return None
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import SQL, Recording
-from tests.serving import Api, Drafts
+from tests.serving import STRANGER, Api, Drafts, Someone
 
 TASKS, COUNT, VARIABLES = "POST /task", "POST /task/count", "POST /history/variable-instance"
 PAGE = """query Page($filter: TaskFilter, $sort: [TaskSort!], $limit: Int! = 1000, $offset: Int! = 0) {
@@ -84,8 +84,10 @@ def test_nothing_said_is_the_oldest_first(cold: Api, inbox: Inbox, variables: di
 def test_names_of_drafts_are_looked_up_first(cold: Api, recording: Recording, inbox: Inbox, word: str) -> None:
     total, found = page(cold, inbox, filter={"draftNameContains": word, "step": "review"})
     assert (total, sorted(found)) == (3, sorted(inbox.draft_ids[:3]))
-    assert recording.counts() == {TASKS: 1, COUNT: 1, VARIABLES: 1, SQL: 2}
-    assert [sorted(body["processInstanceIdIn"]) for body in bodies(recording)] == [sorted(inbox.process_ids[:3])] * 2
+    assert recording.counts() == {TASKS: 2, COUNT: 1, VARIABLES: 1, SQL: 2}
+    searched, *asked = bodies(recording)
+    assert (searched["taskDefinitionKey"], "processInstanceIdIn" in searched) == ("review", False)
+    assert [sorted(body["processInstanceIdIn"]) for body in asked] == [sorted(inbox.process_ids[:3])] * 2
 
 
 @pytest.mark.parametrize("near", ["{}x", "{}\\", "100%{}", "_{}"])
@@ -94,7 +96,7 @@ def test_names_that_are_only_near_are_not_found(
 ) -> None:
     """And nothing of them reaches the engine, where an empty list would be no condition."""
     assert page(cold, inbox, filter={"draftNameContains": near.format(word)}) == (0, [])
-    assert recording.counts() == {SQL: 1}
+    assert recording.counts() == {TASKS: 1, SQL: 1}
 
 
 def test_an_empty_name_is_no_condition(cold: Api, recording: Recording, inbox: Inbox) -> None:
@@ -108,20 +110,34 @@ def test_names_of_drafts_that_are_not_submitted_do_not_count(
     said = uuid.uuid4().hex
     drafts.new(f"Plan {said}")
     assert page(cold, inbox, filter={"draftNameContains": said}) == (0, [])
-    assert recording.counts() == {SQL: 1}
+    assert recording.counts() == {TASKS: 1, SQL: 1}
 
 
-def test_too_many_names_are_refused_and_the_engine_is_not_asked(
-    cold: Api, recording: Recording, inboxes: Inboxes
-) -> None:
-    inboxes.of(1000)
-    inboxes.of(50)
-    answer = cold.answer(PAGE, inboxes.of(50).reviewer, filter={"draftNameContains": "plan"})
+def test_names_of_others_drafts_are_not_looked_at(cold: Api, recording: Recording, inboxes: Inboxes, word: str) -> None:
+    """What is asked is the same whether somebody else's draft has the name or nobody's: no answer and no time tells."""
+    other = inboxes.of(1)
+    asked = []
+    for name in (word, uuid.uuid4().hex):
+        recording.calls.clear()
+        assert page(cold, other, filter={"draftNameContains": name}) == (0, [])
+        asked.append([(call.kind, call.sent) for call in recording.calls])
+    assert asked[0] == asked[1]
+    assert cold.ask(PAGE, STRANGER, filter={"draftNameContains": word})["pendingTasks"]["totalCount"] == 0
+
+
+def test_too_many_names_are_refused(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
+    """Counted are one's own tasks alone: two inboxes are too many for who has both, and each is fine for its own."""
+    groups = inboxes.of(1000).reviewer.groups + inboxes.of(50).reviewer.groups
+    answer = cold.answer(PAGE, Someone("of-both", groups), filter={"draftNameContains": "plan"})
     assert answer["data"] == {"pendingTasks": None}
     (error,) = answer["errors"]
-    assert error["message"] == "More than 1000 submitted drafts have this in their names: say more of it."
+    assert error["message"] == "More than 1000 drafts of these tasks have this in their names: say more of it."
     assert (error["extensions"]["code"], error["extensions"]["field"]) == ("INVALID", "draftNameContains")
-    assert recording.counts() == {SQL: 1}
+    assert recording.counts() == {TASKS: 1, SQL: 1}
+    assert (
+        cold.ask(PAGE, inboxes.of(50).reviewer, filter={"draftNameContains": "plan"})["pendingTasks"]["totalCount"]
+        == 50
+    )
 
 
 def test_a_wrong_limit_is_refused_before_anything_is_asked(cold: Api, recording: Recording, inbox: Inbox) -> None:

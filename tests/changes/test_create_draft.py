@@ -145,7 +145,7 @@ def test_only_what_this_very_call_would_have_written_is_answered_as_made(
     assert drafts.row(own) == before
     drafts.edit(own, plan=text(gold(alias=["Since then"])))
     assert create(api, planId=plan_id, id=own) == UNUSABLE
-    drafts.edit(own, plan=text({**costing("1550.00"), "id": plan_id}))
+    drafts.edit(own, plan=before["plan_data"])
     assert create(api, planId=plan_id, id=own)["draft"]["id"] == own
     submitted(api, own, AUTHOR)
     assert create(api, planId=plan_id, id=own) == UNUSABLE

@@ -11,15 +11,16 @@ from api.check.engine import judge_version
 from api.check.finding import Finding, Grade, address_of, failure
 from api.check.model import judge_model
 from api.check.store import Statement, judge_statement
+from api.draft_status import STATUSES
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.setup import MODEL
-from api.upstreams.drafts import STATUSES, Columns
+from api.upstreams.drafts import Columns
 from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
 from api.upstreams.drafts_table import address_of as database_address
 from api.upstreams.engine import TOPICS
 
 NAMES = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
-COLUMNS = Columns(table="drafts", **{name: name for name in NAMES})
+COLUMNS = Columns("drafts", *NAMES)
 USUAL = {"plan_data": "jsonb", "updated_at": "timestamp with time zone"}
 SECRET = "Geheim-123"
 ENUM = tuple(status for status in STATUSES if status not in ("returned", "conflict"))
