@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Columns
-from api.upstreams.drafts_table import look, ready_statements
+from api.upstreams.drafts_table import look, numbers_offer, ready_statements
 
 MODEL = Path(__file__).parent.parent / "bpmn" / "benefit-approval.bpmn"
 
@@ -31,7 +31,8 @@ async def set_up(upstreams: Upstreams, *, name: str = MODEL.name, model: bytes |
 
 def script(columns: Columns) -> str:
     """The SQL that `set_up` runs on an empty database, for an administrator to read or to run."""
-    return "".join(f"{statement.as_string()};\n" for statement in ready_statements(columns))
+    statements = "".join(f"{statement.as_string()};\n" for statement in ready_statements(columns))
+    return f"{statements}-- worth having on a table that was there before: {numbers_offer(columns)};\n"
 
 
 def _model() -> bytes:

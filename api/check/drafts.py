@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from api.check.draft_rules import judge_rules
 from api.check.finding import Finding, ok, warning, wrong
-from api.draft_status import STATUSES
+from api.draft_status import ALL_STATUSES
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams.drafts import Columns
 from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
@@ -25,7 +26,7 @@ TYPES = {
     "created_by": (r".*", ""),
     "updated_at": (r"timestamp(\(\d\))? with(out)? time zone", "timestamptz"),
 }
-WIDTHS = {"status": max(map(len, STATUSES)), "aidbox_id": 64, "camunda_process_id": 64}
+WIDTHS = {"aidbox_id": 64, "camunda_process_id": 64}
 USUAL_ID = 36  # a UUID: what engines and stores make unless they are told to make others
 
 
@@ -59,38 +60,50 @@ def judge(seen: SeenDatabase, columns: Columns, address: str) -> Iterator[Findin
         return
     yield ok("drafts table", columns.table)
     for field in FIELDS:
-        yield _column(field, getattr(columns, field), seen.table)
+        yield _column(field, columns, seen.table)
     yield from _indexes(seen.table, columns)
     yield from _rights(seen.table, columns)
     yield _statuses(seen.table)
+    yield from judge_rules(seen.table.rules, columns, is_enum=_is_enum(seen.table, columns))
 
 
-def _column(field: str, name: str, table: SeenTable) -> Finding:
+def _is_enum(table: SeenTable, columns: Columns) -> bool:
+    return bool(table.columns[columns.status].labels) if columns.status in table.columns else False
+
+
+def _column(field: str, columns: Columns, table: SeenTable) -> Finding:
+    name = getattr(columns, field)
     subject = f"column {name}"
     column = table.columns.get(name)
     if column is None:
         add = "run `plan-api setup`" if field == "camunda_process_id" else "add it"
         return wrong(subject, f"is not in the table: {add}, or name another in DRAFTS_COLUMN_{field.upper()}")
     if field == "status" and column.labels:
-        return _enum(subject, column)
+        return _enum(subject, column, _texts(columns))
     pattern, wanted = TYPES[field]
-    if not re.fullmatch(pattern, column.type):
+    if not re.fullmatch(pattern, column.base or column.type):
         return wrong(subject, f"is {column.type}; {wanted} is needed")
-    return _width(subject, field, column) or ok(subject, column.type)
+    widest = max(map(len, _texts(columns))) if field == "status" else WIDTHS.get(field, 0)
+    return _width(subject, field, column, widest) or ok(subject, column.type)
 
 
-def _enum(subject: str, column: SeenColumn) -> Finding:
-    missing = [status for status in STATUSES if status not in column.labels]
+def _texts(columns: Columns) -> list[str]:
+    """Our statuses as the table has them."""
+    return [columns.statuses.written(status) for status in ALL_STATUSES]
+
+
+def _enum(subject: str, column: SeenColumn, texts: Sequence[str]) -> Finding:
+    missing = [status for status in texts if status not in column.labels]
     if missing:
-        commands = "; ".join(f"ALTER TYPE {column.type} ADD VALUE '{status}'" for status in missing)
+        commands = "; ".join(f"ALTER TYPE {column.base or column.type} ADD VALUE '{status}'" for status in missing)
         return wrong(subject, f"its enum lacks {', '.join(missing)}: {commands}")
     return ok(subject, f"{column.type}, an enum with every status")
 
 
-def _width(subject: str, field: str, column: SeenColumn) -> Finding | None:
+def _width(subject: str, field: str, column: SeenColumn, needed: int) -> Finding | None:
     """A column of limited width, where ids or statuses may not fit."""
-    width = USUAL_ID if column.type == "uuid" else int((re.findall(r"\((\d+)\)", column.type) or [255])[0])
-    needed = WIDTHS.get(field, 0)
+    kind = column.base or column.type
+    width = USUAL_ID if kind == "uuid" else int((re.findall(r"\((\d+)\)", kind) or [255])[0])
     if width >= needed:
         return None
     if field != "status" and width >= USUAL_ID:
@@ -99,14 +112,14 @@ def _width(subject: str, field: str, column: SeenColumn) -> Finding | None:
 
 
 def _indexes(table: SeenTable, columns: Columns) -> Iterator[Finding]:
-    if columns.camunda_process_id in table.columns:
+    if columns.camunda_process_id in table.columns and not table.rules.is_view:
         if table.finds_processes:
             yield ok("index", f"on {columns.camunda_process_id}")
         else:
             yield warning(
                 "index", f"none on {columns.camunda_process_id}, so each look reads the table: run `plan-api setup`"
             )
-    if columns.id in table.columns and not table.has_key:
+    if columns.id in table.columns and not table.has_key and not table.rules.is_view:
         yield warning("key", f"{columns.id} is not unique by rule; make it the primary key")
 
 

@@ -40,6 +40,14 @@ WHERE attrelid = to_regclass(quote_ident(sch) || '.' || quote_ident(tab)) AND at
       IN (quote_ident(rule), quote_ident(sch) || '.' || quote_ident(rule)))))
 """
 
+# of columns of limited width, domains over such types included
+WIDTHS = """
+SELECT attname::text AS name, greatest(atttypmod, typtypmod) - 4 AS width
+FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+WHERE attrelid = to_regclass(%s) AND attnum > 0 AND greatest(atttypmod, typtypmod) > 4
+  AND coalesce(nullif(typbasetype, 0), atttypid) IN ('varchar'::regtype, 'bpchar'::regtype)
+"""
+
 
 class DraftSql:
     """Expressions over the columns of one table. `largest`: bytes of a plan's text that is read at all."""

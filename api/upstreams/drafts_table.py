@@ -12,12 +12,15 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
+from api.draft_status import DRAFT
 from api.errors import Denied, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.connections import Connection, within
 from api.upstreams.draft_sql import DraftSql
 from api.upstreams.drafts import Columns, table_name, table_parts
+from api.upstreams.drafts_rules import SeenRules, rules_of
 from api.upstreams.retool import Retool
 
+TOO_LONG = "strict $.** ? (@ >= 1e30 || @ <= -1e30)"
 USUAL_TABLE = "benefit_plan_drafts"
 REASONS: tuple[tuple[str, type[UpstreamFailed], str], ...] = (
     (r"password authentication|no password|role .* does not exist", Denied,
@@ -35,12 +38,15 @@ SELECT current_setting('server_version') AS release, current_setting('server_ver
   pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS is_read_only
 """
 _COLUMNS = """
-SELECT attname AS name, format_type(atttypid, atttypmod) AS type,
+SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type,
+  CASE WHEN typbasetype = 0 THEN format_type(atttypid, atttypmod) ELSE format_type(typbasetype, typtypmod) END AS base,
   has_column_privilege(attrelid, attnum, 'SELECT') AS is_readable,
   has_column_privilege(attrelid, attnum, 'UPDATE') AS is_writable,
   has_column_privilege(attrelid, attnum, 'INSERT') AS is_insertable,
-  ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = atttypid ORDER BY enumsortorder) AS labels
-FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+  ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = coalesce(nullif(typbasetype, 0), atttypid)
+    ORDER BY enumsortorder) AS labels
+FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
 """
 _INDEXES = """
 SELECT
@@ -54,7 +60,10 @@ WHERE indrelid = to_regclass(%(table)s) AND indisvalid
 
 
 class SeenColumn(msgspec.Struct, frozen=True):
-    """A column as the catalogue has it: its type as SQL writes it, an enum's labels, and what our role may do."""
+    """A column as the catalogue has it: its type as SQL writes it, an enum's labels, and what our role may do.
+
+    `base`: what a domain is made of; otherwise the type itself.
+    """
 
     name: str
     type: str
@@ -62,6 +71,7 @@ class SeenColumn(msgspec.Struct, frozen=True):
     is_writable: bool
     is_insertable: bool
     labels: Sequence[str] = ()
+    base: str = ""
 
 
 class SeenTable(msgspec.Struct, frozen=True):
@@ -72,6 +82,7 @@ class SeenTable(msgspec.Struct, frozen=True):
     has_key: bool
     hides_rows: bool
     strange: Sequence[tuple[str, int]] = ()
+    rules: SeenRules = SeenRules()
 
 
 class SeenDatabase(msgspec.Struct, frozen=True):
@@ -120,7 +131,8 @@ async def look(connection: Connection, columns: Columns) -> SeenDatabase:
         indexes = await (await cursor.execute(_INDEXES, asked)).fetchone() or {}
     status = seen.get(columns.status)
     strange = await _strange(connection, columns) if status and status.is_readable else []
-    return SeenDatabase(**server, table=SeenTable(columns=seen, **indexes, strange=strange))
+    rules = await rules_of(connection, columns, {name: column.type for name, column in seen.items()})
+    return SeenDatabase(**server, table=SeenTable(columns=seen, **indexes, strange=strange, rules=rules))
 
 
 async def _strange(connection: Connection, columns: Columns) -> list[tuple[str, int]]:
@@ -167,7 +179,7 @@ def ready_statements(columns: Columns, seen: SeenTable | None = None) -> list[sq
     missing = (
         (seen is None, _create(columns)),
         (seen is None or process not in seen.columns, _add_process(columns)),
-        (seen is None or not seen.finds_processes, _index_processes(columns)),
+        (seen is None or not (seen.finds_processes or seen.rules.is_view), _index_processes(columns)),
     )
     return [statement for is_missing, statement in missing if is_missing]
 
@@ -176,11 +188,28 @@ def _create(columns: Columns) -> sql.Composed:
     names = {
         field: sql.Identifier(getattr(columns, field)) for field in Columns.__dataclass_fields__ if field != "statuses"
     }
+    more = {"draft": sql.Literal(columns.statuses.written(DRAFT)), "small": numbers_rule(columns)}
     return sql.SQL(
         "CREATE TABLE IF NOT EXISTS {table} ({id} text PRIMARY KEY DEFAULT gen_random_uuid()::text,"
-        " {name} text NOT NULL, {status} text NOT NULL DEFAULT 'draft', {plan_data} jsonb NOT NULL, {aidbox_id} text,"
-        " {camunda_process_id} varchar(255), {created_by} text, {updated_at} timestamptz NOT NULL DEFAULT now())"
-    ).format(**{**names, "table": table_name(columns)})
+        " {name} text NOT NULL, {status} text NOT NULL DEFAULT {draft}, {plan_data} jsonb NOT NULL {small},"
+        " {aidbox_id} text, {camunda_process_id} varchar(255), {created_by} text,"
+        " {updated_at} timestamptz NOT NULL DEFAULT now())"
+    ).format(**{**names, **more, "table": table_name(columns)})
+
+
+def numbers_rule(columns: Columns) -> sql.Composed:
+    """A CHECK against numbers that have few bytes in jsonb and fill a reader's memory as text."""
+    return sql.SQL("CHECK (NOT jsonb_path_exists({plan}, {numbers}))").format(
+        plan=sql.Identifier(columns.plan_data), numbers=sql.Literal(TOO_LONG)
+    )
+
+
+def numbers_offer(columns: Columns) -> str:
+    """The statement that gives a table of the team's own this rule, for new rows."""
+    statement = sql.SQL("ALTER TABLE {table} ADD {rule} NOT VALID").format(
+        table=table_name(columns), rule=numbers_rule(columns)
+    )
+    return statement.as_string()
 
 
 def _add_process(columns: Columns) -> sql.Composed:

@@ -19,6 +19,7 @@ _KINDS: tuple[tuple[tuple[type[psycopg.Error], ...], type[UpstreamFailed], str],
     ((errors.SerializationFailure, errors.DeadlockDetected), Busy, "Other writes to the drafts got in between"),
     ((errors.InsufficientPrivilege,), Denied, "The drafts database denies a right: run `plan-api check`"),
 )
+_TAKEN = (errors.UniqueViolation, errors.ExclusionViolation)
 _CONNECTION = ("08", "53", "57", "58")  # classes of SQLSTATE: it breaks, has no room, shuts down, or fails
 
 
@@ -34,7 +35,7 @@ def failure_of(error: psycopg.Error, table: str) -> UpstreamFailed | Misconfigur
     if (state or "").startswith(_CONNECTION) or (state is None and isinstance(error, psycopg.OperationalError)):
         return Unreachable("retool", "The drafts database can not be reached", detail=detail)
     message = "The drafts database refused a statement: run `plan-api check`, and see the log"
-    return WriteRefused("retool", message, detail=detail, is_taken=isinstance(error, errors.UniqueViolation))
+    return WriteRefused("retool", message, detail=detail, is_taken=isinstance(error, _TAKEN))
 
 
 def detail_of(error: psycopg.Error) -> str:

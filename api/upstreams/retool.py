@@ -25,7 +25,7 @@ from api.errors import Busy, Misconfigured, TimedOut, Unreachable, UpstreamFaile
 from api.upstreams.capacity import Capacity
 from api.upstreams.connections import Connection, Connections, within
 from api.upstreams.draft_ids import as_key, is_text
-from api.upstreams.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, DraftSql, containing
+from api.upstreams.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
 from api.upstreams.drafts import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
 from api.upstreams.postgres_errors import failure_of, held
 from api.upstreams.repeating import sent_again
@@ -234,6 +234,14 @@ class Retool:
             return (list(written)[refused.position],)
         if not isinstance(refused.__cause__, psycopg.Error):
             return ()
+        if isinstance(refused.__cause__, psycopg.errors.StringDataRightTruncation):  # it names no column
+            widths = await self._rows(sql.SQL(WIDTHS), [self.sql.table.as_string()], dict_row)
+            widest = {row["name"]: row["width"] for row in widths}
+            return tuple(
+                column
+                for column, value in written.items()
+                if len(value) > widest.get(getattr(self.columns, column), len(value))
+            )
         diag = refused.__cause__.diag
         about = [diag.table_name or "", diag.schema_name or "", diag.constraint_name or "", diag.column_name or ""]
         found = await self._rows(sql.SQL(COLUMNS_OF_A_RULE), about, scalar_row)

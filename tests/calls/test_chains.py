@@ -42,7 +42,7 @@ CHAINS = {
     "the inbox by a name": (
         """query Named($author: String) { pendingTasks(filter: {draftNameContains: $author}) { totalCount items {
           draft { name } currentPlan { versionId } } } }""",
-        [[SQL], [TASKS, COUNT], [VARIABLES], [SEARCH, SQL]],
+        [[TASKS], [SQL], [TASKS, COUNT], [VARIABLES], [SEARCH, SQL]],
     ),
     "names of drafts": (tasks("totalCount items { draft { name } }"), [[TASKS, COUNT], [VARIABLES], [SQL]]),
     "changes, and who submitted": (

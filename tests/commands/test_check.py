@@ -52,7 +52,7 @@ def test_a_wrong_table_hides_nothing_else(settings: Settings, drafts: Drafts, en
          " DRAFTS_COLUMN_CAMUNDA_PROCESS_ID")),
         ("ALTER TABLE {} ALTER camunda_process_id TYPE varchar(20)",
          "wrong   column camunda_process_id: character varying(20) is too narrow: 64 characters are needed"),
-        ("ALTER TABLE {} ALTER plan_data TYPE xml USING NULL, ALTER plan_data DROP NOT NULL",
+        ("ALTER TABLE {} DROP COLUMN plan_data, ADD plan_data xml",
          "wrong   column plan_data: is xml; jsonb, json or text is needed"),
         ("ALTER TABLE {} ALTER status TYPE varchar(8)",
          "wrong   column status: character varying(8) is too narrow: 9 characters are needed"),

@@ -23,7 +23,7 @@ NAMES = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id",
 COLUMNS = Columns("drafts", *NAMES)
 USUAL = {"plan_data": "jsonb", "updated_at": "timestamp with time zone"}
 SECRET = "Geheim-123"
-ENUM = tuple(status for status in STATUSES if status not in ("returned", "conflict"))
+ENUM = ("draft", *(status for status in STATUSES if status not in ("returned", "conflict")))
 
 
 def graded(finding: Finding) -> tuple[str, str]:

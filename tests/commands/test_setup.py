@@ -9,11 +9,14 @@ from tests.serving import Drafts
 
 SQL = """\
 CREATE TABLE IF NOT EXISTS "{table}" ("id" text PRIMARY KEY DEFAULT gen_random_uuid()::text, "name" text NOT NULL, \
-"status" text NOT NULL DEFAULT 'draft', "plan_data" jsonb NOT NULL, "aidbox_id" text, \
+"status" text NOT NULL DEFAULT 'draft', "plan_data" jsonb NOT NULL \
+CHECK (NOT jsonb_path_exists("plan_data", 'strict $.** ? (@ >= 1e30 || @ <= -1e30)')), "aidbox_id" text, \
 "camunda_process_id" varchar(255), "created_by" text, "updated_at" timestamptz NOT NULL DEFAULT now());
 ALTER TABLE "{table}" ADD COLUMN IF NOT EXISTS "camunda_process_id" VARCHAR(255);
 CREATE INDEX IF NOT EXISTS "idx_draft_process_{table}" ON "{table}" ("camunda_process_id") \
 WHERE "camunda_process_id" IS NOT NULL;
+-- worth having on a table that was there before: ALTER TABLE "{table}" ADD \
+CHECK (NOT jsonb_path_exists("plan_data", 'strict $.** ? (@ >= 1e30 || @ <= -1e30)')) NOT VALID;
 -- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same
 """
 
