@@ -15,7 +15,7 @@ from tests.deploy.conftest import Image
 from tests.deploy.dockerfile import ROOT, Stage
 from tests.deploy.test_compose import TRIAL_KEY
 
-AUTHOR = {"X-User-Id": "author", "X-API-Key": TRIAL_KEY}
+AUTHOR = {"X-User-Id": "author", "X-User-Groups": "", "X-API-Key": TRIAL_KEY}
 QUERY = {"query": "{ drafts(limit: 1) { items { id } } pendingTasks(limit: 1) { items { id } } }"}
 
 
