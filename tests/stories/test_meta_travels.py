@@ -18,7 +18,7 @@ EXTENSION = {"url": "urn:of-the-team:note", "valueString": "kept"}
 META = {"profile": [PROFILE], "security": SECURITY, "tag": [TAG], "extension": [EXTENSION]}
 CREATE = """mutation Create($input: CreateDraftFromPlanInput!) { createDraftFromPlan(input: $input) {
   draft { id planData } userErrors { code } } }"""
-PLAN = "PUT /fhir/InsurancePlan/.*"
+PLAN = "PUT /fhir/InsurancePlan/.*|POST /fhir/InsurancePlan"  # a first version is a POST in some stores
 
 
 def made(api: Api, plan_id: str, **fields: object) -> tuple[str, Resource]:

@@ -29,7 +29,8 @@ from tests.verbs import (
 COPIER = Someone("copier")
 COLUMNS = "name, plan_data, status, aidbox_id, camunda_process_id"
 TASK = "query Task($id: ID!) { task(id: $id) { id processId submittedBy { id } draft { id name planData } } }"
-INBOX = "query Inbox($by: ID) { pendingTasks(filter: {submittedBy: $by}) { items { id draft { id name } } } }"
+INBOX = """query Inbox($by: ID) { pendingTasks(filter: {submittedBy: $by}, sort: [{by: CREATED_AT, descending: true}]) {
+  items { id draft { id name } } } }"""
 DRAFT = """query Draft($id: ID!) { draft(id: $id) { id basePlan { id } history { kind } approval {
   draftStatus state workflowActive currentActivity submittedAt submittedBy { id } submittedRevision problem
   openTasks { id } decisions { comment } } } }"""
