@@ -16,7 +16,12 @@ from api.upstreams.camunda import Camunda
 from api.upstreams.engine import Scalar
 from api.upstreams.involvement import Submitted, concerning, involved
 from api.upstreams.offers import candidate_groups
-from api.upstreams.submissions import submissions
+from api.upstreams.visibility import (
+    known_processes,
+    known_submissions,
+    known_variables,
+    tasks_by_id,
+)
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -46,10 +51,10 @@ class Loaders:
 
     drafts = by_key(lambda own: partial(own.retool.drafts_by_id, parts=own.needs.of_draft("drafts")))
     drafts_by_plan = by_key(lambda own: partial(own.retool.drafts_by_plan, parts=own.needs.of_draft("drafts_by_plan")))
-    tasks = by_key(lambda own: own.camunda.tasks_by_id)
-    processes = by_key(lambda own: own.camunda.processes_by_id)
-    processes_by_draft = by_key(lambda own: partial(submissions, own.camunda))
-    variables = by_key(lambda own: partial(own.camunda.variables_by_process, names=own.needs.names))
+    tasks = by_key(lambda own: partial(tasks_by_id, own.camunda))
+    processes = by_key(lambda own: partial(known_processes, own.camunda))
+    processes_by_draft = by_key(lambda own: partial(known_submissions, own.camunda))
+    variables = by_key(lambda own: partial(known_variables, own.camunda, names=own.needs.names))
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
     timers = by_key(lambda own: own.camunda.timers_by_process)

@@ -1,13 +1,16 @@
 """The engine, looked at: its version, the deployed model, what its history keeps, what is stuck. For `run_checks`."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from api.check.finding import Finding, address_of, failure, ok, warning, wrong
 from api.check.model import judge_model
 from api.errors import UpstreamFailed
+from api.upstreams.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
 from api.upstreams.camunda import Camunda
+from api.upstreams.ownership import LINK_VARIABLES
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"
@@ -27,16 +30,45 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
     address, findings = address_of(url), list[Finding]()
     try:
         findings.append(judge_version(await camunda.version(), address))
-        definition = await camunda.definition()
-        if definition is None:
-            return [*findings, wrong("model", f"{camunda.own.process_key} is not deployed: run `plan-api setup`")]
-        findings.append(ok("model", f"{camunda.own.process_key}, version {definition.version}"))
-        findings += judge_model(await camunda.model(definition.id))
-        findings.append(await _history(camunda))
-        findings.append(await _incidents(camunda))
+        lacking = await missing(camunda, NEEDS)
+        findings += judge_permissions(lacking, camunda.own.process_key)
+        findings += [] if READ_MODEL in lacking else await _model(camunda)
+        findings += [] if {READ_HISTORY, READ_INSTANCES} & set(lacking) else [await _history(camunda)]
+        findings += [] if READ_INSTANCES in lacking else [*await _suspended(camunda), await _incidents(camunda)]
     except UpstreamFailed as failed:
         findings.append(failure("engine", failed, address=address, url_rule=URL_RULE, credentials=CREDENTIALS))
     return findings
+
+
+def judge_permissions(lacking: Sequence[Need], key: str) -> list[Finding]:
+    """What the engine does not let the service's user do. Pure."""
+    if not lacking:
+        return [ok("permissions", "all that are needed")]
+    return [wrong("permissions", f"may not {need.purpose}: grant {need.named(key)}") for need in lacking]
+
+
+async def _model(camunda: Camunda) -> list[Finding]:
+    key, definition = camunda.own.process_key, await camunda.definition()
+    if definition is None:
+        may_deploy = not await missing(camunda, [DEPLOY])
+        told = "run `plan-api setup`" if may_deploy else f"`plan-api setup` needs {DEPLOY.named(key)}"
+        return [wrong("model", f"{key} is not deployed: {told}")]
+    if definition.suspended:
+        finding = wrong(
+            "model",
+            f"{key}, version {definition.version}, is suspended: no draft can be submitted; activate it in Cockpit",
+        )
+    else:
+        finding = ok("model", f"{key}, version {definition.version}")
+    return [finding, *judge_model(await camunda.model(definition.id))]
+
+
+async def _suspended(camunda: Camunda) -> list[Finding]:
+    """Approvals that an operator has suspended, and may have forgotten."""
+    of_ours = {"processDefinitionKey": camunda.own.process_key, "suspended": "true"}
+    count = await _count(camunda, "/process-instance/count", of_ours)
+    told = f"{count} suspended, so nobody can decide or withdraw them: Cockpit activates them"
+    return [warning("approvals", told)] if count else []
 
 
 def judge_version(version: str, address: str) -> Finding:
@@ -56,14 +88,28 @@ async def _history(camunda: Camunda) -> Finding:
     body = {**camunda.own.of_our_key, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
     response = await camunda.engine.call("POST", "/history/process-instance", body=body, params={"maxResults": 1})
     newest = camunda.engine.decode(response, list[_Instance])
-    level = "the engine's history level must be audit or full"
+    level = "the engine's history level must be full, or audit"
     if newest:
-        found = await camunda.variables_by_process([newest[0].id], ["draftId"])
-        kept = "draftId" in found[newest[0].id]
-        return ok("history", "keeps variables") if kept else wrong("history", f"keeps no variables: {level}")
+        process_id = newest[0].id
+        found = await camunda.variables_by_process([process_id], LINK_VARIABLES)
+        details = await _count(camunda, "/history/detail/count", {"processInstanceId": process_id})
+        return judge_history(keeps_variables=bool(found[process_id]), keeps_details=bool(details))
     if await _count(camunda, "/process-instance/count", {"processDefinitionKey": camunda.own.process_key}):
         return wrong("history", f"keeps no processes: {level}")
     return warning("history", f"not known before a first approval was started; {level}")
+
+
+def judge_history(*, keeps_variables: bool, keeps_details: bool) -> Finding:
+    """What is lost at a history level: `activity`, where there are no variables; `audit`, without details. Pure."""
+    if not keeps_variables:
+        told = "keeps no variables (level activity), so nothing can be decided: level audit keeps them, full more"
+        return wrong("history", told)
+    if not keeps_details:
+        lost = "of closed tasks the model says whom they were offered to, so others whom they were offered lose them"
+        return warning(
+            "history", f"keeps variables, but no candidates of tasks (level audit): {lost}; level full keeps them"
+        )
+    return ok("history", "keeps variables and whom tasks were offered to")
 
 
 async def _incidents(camunda: Camunda) -> Finding:

@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
-from api.coordination.standing import Standing, is_between_steps, standing
+from api.coordination.standing import Standing, is_between_steps, is_idle, standing
 from api.upstreams import Upstreams
+from api.upstreams.authorizations import READ_INSTANCES, READ_TASKS, demand
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import text
+from api.upstreams.visibility import known_processes, known_variables
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,15 @@ async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> A
     asked = [process_id]
     draft, processes, variables, tasks, waiting = await asyncio.gather(
         upstreams.retool.draft(draft_id),
-        upstreams.camunda.processes_by_id(asked),
-        upstreams.camunda.variables_by_process(asked),
+        known_processes(upstreams.camunda, asked),
+        known_variables(upstreams.camunda, asked),
         upstreams.camunda.open_tasks_by_process(asked),
         upstreams.camunda.external_tasks_by_process(asked),
     )
     values = variables.get(process_id, {})
     found = processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, [])
+    if is_idle(found[0], *found[2:]):
+        await demand(upstreams.camunda, READ_TASKS, READ_INSTANCES)
     timers = await upstreams.camunda.timers_by_process(asked) if is_between_steps(*found) else {}
     where = standing(draft, *found, timers.get(process_id))
     reason, plan_id, version = (text(values.get(name)) for name in ("reason", "aidboxPlanId", "publishedVersion"))

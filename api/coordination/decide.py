@@ -22,6 +22,7 @@ from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import DECISION_PREFIX, Scalar, Task, demand_storable, text
 from api.upstreams.plan_version import PlanVersion
+from api.upstreams.visibility import closed_task, known_variables
 
 TRIES = 3
 
@@ -232,12 +233,12 @@ async def _decided_before(
     upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, asked: Verdict
 ) -> Decided:
     """A task that is closed: the same answer again for who decided it so. Raises Refused otherwise."""
-    past = await upstreams.camunda.past_task(task_id)
+    past = await closed_task(upstreams.camunda, task_id)
     if past is None:
         raise await unknown_task(upstreams, viewer, task_id)
     process_id = past.process_instance_id
     (_, made), variables = await asyncio.gather(
-        _history(upstreams, task_id, process_id), upstreams.camunda.variables_by_process([process_id], ["draftId"])
+        _history(upstreams, task_id, process_id), known_variables(upstreams.camunda, [process_id], ["draftId"])
     )
     if made is not None and same_person(made.by, viewer.id) and made.asked is asked:
         draft_id = text(variables.get(process_id, {}).get("draftId")) or ""
@@ -247,7 +248,7 @@ async def _decided_before(
 
 async def closed(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
     """What to tell a viewer who wants something of a task that is not open: who decided it, if they may know of it."""
-    past = await upstreams.camunda.past_task(task_id)
+    past = await closed_task(upstreams.camunda, task_id)
     if past is None:
         return await unknown_task(upstreams, viewer, task_id)
     _, made = await _history(upstreams, task_id, past.process_instance_id)

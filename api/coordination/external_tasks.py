@@ -6,7 +6,7 @@ The engine is the outbox. Whatever dies here leaves the task in the engine, and 
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,8 +20,9 @@ from api.draft_status import STATUSES, SUBMITTED
 from api.errors import ApprovalApiError, Gone, Unreachable, UpstreamFailed, WriteRefused
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.authorizations import READ_INSTANCES, UPDATE_INSTANCES, demand
 from api.upstreams.drafts import Draft
-from api.upstreams.engine import REGISTRATION, LockedTask, Scalar, text
+from api.upstreams.engine import REGISTRATION, ExternalTask, LockedTask, Scalar, text
 
 ENDS = tuple(status for status in STATUSES if status != SUBMITTED)
 LONGEST_PAUSE = 60.0  # seconds
@@ -165,16 +166,27 @@ async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, proces
     """
     worker_id = f"request-{uuid.uuid4().hex}"
     now = asyncio.get_running_loop().time
-    until = now() + left(settings.settle_seconds)
+    until, is_first = now() + left(settings.settle_seconds), True
     while now() < until:
         locked = await _locked(upstreams, settings, draft_id, worker_id)
         for task in locked:
             await carry_out(upstreams, settings, task)
         waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
+        if not locked:
+            await _demand_shown(upstreams, waiting, is_first=is_first)
         if all(task.has_failed for task in waiting):
             return
+        is_first = False
         if not locked:
             await asyncio.sleep(SHORTEST_LOOK)
+
+
+async def _demand_shown(upstreams: Upstreams, waiting: Sequence[ExternalTask], *, is_first: bool) -> None:
+    """Nothing could be locked: that is for want of work, if it is not for want of a permission. Raises Denied."""
+    if is_first and not waiting:
+        await demand(upstreams.camunda, READ_INSTANCES)
+    elif any(not task.has_failed and task.worker_id is None for task in waiting):
+        await demand(upstreams.camunda, UPDATE_INSTANCES)
 
 
 async def _locked(upstreams: Upstreams, settings: Settings, draft_id: str, worker_id: str) -> list[LockedTask]:

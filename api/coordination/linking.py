@@ -7,6 +7,7 @@ from api.errors import Refused, UserErrorCode
 from api.upstreams import Upstreams
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import ProcessInstance, Scalar
+from api.upstreams.visibility import known_processes, known_variables
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ async def linked_process(upstreams: Upstreams, draft: Draft) -> Linked:
     if process_id is None:
         return Linked()
     processes, variables = await asyncio.gather(
-        upstreams.camunda.processes_by_id([process_id]), upstreams.camunda.variables_by_process([process_id])
+        known_processes(upstreams.camunda, [process_id]), known_variables(upstreams.camunda, [process_id])
     )
     process, values = processes.get(process_id), variables.get(process_id, {})
     if upstreams.camunda.own.links(values, draft.id):
@@ -37,7 +38,7 @@ async def linked_variables(upstreams: Upstreams, draft: Draft) -> dict[str, Scal
     process_id = draft.camunda_process_id
     if process_id is None:
         return {}
-    values = (await upstreams.camunda.variables_by_process([process_id])).get(process_id, {})
+    values = (await known_variables(upstreams.camunda, [process_id])).get(process_id, {})
     return values if upstreams.camunda.own.links(values, draft.id) else {}
 
 

@@ -102,11 +102,11 @@ def demand_decidable(
     demand_running(task)
 
 
-def demand_running(task: Task) -> None:
+def demand_running(task: Task, *, field: str = "taskId") -> None:
     """The engine takes nothing of a suspended process. Raises Refused (SUSPENDED)."""
     if task.suspended:
         message = "This approval is suspended in the engine; ask its operators to activate it, then try again."
-        raise Refused(UserErrorCode.SUSPENDED, message, field="taskId")
+        raise Refused(UserErrorCode.SUSPENDED, message, field=field)
 
 
 def demand_decider(viewer: Viewer, assignee: str | None, *, is_offered: bool) -> None:

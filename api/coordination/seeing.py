@@ -11,6 +11,7 @@ from api.coordination.permissions import demand_owner, has_on_record, may_read_d
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.upstreams import Upstreams
+from api.upstreams.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar, Task, plausible, submitters, text
 from api.upstreams.involvement import NO_DRAFTS, NO_PROCESS, Submitted, involved
@@ -77,7 +78,9 @@ async def seen_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> SeenTas
     is_offered, by_process = await asyncio.gather(
         _was_offered(upstreams, viewer, task), upstreams.camunda.variables_by_process([process_id])
     )
-    seen = SeenTask(task, by_process.get(process_id, {}), is_offered)
+    if not by_process.get(process_id):
+        raise hidden()
+    seen = SeenTask(task, by_process[process_id], is_offered)
     if _may_see(viewer, seen, author=None):
         return seen
     draft = await upstreams.retool.draft(text(seen.variables.get("draftId")) or "")
@@ -97,8 +100,11 @@ def _may_see(viewer: Viewer, seen: SeenTask, *, author: str | None) -> bool:
 
 async def unknown_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
     """The answer for a task that is not there, after what one of somebody else is asked: time does not tell which."""
-    if plausible([task_id]) and not reads_all(viewer):
+    if plausible([task_id]) and reads_all(viewer):
+        await demand(upstreams.camunda, READ_TASKS, READ_HISTORY)
+    elif plausible([task_id]):
         await asyncio.gather(
+            demand(upstreams.camunda, READ_TASKS, READ_HISTORY),
             upstreams.camunda.claimable([task_id], viewer.id, viewer.groups),
             upstreams.camunda.variables_by_process([NO_PROCESS]),
         )

@@ -74,8 +74,12 @@ def is_between_steps(
     waiting: Sequence[ExternalTask],
 ) -> bool:
     """Whether a running process is approved and waits for nobody: then it matters whether it waits for a timer."""
-    is_idle = process is not None and process.is_active and not open_tasks and not waiting
-    return is_idle and variables.get("approved") is True
+    return is_idle(process, open_tasks, waiting) and variables.get("approved") is True
+
+
+def is_idle(process: ProcessInstance | None, open_tasks: Sequence[Task], waiting: Sequence[ExternalTask]) -> bool:
+    """Whether a running process seems to wait for nobody: for a timer, or for what this service is not shown."""
+    return process is not None and process.is_active and not open_tasks and not waiting
 
 
 def _running(variables: Mapping[str, Scalar], waiting: Sequence[ExternalTask]) -> Standing:

@@ -10,10 +10,11 @@ from api.coordination.publish import own_versions, plan_id_of, says_the_same
 from api.coordination.reconcile import released
 from api.coordination.seeing import owned_draft
 from api.coordination.texts import checked_comment, demand_short
-from api.errors import Refused, Unreachable, UserErrorCode
+from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.authorizations import READ_HISTORY, READ_MODEL, demand
 from api.upstreams.drafts import Draft
 from api.upstreams.engine import Scalar
 
@@ -126,6 +127,8 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
     running = await upstreams.camunda.active_process(draft.id) if adopt else None
     if running is not None:
         return running.id
+    if adopt:
+        await demand(upstreams.camunda, READ_HISTORY)
     plan_id, base_version = await _base(upstreams, draft)
     variables: dict[str, Scalar] = {
         "draftId": draft.id,
@@ -137,7 +140,12 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
         "previousProcessId": draft.camunda_process_id,
         "submissionComment": comment,
     }
-    return await upstreams.camunda.start(draft.id, variables)
+    try:
+        return await upstreams.camunda.start(draft.id, variables)
+    except UpstreamFailed as failed:
+        if failed.status == 404:
+            await demand(upstreams.camunda, READ_MODEL)
+        raise
 
 
 async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, str | None]:

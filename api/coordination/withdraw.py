@@ -8,7 +8,7 @@ from contextlib import suppress
 from api.coordination.documents import plan_id_for
 from api.coordination.external_tasks import settle
 from api.coordination.linking import linked_process, names_another
-from api.coordination.permissions import demand_submitter
+from api.coordination.permissions import demand_running, demand_submitter
 from api.coordination.publish import published_version
 from api.coordination.reconcile import released
 from api.coordination.seeing import readable_draft
@@ -18,6 +18,7 @@ from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.engine import PUBLICATION, PUBLICATION_WITHDRAWN, ExternalTask, LockedTask, Scalar, text
+from api.upstreams.visibility import known_variables
 
 PAUSE = 0.2  # seconds between two tries to lock a publication
 
@@ -125,7 +126,7 @@ async def _demand_unpublished(upstreams: Upstreams, settings: Settings, draft_id
     Raises Refused (ALREADY_DECIDED), UpstreamFailed.
     """
     asked = ["aidboxPlanId", "baseVersion", "draftRevision"]
-    values = (await upstreams.camunda.variables_by_process([process_id], asked)).get(process_id, {})
+    values = (await known_variables(upstreams.camunda, [process_id], asked)).get(process_id, {})
     plan_id = text(values.get("aidboxPlanId")) or plan_id_for(draft_id)
     published = await published_version(upstreams, settings, draft_id, process_id, values, plan_id)
     if published is not None:
@@ -139,15 +140,18 @@ async def _demand_unpublished(upstreams: Upstreams, settings: Settings, draft_id
 async def _demand_withdrawn(upstreams: Upstreams, draft_id: str, process_id: str) -> None:
     """Fine, if the process was withdrawn: by another request, or by one of ours whose answer was lost.
 
-    Raises Refused (ALREADY_DECIDED), with the way that is open.
+    Raises Refused (SUSPENDED, ALREADY_DECIDED), with the way that is open.
     """
-    draft, waiting, values = await asyncio.gather(
+    draft, waiting, tasks, values = await asyncio.gather(
         upstreams.retool.draft(draft_id),
         _waiting(upstreams, process_id),
+        upstreams.camunda.open_tasks_by_process([process_id]),
         upstreams.camunda.variables_by_process([process_id], ["withdrawnBy"]),
     )
     is_withdrawn = values.get(process_id, {}).get("withdrawnBy") is not None
     if not is_withdrawn and not (draft and draft.status == "withdrawn"):
+        for task in tasks.get(process_id, []):
+            demand_running(task, field="draftId")
         raise Refused(UserErrorCode.ALREADY_DECIDED, _why_not(waiting), field="draftId")
 
 

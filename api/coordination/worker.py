@@ -17,9 +17,10 @@ from api import telemetry
 from api.coordination.external_tasks import WORK, carry_out
 from api.coordination.reconcile import sweep
 from api.deadline import within
-from api.errors import ApprovalApiError
+from api.errors import ApprovalApiError, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.authorizations import READ_HISTORY, READ_INSTANCES, UPDATE_INSTANCES, demand
 from api.upstreams.engine import LockedTask
 
 LONGEST_PAUSE = 30.0  # seconds, while the engine is away
@@ -38,6 +39,7 @@ async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) ->
     """
     worker_id = f"worker-{socket.gethostname()}-{uuid.uuid4().hex}"
     in_hand: InHand = {}
+    await _tell_missing(upstreams)
     sweeping = asyncio.create_task(_sweep_now_and_then(upstreams, settings, stop))
     try:
         await _look_again_and_again(upstreams, settings, stop, worker_id, in_hand)
@@ -46,6 +48,12 @@ async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) ->
     finally:
         sweeping.cancel()
         await _give_back(upstreams, in_hand)
+
+
+async def _tell_missing(upstreams: Upstreams) -> None:
+    """A line in the log for what the engine would hide without a word: it answers that nothing waits."""
+    with suppress(UpstreamFailed):
+        await demand(upstreams.camunda, READ_INSTANCES, UPDATE_INSTANCES, READ_HISTORY)
 
 
 async def _look_again_and_again(

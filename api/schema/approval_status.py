@@ -9,7 +9,7 @@ import strawberry
 
 from api.batching import Loader
 from api.coordination.decide import Decision, read_decision
-from api.coordination.standing import NOT_SUBMITTED, is_between_steps, standing
+from api.coordination.standing import NOT_SUBMITTED, is_between_steps, is_idle, standing
 from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.hops import found_of
@@ -19,6 +19,7 @@ from api.schema.reading import linked_variables, visible
 from api.schema.reads import reads
 from api.schema.task import Task, task
 from api.upstreams import drafts, engine
+from api.upstreams.authorizations import READ_INSTANCES, READ_TASKS, demand
 from api.upstreams.engine import DECISION_PREFIX, text
 from api.upstreams.ownership import LINK_VARIABLES
 
@@ -157,6 +158,8 @@ async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> l
     )
     process, values, tasks, waiting = await asyncio.gather(*asked)
     found = list(zip(process, values, tasks, waiting, strict=True))
+    if any(is_idle(each[0], each[2] or [], each[3] or []) for each in found) and needs.has("approvals", TIMERS):
+        await demand(info.context.upstreams.camunda, READ_TASKS, READ_INSTANCES)
     timers = await found_of(loaders.timers, [_timed(info, *each) for each in found])
     return [_status(record, *each, due) for record, each, due in zip(records, found, timers, strict=True)]
 

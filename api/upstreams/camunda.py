@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from api.errors import Gone, UpstreamFailed
+from api.errors import Declined, Gone, UpstreamFailed
 from api.upstreams.bpmn import Offer, offers_in
 from api.upstreams.calling import Upstream
 from api.upstreams.client import Params
@@ -34,6 +34,7 @@ from api.upstreams.engine import (
 )
 from api.upstreams.ownership import Ownership
 
+SUSPENDED = "ENGINE-03043"  # of the engine, for a definition or an instance
 PAGE = 5000  # of lists that are read to their end
 
 _BY_INSTANCE_AND_NAME = [
@@ -84,6 +85,7 @@ class _Definition(msgspec.Struct, frozen=True):
     id: str
     key: str
     version: int
+    suspended: bool = False
 
 
 class _DefinitionXml(msgspec.Struct, frozen=True, rename="camel"):
@@ -118,15 +120,6 @@ class Camunda:
             return None
         found = await self.tasks({"taskId": task_id}, limit=1)
         return found[0] if found else None
-
-    async def tasks_by_id(self, task_ids: Sequence[str]) -> dict[str, Task]:
-        """Tasks by id: the open ones by one request; the engine tells of closed ones one at a time only."""
-        asked = plausible(task_ids)
-        if not asked:
-            return {}
-        found = {task.id: task for task in await self.tasks({"taskIdIn": asked}, limit=len(asked))}
-        past = await asyncio.gather(*(self.past_task(task_id) for task_id in asked if task_id not in found))
-        return found | {task.id: task for task in past if task is not None}
 
     async def tasks(
         self,
@@ -298,8 +291,21 @@ class Camunda:
         """Start the approval of a draft; the id of the new process instance."""
         body = {"businessKey": business_key, "variables": typed({**variables, "draftSource": self.own.draft_source})}
         path = f"/process-definition/key/{self.own.process_key}/start"
-        response = await self.engine.call("POST", path, body=body)
+        response = await self.engine.call("POST", path, answers=(200, 404, 500), body=body)
+        if response.status_code != 200:
+            raise self._not_started(response)
         return self.engine.decode(response, _Identified).id
+
+    def _not_started(self, response: httpx.Response) -> UpstreamFailed:
+        """For people, with the engine's own words where there is no better one."""
+        key, words = self.own.process_key, self._words(response)
+        if SUSPENDED in words:
+            words = f"The process {key} is suspended in the engine; ask its operators to activate it, then submit again"
+        elif response.status_code == 404:
+            words = (
+                f"The engine does not have the process {key}, or does not show it to this service; see plan-api check"
+            )
+        return UpstreamFailed("camunda", words, status=response.status_code)
 
     async def label(self, process_id: str) -> None:
         """Note on a process that is ours, but does not say so, whose it is. Raises Gone when it does not run."""
@@ -416,8 +422,13 @@ class Camunda:
     async def _write(self, path: str, body: object, *, method: str = "POST", again: bool = False) -> None:
         """`again`: a repeat of it changes nothing, or is refused as what has happened."""
         response = await self.engine.call(method, path, answers=(200, 204, 400, 404, 500), body=body, again=again)
-        if response.status_code >= 400:
-            raise Gone("camunda", self._words(response), status=response.status_code)
+        if response.status_code < 400:
+            return
+        words = self._words(response)
+        if SUSPENDED in words:
+            words = "This approval is suspended in the engine; ask its operators to activate it, then try again"
+            raise Declined("camunda", words, status=response.status_code)
+        raise Gone("camunda", words, status=response.status_code)
 
     def _words(self, response: httpx.Response) -> str:
         try:

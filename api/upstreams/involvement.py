@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from api.identity import same_person
+from api.upstreams.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
 from api.upstreams.bpmn import NOBODY
 from api.upstreams.camunda import Camunda
 from api.upstreams.engine import concerns, plausible, text
@@ -53,6 +54,8 @@ async def involved(
     # Those whose process is another's are looked for as the others are: they cost, and so tell, the same.
     past = [draft for draft in drafts if draft.process_id and draft not in now]
     once = await _once_involved(camunda, past, user_id, frozenset(groups)) if past else set()
+    if len(now) + len(once) < len(drafts):
+        await demand(camunda, READ_HISTORY)
     return {draft: draft in now or draft in once for draft in drafts}
 
 
@@ -81,6 +84,8 @@ async def _once_involved(
         offers_by_model(camunda, steps),
         _once_offered(camunda, draft_ids, user_id, groups),
     )
+    if any(processes.values()) and not any(variables.values()):
+        raise hidden()
     own = {
         process_id for process_id, values in variables.items() if same_person(text(values.get("submittedBy")), user_id)
     }
@@ -125,6 +130,10 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
         camunda.past_tasks({"taskAssignee": user_id}, limit=MOST_LISTED, sorting=_NEWEST_FIRST),
         camunda.processes({"variables": by_them, "sorting": _NEWEST_FIRST}, limit=MOST_LISTED),
     )
+    if not waiting:
+        await demand(camunda, READ_TASKS)
+    if not held and not started:
+        await demand(camunda, READ_HISTORY)
     process_ids = list(
         dict.fromkeys(
             [task.process_instance_id for task in waiting]

@@ -188,8 +188,8 @@ def test_ones_own_drafts_are_listed_without_the_engine(settings: Settings, world
         ("author", SAME_DRAFT, 0),
         ("auditor", SAME_DRAFT, 0),
         ("reviewer", SAME_DRAFT, 2),
-        ("stranger", SAME_DRAFT, 7),
-        ("author", PAGE, 4),
+        ("stranger", SAME_DRAFT, 8),
+        ("author", PAGE, 5),
         ("auditor", PAGE, 0),
     ],
 )

@@ -18,14 +18,15 @@ LENGTHS = (0, 1, 50, 200, 1000)
 TASKS, COUNT = "POST /task", "POST /task/count"
 VARIABLES, LINKS = "POST /history/variable-instance", "GET /task/{id}/identity-links"
 PROCESSES, WAITING = "POST /history/process-instance", "POST /external-task"
+CHECK = "GET /authorization/check"
 SEARCH, BATCH, SQL = "POST /InsurancePlan/_search", "POST /", "SQL"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A query and its requests: those it always makes, those it makes of a list that is not empty, those it makes of
-    one that has several items, and those it makes for every hundred of them. `as_author`: asked by who wrote the
-    drafts, not by who reviews them.
+    """A query and its requests: those it always makes, those it makes of a list that is not empty, of one that has
+    several items, and for every hundred of them. That there are no tasks is believed only after it was asked whether
+    they may be read. `as_author`: asked by who wrote the drafts, not by who reviews them.
     """
 
     query: str
@@ -40,7 +41,8 @@ class Cost:
 
     def requests(self, length: int) -> dict[str, int]:
         """What is expected for a list of this length."""
-        of_some = dict(self.of_some) if length else {}
+        empty = self.always.get(TASKS, 0) + self.always.get(COUNT, 0)
+        of_some = dict(self.of_some) if length else {CHECK: empty} if empty else {}
         searched = {kind: math.ceil(length / 100) for kind in self.by_hundreds if length}
         of_many = self.of_many if length > 1 else {}
         kinds = [*self.always, *of_some, *searched]
@@ -118,7 +120,7 @@ TABLE = {
     "drafts, and how many": Cost(drafts("totalCount items { id }"), always={SQL: 2}, as_author=True),
     "drafts, as a reviewer": Cost(
         drafts("items { id name }"),
-        always={SQL: 1, TASKS: 1, PROCESSES: 1, "POST /history/task": 1},
+        always={SQL: 1, TASKS: 1, PROCESSES: 1, "POST /history/task": 1, CHECK: 1},
         of_some={VARIABLES: 1},
     ),
     "drafts with plans": Cost(
@@ -267,7 +269,10 @@ def test_what_a_whole_request_asks_for_by_keys_is_bounded(
 
 
 def test_as_many_tasks_as_a_request_may_ask_for(cold: Api, recording: Recording) -> None:
-    """The engine tells of closed tasks one at a time: a hundred lookups in all fields, and one more is refused."""
+    """The engine tells of closed tasks one at a time: a hundred lookups in all fields, and one more is refused.
+
+    Whether they may be read is asked once.
+    """
     more = " ".join(f't{number}: task(id: "{uuid.uuid4()}") {{ id }}' for number in range(11))
     query = f"query Q($f: [_Any!]!) {{ {ENTITIES.format('f')} {more} }}"
     answer = cold.answer(query, ADMIN, f=keys("Task", 90))
@@ -275,7 +280,7 @@ def test_as_many_tasks_as_a_request_may_ask_for(cold: Api, recording: Recording)
     (error,) = answer["errors"]
     assert (error["path"], error["message"]) == (["t10"], TOO_MANY_TASKS)
     assert error["extensions"]["field"] == "id"
-    assert recording.counts() == {TASKS: 1, "POST /history/task": 100}
+    assert recording.counts() == {TASKS: 1, "POST /history/task": 100, CHECK: 2}
 
 
 def test_approvals_one_by_one(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
@@ -309,5 +314,5 @@ def test_drafts_that_went_on_cost_what_it_takes_to_know_whether_they_may_be_read
     answer = cold.ask(tasks("items { draft { id } }"), inbox.reviewer)
     found = {item["draft"]["id"] for item in answer["pendingTasks"]["items"] if item["draft"]}
     assert found == set(inbox.draft_ids) - set(gone_on)
-    to_know = {PROCESSES: 1, "POST /history/task": 2, "GET /process-definition/{id}/xml": 1}
+    to_know = {PROCESSES: 1, "POST /history/task": 2, "GET /process-definition/{id}/xml": 1, CHECK: 1}
     assert recording.counts() == {VARIABLES: 3, TASKS: 2, SQL: 1, **to_know}

@@ -28,7 +28,7 @@ MODEL_LINES = [
     "ok      message: withdraw-submission",
     "ok      error codes: submission-superseded, version-conflict",
     "ok      steps: review is offered to benefit-reviewers",
-    "ok      history: keeps variables",
+    "ok      history: keeps variables and whom tasks were offered to",
 ]
 
 
@@ -51,6 +51,7 @@ def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
     told = f"warning incidents: {stuck}: Cockpit shows why; once it is mended, retryPublication goes on"
     return [
         f"ok      engine: version {version} at {settings.camunda_url}",
+        "ok      permissions: all that are needed",
         f"ok      model: benefit-approval, version {newest['version']}",
         *MODEL_LINES,
         told if stuck else "ok      incidents: none",

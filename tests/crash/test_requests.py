@@ -14,13 +14,13 @@ from tests.crash.tripwire import Point
 
 # The upstream calls of each verb undisturbed: every one of them is tried in three modes, twice.
 CALLS = {
-    "submit a new plan": 8,
-    "submit an edit": 9,
-    "submit again": 9,
-    "submit, its process deleted": 13,
+    "submit a new plan": 9,  # one asks whether "no running process" may be believed
+    "submit an edit": 10,
+    "submit again": 10,
+    "submit, its process deleted": 14,
     "approve a new plan": 18,
     "approve an edit": 19,
-    "approve an earlier step": 13,
+    "approve an earlier step": 14,  # one asks the same of "nothing waits"
     "reject": 14,
     "request changes": 14,
     "conflict at once": 16,

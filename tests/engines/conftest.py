@@ -58,18 +58,18 @@ class People:
         assert answer.is_success, answer.text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def people(systems: Systems, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     """The engine with authorization on, its history complete, its clock five and a half hours ahead of UTC."""
     folder, name = tmp_path_factory.mktemp("engine"), f"engine_{uuid.uuid4().hex}"
     started = operaton(folder, systems.retool_database_url, name, zone="Asia/Kolkata", authorization=True)
     with started as url, httpx.Client(base_url=url, auth=("demo", "demo"), timeout=30) as admin:
-        people = People(admin, settings.model_copy(update={"camunda_url": url}))
+        people = People(admin, settings.model_copy(update={"camunda_url": url, "camunda_timeout": 30.0}))
         people.deploy(MODEL.read_text("utf-8"))
         yield people
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def beyond(people: People, drafts: Drafts, store: httpx.Client) -> Behind:
     """The drafts, this engine and the store."""
     return Behind(drafts, people.admin, store)
