@@ -410,10 +410,11 @@ def test_ones_own_id_counts_for_everybody(api: Api, draft_id: str) -> None:
 
 def test_an_administrator_acts_as_another_person(api: Api, draft_id: str) -> None:
     assert perform(api, SUBMIT, ADMIN, draftId=draft_id, userId=" author ")["userErrors"] == []
-    admin = Someone("admin", ("benefit-admins", "benefit-reviewers"))
+    admin, other = (Someone(name, ("benefit-admins", "benefit-reviewers")) for name in ("admin", "other-admin"))
     task_id = open_task(api, draft_id)
-    assert refusal(api, COMPLETE, admin, taskId=task_id, approved=True, userId="author")[0] == "OWN_SUBMISSION"
-    payload = perform(api, COMPLETE, admin, taskId=task_id, approved=True, userId="reviewer")
+    assert refusal(api, COMPLETE, other, taskId=task_id, approved=True, userId="author")[0] == "OWN_SUBMISSION"
+    assert refusal(api, COMPLETE, admin, taskId=task_id, approved=True, userId="reviewer")[0] == "OWN_SUBMISSION"
+    payload = perform(api, COMPLETE, other, taskId=task_id, approved=True, userId="reviewer")
     assert (payload["status"], payload["userErrors"]) == ("APPROVED", [])
     told = status(api, draft_id)
     assert (told["submittedBy"], told["decisions"][0]["decidedBy"]) == ({"id": "author"}, {"id": "reviewer"})
