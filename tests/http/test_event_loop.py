@@ -81,7 +81,8 @@ def deep() -> str:
 
 PLANS: dict[str, Callable[[], str]] = {
     "alike elements": lambda: dense('{"type":{"text":"x"},"cost":{"value":1.50}}'),
-    "numbers": lambda: dense("1.5"),
+    "numbers": lambda: dense("15"),
+    "amounts": lambda: dense('{"v":1.5}'),
     "empty objects": lambda: dense("{}"),
     "depth": deep,
     "one text": lambda: json.dumps({"resourceType": "InsurancePlan", "name": "é" * (LARGEST // 6)}),
