@@ -24,6 +24,7 @@ READ = """query Read($draft: ID!, $task: ID!) {
 def api(people: People) -> Iterator[Api]:
     with serving(people.as_user()) as api:
         yield api
+    people.deploy(MODEL.read_text("utf-8"))
 
 
 def under_review(people: People, api: Api, beyond: Behind, offered: str) -> tuple[str, str]:
