@@ -1,6 +1,7 @@
 """Of what is found no more is read than the selection needs: columns, elements and variables."""
 
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -33,8 +34,8 @@ def asked(cold: Api, inbox: Inbox, selection: str, **variables: object) -> None:
 def columns(recording: Recording) -> set[str]:
     """Which of a draft's two long columns the one statement reads."""
     (statement,) = recording.sent(SQL)
-    left_out = {name for name in ("plan", "fingerprint") if f"NULL::text AS {name}" in statement}
-    return {"plan", "fingerprint"} - left_out
+    found = {"fingerprint"} if "sha256(" in statement else set[str]()
+    return found | ({"plan"} if re.search(r"(THEN|\|\|) text END FROM", statement) else set())
 
 
 def variables(recording: Recording) -> list[str]:
