@@ -67,8 +67,8 @@ BUGS = (
     Bug(
         "the tag is forgotten",
         "api/coordination/documents.py",
-        """"tag": [*_foreign_tags(meta), tag]""",
-        """"tag": _foreign_tags(meta)""",
+        """"tag": [*others, tag]}}""",
+        """"tag": others}}""",
         "(approve and edit)",
     ),
     Bug(
@@ -89,8 +89,8 @@ BUGS = (
     Bug(
         "a plan that says so already is written again",
         PUBLISH,
-        "if current is not None and documents.is_same(",
-        "if current is None and documents.is_same(",
+        "if await upstreams.calculator.run(asked, size=len(resource) + len(held)):",
+        "if not await upstreams.calculator.run(asked, size=len(resource) + len(held)):",
         "same or already or twice",
         STORIES,
     ),
