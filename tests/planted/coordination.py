@@ -67,8 +67,8 @@ BUGS = (
     Bug(
         "the tag is forgotten",
         "api/coordination/documents.py",
-        """"tag": [*others, tag]}}""",
-        """"tag": others}}""",
+        """"id": plan_id, "meta": {**meta, "tag": [*others, tag]}}""",
+        """"id": plan_id, "meta": {**meta, "tag": others}}""",
         "(approve and edit)",
     ),
     Bug(
