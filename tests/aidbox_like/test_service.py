@@ -1,5 +1,6 @@
 """The service before stores of several switches: what differs between installations makes no difference to people."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +10,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from api.check.finding import Finding
+from api.check.store import look_at_store
 from api.settings import Settings
+from api.upstreams import open_upstreams
 from tests.aidbox_like.conftest import Serve
 from tests.aidbox_like.switches import Operation
 from tests.serving import AUDITOR, AUTHOR, Api, Drafts, serving
@@ -174,3 +178,47 @@ def test_a_refusal_names_the_place_whatever_its_words(service: Service, form: st
     submitted(before.api, draft_id, AUTHOR)
     assert approved(before.api, draft_id)["status"] == "PUBLISH_FAILED"
     assert "InsurancePlan.alias" in status(before.api, draft_id)["problem"]
+
+
+def doctor(url: str, settings: Settings) -> list[str]:
+    """What the doctor says of requests at this store."""
+
+    async def look() -> list[Finding]:
+        async with open_upstreams(settings.model_copy(update={"aidbox_url": url})) as upstreams:
+            return await look_at_store(upstreams.aidbox, url)
+
+    return [finding.told for finding in asyncio.run(look()) if finding.subject == "plans"]
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [{}, {"takes_if_match_where_nothing_is": False, "success_entries_have_response": True}],
+    ids=["as it comes", "the other readings"],
+)
+def test_the_doctor_finds_a_store_like_aidbox_fit(
+    emulated: Serve, settings: Settings, switches: dict[str, Any]
+) -> None:
+    fit = "may be read, searched and written, their versions and histories read in a batch"
+    assert doctor(emulated(**switches).url, settings) == [fit]
+
+
+@pytest.mark.parametrize(
+    "denied",
+    [
+        Operation.READ,
+        Operation.VREAD,
+        Operation.HISTORY,
+        Operation.SEARCH,
+        Operation.UPDATE,
+        Operation.TRANSACTION,
+    ],
+)
+def test_the_doctor_names_the_policy_that_is_missing(emulated: Serve, settings: Settings, denied: Operation) -> None:
+    (told,) = doctor(emulated(denied=frozenset({denied})).url, settings)
+    way = f"the client's access policy must allow it (Aidbox: operation {denied})"
+    assert told.endswith(f"is answered with status 403: Forbidden; {way}")
+
+
+def test_the_doctor_names_a_history_that_is_off(emulated: Serve, settings: Settings) -> None:
+    (told,) = doctor(emulated(has_history=False).url, settings)
+    assert "status 422: History is disabled for resource type InsurancePlan" in told
