@@ -8,6 +8,7 @@ from api.settings import Settings
 from tests.calls.inboxes import Inboxes
 from tests.calls.test_counts import (
     BATCH,
+    CHECK,
     COUNT,
     PROCESSES,
     SEARCH,
@@ -68,12 +69,13 @@ CHAINS = {
     "several things": (
         """{ viewer { id } one: pendingTasks(limit: 1) { totalCount } two: pendingTasks { items { id } }
           draft(id: "none") { id } plan(id: "none") { name } }""",
-        # the last three are what a draft costs that may be somebody else's
+        # from the second on: a draft that may be somebody else's; last, whether what was not found may be read
         [
             [SEARCH, TASKS, COUNT, SQL],
             [VARIABLES, TASKS],
             [PROCESSES, "POST /history/task"],
             [VARIABLES, "POST /history/task"],
+            [CHECK],
         ],
     ),
 }  # fmt: skip
