@@ -12,6 +12,7 @@ from api.batching import Loader
 from api.identity import Viewer
 from api.needs import RESOURCE, Needs
 from api.upstreams import Upstreams
+from api.upstreams.authorizations import READ_HISTORY, READ_TASKS, demand
 from api.upstreams.camunda import Camunda
 from api.upstreams.engine import Scalar
 from api.upstreams.involvement import Submitted, concerning, involved
@@ -61,6 +62,7 @@ class Loaders:
     waiting = by_key(lambda own: own.camunda.external_tasks_by_process)
     candidate_groups = by_key(lambda own: partial(candidate_groups, own.camunda, own.viewer.groups))
     decidable = by_key(lambda own: partial(_decidable, own.camunda, own.viewer))
+    tasks_are_shown = by_key(lambda own: partial(_tasks_are_shown, own.camunda))
     involved = by_key(lambda own: partial(_involved, own.camunda, own.viewer))
     concerning = by_key(lambda own: partial(_concerning, own.camunda, own.viewer))
     plans = by_key(lambda own: partial(own.aidbox.plans_by_id, whole=own.needs.has("plans", RESOURCE)))
@@ -81,6 +83,12 @@ class Loaders:
 async def _decidable(camunda: Camunda, viewer: Viewer, task_ids: Sequence[str]) -> dict[str, bool]:
     concerned = await camunda.claimable(task_ids, viewer.id, viewer.groups)
     return {task_id: task_id in concerned for task_id in task_ids}
+
+
+async def _tasks_are_shown(camunda: Camunda, keys: Sequence[str]) -> dict[str, bool]:
+    """True by each key, once the engine has said that tasks and their history may be read. Raises Denied."""
+    await demand(camunda, READ_TASKS, READ_HISTORY)
+    return dict.fromkeys(keys, True)
 
 
 async def _involved(camunda: Camunda, viewer: Viewer, drafts: Sequence[Submitted]) -> dict[Submitted, bool]:

@@ -5,7 +5,9 @@ its request being answered already, is let by, so that the answer is read. Calle
 """
 
 import asyncio
+import logging
 import re
+import uuid
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +29,12 @@ TOO_LARGE = f"The head of a request may have at most {LARGEST_HEAD} bytes."
 INVALID_REQUEST = "This is not a valid HTTP request."
 # RFC 9110, section 7.2, and RFC 3986, section 3.2.2: a name or an address, perhaps with a port
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]{0,5})?")
-LAST_WORDS = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+LAST_WORDS = (
+    b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-Id: %b\r\n"
+    b"Connection: close\r\n\r\n%b"
+)
+
+_log = logging.getLogger(__name__)
 
 
 def server_options() -> dict[str, Any]:
@@ -209,8 +216,11 @@ class Patient(HttpToolsProtocol):
         self._watch_unsent()
 
     def _write_error(self, status: int, message: str, code: str) -> None:
-        body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-        self.transport.write(LAST_WORDS % (status, HTTPStatus(status).phrase.encode(), len(body), body))
+        own_id, phrase = uuid.uuid4().hex, HTTPStatus(status).phrase.encode()
+        _log.info("request refused by its framing", extra={"code": code, "refused_request": own_id})
+        extensions = {"code": code, "requestId": own_id}
+        body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+        self.transport.write(LAST_WORDS % (status, phrase, len(body), own_id.encode(), body))
 
     def _watch_unsent(self) -> None:
         """Look again in a while. Nothing is written meanwhile without another watch, so what is gone was taken."""

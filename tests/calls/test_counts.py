@@ -220,8 +220,8 @@ def test_tasks_one_by_one(cold: Api, recording: Recording, inboxes: Inboxes) -> 
         assert recording.counts() == {TASKS: 2, VARIABLES: 1, SEARCH: 1, SQL: 1}
     recording.calls.clear()
     assert set(cold.ask(f"{{ {asked} }}", Someone("stranger")).values()) == {None}
-    # and the history one by one, as of tasks that are not there
-    assert recording.counts() == {TASKS: 2, VARIABLES: 1, SQL: 1, "POST /history/task": 20}
+    # and the history one by one, and whether it may be read, as of tasks that are not there
+    assert recording.counts() == {TASKS: 2, VARIABLES: 1, SQL: 1, "POST /history/task": 20, CHECK: 2}
 
 
 def test_tasks_of_a_gateway(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
