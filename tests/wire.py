@@ -114,6 +114,11 @@ class Wire:
     async def _stop_listening(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
+            # a connection accepted a moment ago becomes one of ours first: asyncio would lose it without closing it
+            for each in listener.sockets:
+                self._loop.remove_reader(each.fileno())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             listener.close()
 
     async def _drop(self) -> None:
@@ -138,6 +143,8 @@ class Wire:
     async def _connect(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, writers: list[asyncio.StreamWriter]
     ) -> None:
+        if isinstance(self.fault, Refuse):
+            return
         if isinstance(self.fault, Say):
             await self._say(reader, writer, self.fault)
             return

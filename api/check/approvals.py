@@ -14,11 +14,11 @@ import msgspec
 from api.check.finding import Finding, ok, warning
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams import Upstreams
-from api.upstreams.drafts import Waiting
+from api.upstreams.drafts import NEITHER, Waiting
 from api.upstreams.engine import Scalar, text
 from api.upstreams.ownership import LINK_VARIABLES, Ownership
 
-MOST_LOOKED_AT = 1000  # of each kind: drafts in approval, processes that run
+MOST_LOOKED_AT = 10_000  # of each kind: drafts in approval, processes that run
 MOST_NAMED = 5
 SUBJECT = "approvals"
 
@@ -32,7 +32,7 @@ class _Instance(msgspec.Struct, frozen=True):
 
 
 async def look_at_approvals(upstreams: Upstreams, *, seconds: float) -> list[Finding]:
-    """What is to be said of a thousand of each; one finding when nothing is wrong, none where that can not be asked."""
+    """Findings on the first ten thousand of each: one when all is right, none where a system does not answer."""
     try:
         async with asyncio.timeout(seconds):
             return await _looked(upstreams)
@@ -50,10 +50,14 @@ async def _looked(upstreams: Upstreams) -> list[Finding]:
     asked = [*running, *(row.process_id for row in rows if row.process_id and row.process_id not in running)]
     links = await camunda.variables_by_process(asked, LINK_VARIABLES)
     ours = {draft_id for draft_id in map(_draft_id, (links[each] for each in running)) if draft_id}
-    found = set(await retool.drafts_by_id(sorted(ours)))
+    found = set(await retool.drafts_by_id(sorted(ours), parts=NEITHER))
     definition = await camunda.definition()
     model = await camunda.model(definition.id) if definition else None
     findings = [*judge(camunda.own, rows, running, links, found), *judge_default(camunda.own, model)]
+    if MOST_LOOKED_AT in (len(rows), len(running)):
+        findings.append(
+            warning(SUBJECT, f"there are more than {MOST_LOOKED_AT}, of which the others were not compared")
+        )
     return findings or [ok(SUBJECT, f"drafts and processes of {camunda.own.draft_source} name each other")]
 
 

@@ -136,7 +136,7 @@ def test_started_by_hand(deployments: tuple[Deployment, Deployment], source: str
     _becomes(west, later, "submitted")  # whatever waited before has been looked at by now
     assert west.drafts.row(draft_id)["status"] == ("submitted" if source else "draft")
     for each in (process_id, by_hand):
-        assert west.behind.engine.delete(f"/process-instance/{each}").is_success
+        west.behind.delete_process(each)
 
 
 def test_two_that_share_a_name_end_nothing_of_each_other(settings: Settings, behind: Behind) -> None:
@@ -168,7 +168,7 @@ def test_a_draft_that_no_table_has_is_left_waiting(settings: Settings, behind: B
             " another deployment's too"
         )
         assert one.behind.active("no-such-draft") == [process_id]
-        assert one.behind.engine.delete(f"/process-instance/{process_id}").is_success
+        one.behind.delete_process(process_id)
 
 
 def test_what_a_worker_asks_the_engine_for(settings: Settings) -> None:

@@ -326,7 +326,7 @@ def test_a_draft_can_be_submitted_again_after(api: Api, behind: Behind, end: str
 def test_a_process_deleted_by_an_operator_can_be_withdrawn(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     process_id = submitted(api, draft_id, AUTHOR)
-    assert behind.engine.delete(f"/process-instance/{process_id}").is_success
+    behind.delete_process(process_id)
     told = status(api, draft_id)
     assert (told["draftStatus"], told["state"], told["workflowActive"]) == ("SUBMITTED", "NOT_SUBMITTED", False)
 
@@ -337,7 +337,7 @@ def test_a_process_deleted_by_an_operator_can_be_withdrawn(api: Api, behind: Beh
 def test_a_draft_whose_process_was_deleted_can_be_submitted_again(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     first = submitted(api, draft_id, AUTHOR)
-    assert behind.engine.delete(f"/process-instance/{first}").is_success
+    behind.delete_process(first)
     second = submitted(api, draft_id, AUTHOR)
 
     assert second != first

@@ -100,7 +100,7 @@ def test_what_a_process_published_before_it_was_ended_is_published(
     organization = {"resourceType": "Organization", "id": owner, "name": "Found at last"}
     behind.store.put(f"/Organization/{owner}", json=organization, headers=FHIR_JSON).raise_for_status()
     behind.put(draft_id, read(plan), meta={"tag": [{"system": PROCESS_TAG, "code": process_id}]})
-    assert behind.engine.delete(f"/process-instance/{process_id}").is_success
+    behind.delete_process(process_id)
     if is_forgotten:
         _forgotten(behind.engine, process_id)
     payload = perform(api, operation, AUTHOR, draftId=draft_id)

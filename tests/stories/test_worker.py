@@ -93,7 +93,7 @@ def test_a_process_of_no_draft_is_left_waiting(behind: Behind, working: Api) -> 
     until(lambda: bool(behind.external_tasks(process_id)[0]["errorMessage"]))
     (task,) = behind.external_tasks(process_id)
     assert task["errorMessage"].startswith("benefit_plan_drafts has no draft no-such-draft: ")
-    assert behind.engine.delete(f"/process-instance/{process_id}").is_success
+    behind.delete_process(process_id)
 
 
 def test_a_task_approved_by_hand_is_published(working: Api, behind: Behind) -> None:
