@@ -20,6 +20,7 @@ from struct import Struct
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from api.caller import present_caller
 from api.deadline import left
 from api.errors import ApprovalApiError, Busy
 
@@ -39,21 +40,21 @@ class Calculator:
 
     def __init__(self, processes: int) -> None:
         self._free = asyncio.Semaphore(processes)
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str | None, asyncio.Lock] = WeakValueDictionary()
         self._idle: list[_Process] = []
 
-    async def run(self, work: partial[Result], *, size: int | None = None, caller: str = "") -> Result:
+    async def run(self, work: partial[Result], *, size: int | None = None) -> Result:
         """What a function of a module comes to; it and what it takes and gives are sent between processes.
 
-        `size`: of the documents in bytes, if small ones may be worked on here and now. `caller`: who it is for; one
-        caller's pieces of work wait for each other, so that others' come in between. Raises what the function raises,
-        and Busy when there is no time for it before the request has to end.
+        `size`: of the documents in bytes, if small ones may be worked on here and now. One caller's pieces of work wait
+        for each other, so that others' come in between. Raises what the function raises, and Busy when there is no
+        time for it before the request has to end.
         """
         if size is not None and size <= SMALL:
             return work()
         sent = pickle.dumps(work, protocol=pickle.HIGHEST_PROTOCOL)
         try:
-            async with asyncio.timeout(left(LONGEST)), self._turn(caller), self._free:
+            async with asyncio.timeout(left(LONGEST)), self._turn(), self._free:
                 succeeded, result = pickle.loads(await self._answer(sent))  # noqa: S301  # from our own process
         except TimeoutError as error:
             raise Busy("plan-api", "Comparing plans takes longer than a request may; ask for fewer at once") from error
@@ -62,8 +63,8 @@ class Calculator:
         answer: Result = result
         return answer
 
-    def _turn(self, caller: str) -> asyncio.Lock:
-        return self._turns.setdefault(caller, asyncio.Lock())
+    def _turn(self) -> asyncio.Lock:
+        return self._turns.setdefault(present_caller(), asyncio.Lock())
 
     async def _answer(self, work: bytes) -> bytes:
         for attempt in range(TRIES):

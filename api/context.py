@@ -105,7 +105,7 @@ class Context:
             share = list(takewhile(_within(LARGEST_SHARE), paid)) or paid[:1]
             del paid[: len(share)]
             run = partial(results, [partial(work.function, *work.args, **dict(work.options)) for work in share])
-            answers = await self.upstreams.calculator.run(run, caller=self.viewer.id)
+            answers = await self.upstreams.calculator.run(run)
             found |= zip(share, answers, strict=True)
         return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.authentication import Authentication
+from api.caller import asked_by
 from api.errors import Unauthenticated
 from api.identity import Viewer, canonical
 from api.room import Room
@@ -45,14 +46,16 @@ async def viewer_of(request: Request) -> Viewer:
 
 
 async def admitted(request: Request) -> Viewer:
-    """Who asks, with a place for the request until its answer is sent.
+    """Who asks, with a place for the request until its answer is sent, and a fair share of the systems' places.
 
     Raises Unauthenticated and UpstreamFailed as `viewer_of`, and NotAsked when there is no place.
     """
     viewer = await viewer_of(request)
     until_sent = request.scope[UNTIL_SENT]
     assert isinstance(until_sent, ExitStack)  # noqa: S101  # put there by `app` alone; for the type checker
-    until_sent.enter_context(state_of(request).places.taken(canonical(viewer.id)))
+    caller = canonical(viewer.id)
+    until_sent.enter_context(state_of(request).places.taken(caller))
+    until_sent.enter_context(asked_by(caller))
     return viewer
 
 

@@ -4,6 +4,8 @@ A system that hangs keeps its own places and no others. One that failed several 
 moment, and then asked once to see: whoever asks in between has the same failure at once. So does whoever asks after
 the system refused our credentials: the engine locks a user out for seconds after one wrong password, and every
 further one may prolong it.
+
+Callers share a system's places fairly; the worker and what the service asks on its own account count as one of them.
 """
 
 import asyncio
@@ -11,7 +13,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from api.caller import present_caller
 from api.errors import Busy, Denied, TimedOut, Unreachable, UpstreamFailed
+from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
 
 LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
 
@@ -23,9 +27,7 @@ class Capacity:
 
     def __init__(self, name: str, *, places: int, failures: int, pause: float) -> None:
         self.name = name
-        self._places = asyncio.Semaphore(places)
-        self._most_waiting = WAITING * places
-        self._waiting = 0
+        self._places = FairSemaphore(places, most_waiting=WAITING * places)
         self._failures = failures
         self._pause = pause
         self._failed = 0
@@ -37,11 +39,12 @@ class Capacity:
     async def place(self, seconds: float) -> AsyncIterator[None]:
         """A place until the block ends, waited for so long at most. What the block raises is taken note of.
 
-        Raises Busy when ten times as many as there are places wait already, TimedOut, and while it is closed the
-        failure that closed it.
+        Raises Busy when more than ten times as many as there are places wait and no caller has more waiting than this
+        one, TimedOut, and while it is closed the failure that closed it.
         """
+        caller = present_caller()
         self._demand_open()
-        await self._taken(seconds)
+        await self._taken(caller, seconds)
         looks_again = False
         try:
             self._demand_open()
@@ -54,27 +57,21 @@ class Capacity:
             self._failed, self._closed_by = 0, None
         finally:
             self._is_tried = self._is_tried and not looks_again
-            self._places.release()
+            self._places.release(caller)
 
     def _demand_open(self) -> None:
         closed_by = self._closed_by
         if closed_by is not None and (self._is_tried or time.monotonic() < self._closed_until):
             raise type(closed_by)(self.name, closed_by.message, status=closed_by.status)
 
-    async def _taken(self, seconds: float) -> None:
-        if not self._places.locked():
-            await self._places.acquire()
-            return
-        if self._waiting >= self._most_waiting:
-            raise Busy(self.name, f"{self.name} is asked as much as it may be already")
-        self._waiting += 1
+    async def _taken(self, caller: str | None, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._places.acquire()
+                await self._places.acquire(caller)
+        except QueueFull as error:
+            raise Busy(self.name, f"{self.name} is asked as much as it may be already") from error
         except TimeoutError as error:
             raise TimedOut(self.name, f"{self.name} was asked too much to be asked in time") from error
-        finally:
-            self._waiting -= 1
 
     def _note(self, failure: UpstreamFailed) -> None:
         if isinstance(failure, Unreachable | TimedOut):

@@ -1,6 +1,7 @@
 """How long, how often and how much a system is asked: deadlines, further tries, places, and when it is left alone."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 
 from api.settings import Settings
 from tests.degraded.conftest import Wired, read_again
-from tests.serving import AUTHOR, REVIEWER, Api, Drafts, serving
+from tests.serving import AUTHOR, REVIEWER, Api, Drafts, Someone, serving
 from tests.stories.behind import until
 from tests.verbs import SUBMIT, perform
 from tests.wire import PASS, Hang, Say
@@ -70,6 +71,10 @@ def code(body: dict[str, Any]) -> str | None:
 
 def ask(api: Api, query: str = PLAN) -> str | None:
     return code(api.answer(query, REVIEWER))
+
+
+def ask_as(api: Api, someone: Someone, query: str) -> str | None:
+    return code(api.answer(query.format(someone.id), someone))
 
 
 @pytest.mark.parametrize(("breaks", "told", "calls"), [(2, None, 3), (3, "UPSTREAM_UNREACHABLE", 3)])
@@ -155,6 +160,39 @@ def test_a_system_that_hangs_keeps_its_own_places_only(wired: Wired) -> None:
         assert len(heard) == 26
         assert "UPSTREAM_BUSY" not in heard[4:]
         assert ask(api, TASKS) is None
+
+
+@pytest.mark.parametrize(
+    ("system", "connections", "query"),
+    [
+        ("retool", "retool_pool_size", 'query {{ drafts(filter: {{ createdBy: "{0}" }}) {{ totalCount }} }}'),
+        ("camunda", "camunda_connections", "query {{ pendingTasks {{ totalCount }} }}"),
+        ("aidbox", "aidbox_connections", 'query {{ plan(id: "no-such-plan") {{ id }} }}'),
+    ],
+)
+def test_who_asks_too_much_is_refused_and_others_are_answered(
+    wired: Wired, system: str, connections: str, query: str
+) -> None:
+    """One person, however they write their id, fills a system's queue and more; those who come later have a share."""
+    changes = {connections: 2, f"{system}_timeout": 50}
+    with serving(read_again(wired.settings, **changes)) as api, ThreadPoolExecutor(30) as pool:
+        refused: list[str | None] = []
+        lock = threading.Lock()
+
+        def listen(name: str) -> str | None:
+            told = ask_as(api, Someone(name, REVIEWER.groups), query)
+            if told is not None:
+                with lock:
+                    refused.append(name)
+            return told
+
+        with wired.wires[system].during(Hang()):
+            much = [pool.submit(listen, name) for name in ["mallory", "MALLORY"] * 13]
+            until(lambda: len(refused) == 4)
+            others = [pool.submit(listen, f"user-{n}") for n in range(4)]
+            until(lambda: len(refused) == 8)
+        assert [each.result() for each in others] == [None] * 4
+        assert Counter(each.result() for each in much) == {"UPSTREAM_BUSY": 8, None: 18}
 
 
 def test_a_system_that_keeps_failing_is_left_alone_and_tried_again(wired: Wired) -> None:

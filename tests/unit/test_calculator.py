@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.calculator import SMALL, Calculator, open_calculator
+from api.caller import asked_by
 from api.coordination import documents
 from api.deadline import within
 from api.errors import Busy, Refused, UserErrorCode
@@ -88,7 +89,8 @@ def test_callers_take_turns() -> None:
         done: list[str] = []
 
         async def one(caller: str) -> None:
-            await calculator.run(partial(os.getpid), caller=caller)
+            with asked_by(caller):
+                await calculator.run(partial(os.getpid))
             done.append(caller)
 
         async with open_calculator(1) as calculator:

@@ -1,0 +1,145 @@
+"""The fair semaphore: who is next, who is dropped, and that no slot is lost, whoever is cancelled when."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
+
+SLOTS, MOST_WAITING = 2, 4
+
+
+class Scene:
+    """Some who take slots; a name is a caller's letter and a number. `holding`: in the order of what was granted."""
+
+    def __init__(self, slots: int = SLOTS, most_waiting: int = MOST_WAITING) -> None:
+        self.semaphore = FairSemaphore(slots, most_waiting=most_waiting)
+        self.holding: list[str] = []
+        self.dropped: list[str] = []
+        self.asked: dict[str, asyncio.Task[None]] = {}
+
+    def ask(self, name: str) -> None:
+        self.asked[name] = asyncio.create_task(self._acquire(name))
+
+    async def _acquire(self, name: str) -> None:
+        try:
+            await self.semaphore.acquire(name[0])
+        except QueueFull:
+            self.dropped.append(name)
+        else:
+            self.holding.append(name)
+
+    def release(self, name: str) -> None:
+        self.holding.remove(name)
+        self.semaphore.release(name[0])
+
+    def cancel(self, name: str) -> None:
+        self.asked[name].cancel()
+
+    @property
+    def waiting(self) -> list[str]:
+        return [name for name, task in self.asked.items() if not task.done()]
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def played(steps: str) -> Scene:
+    """`a1`: a asks, `-a1`: gives back, `!a1`: is cancelled; what is joined by `,` happens before anybody else runs."""
+    scene = Scene()
+    for moment in steps.split():
+        for step in moment.split(","):
+            act = {"-": scene.release, "!": scene.cancel}.get(step[0], scene.ask)
+            act(step.lstrip("-!"))
+        await settled()
+    return scene
+
+
+async def ended(scene: Scene) -> None:
+    """All give back what they hold, also those who get it then; and all slots can be taken again."""
+    while scene.holding:
+        scene.release(scene.holding[0])
+        await settled()
+    assert scene.waiting == []
+    again = [asyncio.create_task(scene.semaphore.acquire(n)) for n in range(SLOTS + 1)]
+    await settled()
+    assert [task.done() for task in again] == [True] * SLOTS + [False]
+    again[-1].cancel()
+
+
+@pytest.mark.parametrize(
+    ("steps", "holding", "waiting", "dropped"),
+    [
+        # order
+        ("a1 a2", "a1 a2", "", ""),
+        ("a1 a2 a3 a4", "a1 a2", "a3 a4", ""),
+        ("a1 a2 a3 a4 -a1", "a2 a3", "a4", ""),
+        ("a1 -a1 a2 a3", "a2 a3", "", ""),
+        # who holds fewest comes first, however late
+        ("a1 a2 a3 a4 b1 -a1", "a2 b1", "a3 a4", ""),
+        ("a1 a2 a3 a4 b1 b2 -a1 -a2", "b1 a3", "a4 b2", ""),
+        ("a1 b1 a2 a3 c1 -a1", "b1 a2", "a3 c1", ""),
+        ("a1 b1 a2 a3 c1 -b1", "a1 c1", "a2 a3", ""),
+        # turns among equals
+        ("x1 y1 a1 a2 b1 b2 -x1 -y1", "a1 b1", "a2 b2", ""),
+        ("x1 y1 a1 a2 b1 b2 -x1 -y1 -a1 -b1", "a2 b2", "", ""),
+        ("x1 y1 a1 a2 b1 c1 -x1 -a1 -b1", "y1 c1", "a2", ""),
+        # what is full drops the newest of the longest queue; among equals the one that came last
+        ("a1 a2 a3 a4 a5 a6 a7", "a1 a2", "a3 a4 a5 a6", "a7"),
+        ("a1 a2 a3 a4 a5 a6 b1", "a1 a2", "a3 a4 a5 b1", "a6"),
+        ("a1 a2 a3 a4 a5 a6 b1 b2 b3", "a1 a2", "a3 a4 b1 b2", "a6 a5 b3"),
+        ("a1 a2 a3 b1 c1 d1 e1", "a1 a2", "a3 b1 c1 d1", "e1"),
+        # cancelled while it waits, before and after it ran again, with others, and at the moment of the drop
+        ("a1 a2 a3 a4 !a3 -a1", "a2 a4", "", ""),
+        ("a1 a2 a3 a4 !a3,-a1", "a2 a4", "", ""),
+        ("a1 a2 a3 b1 !b1,-a1", "a2 a3", "", ""),
+        ("a1 a2 a3 !a3,-a1", "a2", "", ""),
+        ("a1 a2 a3 a4 a5 a6 !a5 b1", "a1 a2", "a3 a4 a6 b1", ""),
+        ("a1 a2 a3 a4 a5 a6 !a6,b1", "a1 a2", "a3 a4 a5 b1", ""),
+        ("a1 a2 a3 a4 a5 a6 b1,!b1", "a1 a2", "a3 a4 a5 a6", ""),
+        ("a1 a2 a3 a4 a5 a6 !a3,!a4,!a5,!a6,-a1,-a2", "", "", ""),
+        # cancelled when the slot was granted and it has not run since
+        ("a1 a2 a3 -a1,!a3", "a2", "", ""),
+        ("a1 a2 a3 b1 -a1,!b1", "a2 a3", "", ""),
+        ("a1 a2 a3 b1 -a1,-a2,!a3,!b1", "", "", ""),
+        # cancelled when it was dropped, or has its slot
+        ("a1 a2 a3 !a1 -a1", "a2 a3", "", ""),
+        ("a1,!a1 a2 a3", "a2 a3", "", ""),
+    ],
+)  # fmt: skip
+def test_who_has_a_slot_who_waits_and_who_was_dropped(steps: str, holding: str, waiting: str, dropped: str) -> None:
+    async def scene() -> None:
+        seen = await played(steps)
+        assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
+        await ended(seen)
+
+    asyncio.run(scene())
+
+
+STEP = st.tuples(st.sampled_from(["a", "b", "c", "release", "cancel"]), st.integers(0, SLOTS + MOST_WAITING))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(STEP, max_size=5), max_size=12))
+def test_no_slot_is_ever_lost(moments: list[list[tuple[str, int]]]) -> None:
+    """Whatever is asked, given back and cancelled, in any order; the steps of a moment before anybody else runs."""
+
+    async def scene() -> None:
+        seen = Scene()
+        for moment in moments:
+            for act, number in moment:
+                those = {"release": seen.holding, "cancel": seen.waiting}.get(act)
+                if those is None:
+                    seen.ask(f"{act}{len(seen.asked)}")
+                elif those:
+                    getattr(seen, act)(those[number % len(those)])
+            await settled()
+            assert len(seen.waiting) <= MOST_WAITING
+            assert len(seen.holding) == SLOTS or (len(seen.holding) < SLOTS and not seen.waiting)
+        await ended(seen)
+
+    asyncio.run(scene())
