@@ -98,16 +98,22 @@ def _lost(sent: Any, held: Any, path: str) -> Iterator[Loss]:
 
 
 def _lost_of_list(sent: list[Any], held: list[Any], path: str) -> Iterator[Loss]:
-    """Where elements are gone the rest has moved up: each is looked for among those not found yet."""
+    """Where elements are gone the rest has moved up: each is looked for among those not found yet.
+
+    An element that is there is soon found, one that is lost is compared with all: each loss is told at once, so that
+    who reads the first few of them has no more than these looked for.
+    """
     left = list(held)
-    lost: list[Loss] = []
+    is_all_found = True
     for place, part in enumerate(sent):
         found = next((index for index, other in enumerate(left) if not any(_lost(part, other, ""))), None)
         if found is None:
-            lost.append(Loss(f"{path}[{place}]", is_changed=False))
+            is_all_found = False
+            yield Loss(f"{path}[{place}]", is_changed=False)
         else:
             del left[found]
-    yield from lost or [Loss(path, is_changed=True)]
+    if is_all_found:
+        yield Loss(path, is_changed=True)
 
 
 def _is_same(sent: Any, held: Any) -> bool:

@@ -101,8 +101,10 @@ class Query:
 
     @strawberry.field(
         description="Drafts that the viewer may read: these ids in this order (null where there is none), or a "
-        "filtered page. The page has those the viewer wrote or submitted and those whose tasks wait for them or were "
-        "once theirs; for auditors and administrators it has all.",
+        "filtered page. The page has those the viewer wrote, those without author that were never submitted and, by "
+        "the last submission of each, those they submitted, whose task waits for them, or whose task was theirs; what "
+        "they may read for other reasons, an earlier submission for example, is found by its id. For auditors and "
+        "administrators the page has all.",
         metadata=reads(),
     )
     async def drafts(

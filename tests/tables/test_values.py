@@ -28,6 +28,7 @@ BOMBS = {
     "long": "[" + ",".join(["1e131071"] * 100) + "]",
     "negative": "[" + ",".join(["-9e130000"] * 40) + "]",
     "small": "[" + ",".join(["1e-16383"] * 100) + "]",
+    "a little too small": "[" + ",".join(["1e-41"] * 10_000) + "]",
     "nested": '{"a": {"b": [' + ",".join(["1e131071"] * 20) + "]}}",
     "very many": "[" + ",".join(["1e131071"] * 10_000) + "]",
     "a long text": '"' + "x" * 5_000_000 + '"',
@@ -90,7 +91,18 @@ def test_a_plan_that_became_too_large_is_not_published(world: tuple[Table, Api])
     assert table.row(draft_id, "status") == ("conflict",)
 
 
-@pytest.mark.parametrize("value", ["1" + "0" * 29, "0." + "1" * 16_000, "1" * 2_900, '"' + "long " * 20_000 + '"'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1" + "0" * 29,
+        "0." + "1" * 16_000,
+        "1" * 2_900,
+        '"' + "long " * 20_000 + '"',
+        "[" + ", ".join(["12.50"] * 60_000) + "]",
+        "[" + ", ".join(["0." + "1" * 30] * 20_000) + "]",
+    ],
+    ids=["30 digits", "many decimals", "many digits", "text", "amounts", "decimals"],
+)
 def test_what_is_only_long_is_shown_to_the_digit(world: tuple[Table, Api], value: str) -> None:
     table, api = world
     draft_id = table.insert(name="Long", plan_data=f'{{"value": {value}}}', created_by="author")

@@ -104,6 +104,32 @@ def test_what_people_read() -> None:
     assert "field12" not in many
 
 
+class Counted(str):
+    """A text that counts how often one like it was compared."""
+
+    __slots__ = ()
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return str.__eq__(self, other)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_long_list_is_compared_in_linear_time(lost: int) -> None:
+    """One of so many elements is lost, or every second one."""
+    length = 2_000
+    sent = {**PLAN, "a": [Counted(n) for n in range(length)]}
+    held = {**PLAN, "a": [str(n) for n in range(length) if (n % 2 if lost > 1 else n)]}
+    Counted.comparisons = 0
+    said = explained(losses(sent, held))
+    assert said is not None
+    assert "it dropped InsurancePlan.a[0]" in said
+    assert ("and more" in said) is (lost > 1)
+    assert Counted.comparisons < (PATHS_SHOWN + 10) * length
+
+
 @pytest.mark.parametrize(
     ("changes", "is_same"),
     [
