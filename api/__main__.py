@@ -280,8 +280,8 @@ def key(
 
 @app.command("settings")
 def print_settings() -> None:
-    """Print every setting with its default and meaning, as a Markdown table."""
-    typer.echo(configuration.table(), nl=False)
+    """Print every setting with its default and meaning, as docs/settings.md has them."""
+    typer.echo(configuration.page(), nl=False)
 
 
 @contextmanager

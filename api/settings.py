@@ -1,10 +1,10 @@
 """Every setting, read once from the environment and `.env`, then frozen. Read by `__main__`, handed down as parameters.
 
-The names are the environment's, in small letters. README.md lists them all; tests/unit/test_readme.py compares.
+The names are the environment's, in small letters. `page` makes docs/settings.md; a test compares.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -116,6 +116,34 @@ Algorithms = Annotated[
 ]
 Origins = Annotated[Names, AfterValidator(_origins)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
+
+
+# The first setting of each group, and the group's heading on the page of settings.
+GROUPS = {
+    "retool_database_url": "Drafts database",
+    "drafts_table": "Drafts table",
+    "camunda_url": "Engine",
+    "aidbox_url": "FHIR store",
+    "tls_ca_file": "All three systems",
+    "host": "Address and processes",
+    "auth": "Who asks",
+    "oidc_issuer": "Tokens",
+    "admin_group": "Roles",
+    "graphiql": "Pages and metrics",
+    "request_seconds": "Limits on requests",
+    "max_tokens": "Limits on documents and answers",
+    "calculating_processes": "Execution",
+    "introspection": "Documents that clients may send",
+    "max_open_drafts": "Drafts and plans",
+    "worker": "Worker",
+    "log_level": "Log",
+}
+PAGE_HEAD = """# Settings
+
+*For operators.* All settings come from environment variables or a `.env` file and are read once, at the start. A wrong
+or missing one stops the start with one line that names it. This page is generated:
+`plan-api settings > docs/settings.md`.
+"""
 
 
 class Settings(BaseSettings):
@@ -390,13 +418,23 @@ def read(**overrides: object) -> Settings:
         raise Misconfigured("; ".join(_sentence(problem) for problem in error.errors())) from None
 
 
-def table() -> str:
-    """Every setting as a row of a Markdown table: its name, its default, its meaning."""
-    rows = [
-        f"| `{name.upper()}` | {'**needed**' if field.is_required() else _shown(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
+def page() -> str:
+    """docs/settings.md: a table for each group of settings, in the order of the class."""
+    names = list(Settings.model_fields)
+    starts = [names.index(first) for first in GROUPS]
+    blocks = [names[start:end] for start, end in zip(starts, [*starts[1:], len(names)], strict=True)]
+    parts = [f"## {title}\n\n{_table(block)}" for title, block in zip(GROUPS.values(), blocks, strict=True)]
+    return "\n".join([PAGE_HEAD, *parts])
+
+
+def _table(names: Sequence[str]) -> str:
+    rows = [f"| `{name.upper()}` | {_default(name)} | {Settings.model_fields[name].description} |" for name in names]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _default(name: str) -> str:
+    field = Settings.model_fields[name]
+    return "**required**" if field.is_required() else _shown(field.default)
 
 
 def _shown(default: object) -> str:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`, or `make bench`: every server, every case, and the table of the README.
+"""`python -m tests.bench`, or `make bench`: every server, every case, and the table of docs/performance.md.
 
 By default the systems behind are played back. With --camunda-url, --aidbox-url and --retool-dsn they are those of a
 sandbox, where tasks are made for a group of their own.

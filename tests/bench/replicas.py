@@ -1,6 +1,6 @@
 """One, two and four replicas behind a balancer: what they answer together, and what each request costs them.
 
-`python -m tests.bench.replicas [--retool-dsn …]` prints the table of the README's section Scaling.
+`python -m tests.bench.replicas [--retool-dsn …]` prints the figures of docs/performance.md.
 """
 
 import argparse

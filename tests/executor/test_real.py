@@ -13,7 +13,7 @@ from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, Someone, serving
 from tests.verbs import SUBMIT, perform
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+TOUR = (Path(__file__).parent.parent.parent / "docs" / "tour.md").read_text("utf-8")
 WIDE = """query Wide {
   pendingTasks(limit: 100) { totalCount items {
     __typename id name step isOpen assignee { id name groups } createdAt dueAt priority processId candidateGroups
@@ -28,7 +28,7 @@ WIDE = """query Wide {
 } fragment Plan on PlanVersion { id versionId when: publishedAt resource }"""
 MISSING = """query Missing { drafts(ids: ["none", "5b0f3c1e-0001-4c6a-9a53-1f2d7c8e0a11"]) { items { id name } }
   pendingTasks(limit: 5000) { totalCount } plan(id: "none") { id } }"""
-QUERIES = [WIDE, MISSING, *re.findall(r"```graphql\n(query (?:Inbox|Open).*?)```", README, re.DOTALL)]
+QUERIES = [WIDE, MISSING, *re.findall(r"```graphql\n(query (?:Inbox|Open).*?)```", TOUR, re.DOTALL)]
 
 
 class Away(httpx.AsyncBaseTransport):

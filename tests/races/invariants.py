@@ -61,7 +61,7 @@ def of_stored_plan(behind: Behind, plan_id: str | None = None, *, name: str = "E
 
 
 def _revision(behind: Behind, plan: str) -> str:
-    """The README's own words in SQL: a SHA-256 over name and plan."""
+    """The revision as the documentation defines it, in SQL: a SHA-256 over name and plan."""
     found = behind.drafts.connection.execute(
         "SELECT encode(sha256(convert_to(jsonb_build_array(%s::text, %s::jsonb::text)::text, 'UTF8')), 'hex')",
         [NAME, plan],

@@ -1,1 +1,1 @@
-"""The README, carried out."""
+"""The front page and the tour, carried out."""

@@ -1,4 +1,4 @@
-"""The README's tour, step by step, as a reader would take it: the same queries, the same people."""
+"""The tour of docs/tour.md, step by step, as a reader would take it: the same queries, the same people."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,7 @@ from api.sandbox.samples import DRAFTS
 from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, serving
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
-TOUR = README.partition("## A tour in five minutes")[2].partition("\n## ")[0]
+TOUR = (Path(__file__).parent.parent.parent / "docs" / "tour.md").read_text("utf-8")
 STEPS = re.findall(r"\*\*(\d)\. .*?\*\*(.*?)```graphql\n(.*?)```", TOUR, re.DOTALL)
 PEOPLE = {person.id: person for person in (AUTHOR, REVIEWER, ADMIN)}
 SAMPLE = next(sample for sample in DRAFTS if sample.id in TOUR)
@@ -20,7 +19,7 @@ SAMPLE = next(sample for sample in DRAFTS if sample.id in TOUR)
 
 @pytest.fixture
 def steps(drafts: Drafts) -> list[tuple[str, str]]:
-    """Who, and what they ask; on a draft like the one the README names, so that the tour can be taken again."""
+    """Who, and what they ask; on a draft like the one the page names, so that the tour can be taken again."""
     draft_id = drafts.new(SAMPLE.name, SAMPLE.plan_data, author=SAMPLE.author)
     return [(_person(words), query.replace(SAMPLE.id, draft_id)) for _, words, query in STEPS]
 

@@ -1,17 +1,17 @@
-"""The permissions that are asked for are those of the README."""
+"""The permissions that are asked for are those of docs/process.md."""
 
 import re
 from pathlib import Path
 
 from api.upstreams.authorizations import DEPLOY, NEEDS
 
-README = Path(__file__).parent.parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "process.md"
 
 
-def test_the_readme_has_every_permission() -> None:
+def test_the_page_has_every_permission() -> None:
     rows = re.findall(
         r"^\| (`[A-Z_]+`.*?) \| (ProcessDefinition|ProcessInstance|Deployment) ",
-        README.read_text("utf-8"),
+        PAGE.read_text("utf-8"),
         re.MULTILINE,
     )
     told = {(name, kind) for names, kind in rows for name in re.findall(r"`([A-Z_]+)`(?! on)", names)}
