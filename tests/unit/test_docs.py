@@ -151,6 +151,41 @@ def test_every_metric_that_is_named_is_there() -> None:
     assert {name for name in named if not any(each.startswith(name) for each in ours)} == set()
 
 
+def test_every_topic_message_and_error_of_the_model_is_explained() -> None:
+    model = (ROOT / "bpmn" / "benefit-approval.bpmn").read_text("utf-8")
+    names = re.findall(r'camunda:topic="([\w-]+)"|<bpmn:message [^>]*name="([\w-]+)"|errorCode="([\w-]+)"', model)
+    rows = {row.strip("`") for row in column(page("process.md"), "name")}
+    assert rows == {"".join(found) for found in names} | {"benefit-approval"}
+
+
+def test_every_command_has_its_row() -> None:
+    named = re.findall(r"`plan-api ([a-z]+)", " ".join(column(page("operations.md"), "command")))
+    assert set(named) == set(_commands())
+
+
+def test_every_target_is_explained_to_contributors() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.* ## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert targets - set(re.findall(r"make ([a-z-]+)", guide)) - {"help"} == set()
+
+
+def test_every_run_of_the_continuous_integration_has_its_row() -> None:
+    runs = (ROOT / ".ci" / "run").read_text("utf-8").replace("\\\n", " ")
+    tests = re.findall(r"^(?:TZ=\S+ )?make test(.*)$", runs, re.MULTILINE)
+    rows = column(page("compatibility.md"), "`.ci/run`")
+    assert len(rows) == len(tests)
+    for row, run in zip(rows, tests, strict=True):
+        folders = set(re.findall(r"tests/(\w+)", run))
+        assert set(re.findall(r"`(\w+)`", row)) == folders
+        assert set(re.findall(r"--store ([\w-]+)|(Asia/\w+)", run)) <= set(
+            re.findall(r"`(aidbox[\w-]+)`|(Asia/\w+)", _row(page("compatibility.md"), row))
+        )
+
+
+def _row(text: str, first: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(f"| {first} |"))
+
+
 def test_every_endpoint_has_its_row() -> None:
     routes = re.findall(r'Route\("(/[^"]*)"', (ROOT / "api" / "app.py").read_text("utf-8"))
     rows = [re.sub(r"^[A-Z]+ ", "", row.strip("`")) for row in column(page("clients.md"), "address")]
