@@ -11,7 +11,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_command
 
 from api import __main__ as command_line
-from api import settings, telemetry
+from api import serving, settings, telemetry
+from api.app import LONGEST_GOODBYE
 from api.errors import OVERLOADED, Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
@@ -161,6 +162,15 @@ def test_every_topic_message_and_error_of_the_model_is_explained() -> None:
 def test_every_command_has_its_row() -> None:
     named = re.findall(r"`plan-api ([a-z]+)", " ".join(column(page("operations.md"), "command")))
     assert set(named) == set(_commands())
+
+
+def test_the_kubernetes_sketch_names_settings_that_are_there() -> None:
+    sketch = page("operations.md").partition("```yaml\n")[2].partition("```")[0]
+    named = re.findall(r"name: ([A-Z_]+)", sketch)
+    assert named
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
+    grace = int(re.findall(r"terminationGracePeriodSeconds: (\d+)", sketch)[0])
+    assert grace >= serving.LONGEST_FINISH + LONGEST_GOODBYE
 
 
 def test_every_target_is_explained_to_contributors() -> None:
