@@ -1,5 +1,6 @@
 """The tour of docs/tour.md, step by step, as a reader would take it: the same queries, the same people."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from api.sandbox.samples import DRAFTS
 from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, serving
 
-TOUR = (Path(__file__).parent.parent.parent / "docs" / "tour.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent.parent
+TOUR = (ROOT / "docs" / "tour.md").read_text("utf-8")
 STEPS = re.findall(r"\*\*(\d)\. .*?\*\*(.*?)```graphql\n(.*?)```", TOUR, re.DOTALL)
 PEOPLE = {person.id: person for person in (AUTHOR, REVIEWER, ADMIN)}
 SAMPLE = next(sample for sample in DRAFTS if sample.id in TOUR)
@@ -60,6 +62,9 @@ def test_without_headers_the_demo_acts_as_reviewer(settings: Settings) -> None:
     demo = settings.model_copy(
         update={"auth_default_user": "reviewer", "auth_default_groups": frozenset({"benefit-reviewers"})}
     )
+    page = (ROOT / "docs" / "clients.md").read_text("utf-8")
+    (body,) = re.findall(r"^  -d '(.+)'$", page, re.MULTILINE)
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     with serving(demo) as api:
-        answer = api.client.post("/graphql", json={"query": "{ viewer { id groups } }"}).json()
-    assert answer == {"data": {"viewer": {"id": "reviewer", "groups": ["benefit-reviewers"]}}}
+        answer = api.client.post("/graphql", json=json.loads(body)).json()
+    assert answer == json.loads(shown)
