@@ -5,7 +5,8 @@ moment, and then asked once to see: whoever asks in between has the same failure
 the system refused our credentials: the engine locks a user out for seconds after one wrong password, and every
 further one may prolong it.
 
-Callers share a system's places fairly; the worker and what the service asks on its own account count as one of them.
+Callers share a system's places fairly, and none has more than a quarter of them. The worker and what the service asks
+on its own account count as one caller without that bound.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
 LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
 
 WAITING = 10  # for each place; one large answer alone asks the store ten times
+SHARE, LEAST = 1 / 4, 2  # of the places, for one caller; so many in any case
 
 
 class Capacity:
@@ -27,7 +29,7 @@ class Capacity:
 
     def __init__(self, name: str, *, places: int, failures: int, pause: float) -> None:
         self.name = name
-        self._places = FairSemaphore(places, most_waiting=WAITING * places)
+        self._places = FairSemaphore(places, most_each=max(LEAST, int(SHARE * places)), most_waiting=WAITING * places)
         self._failures = failures
         self._pause = pause
         self._failed = 0

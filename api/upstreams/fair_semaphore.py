@@ -1,7 +1,9 @@
 """A semaphore whose slots are shared fairly between callers, with a bounded queue: `FairSemaphore`.
 
 A plain semaphore serves who came first, so that one caller with a hundred requests is served a hundred times before
-anybody else is. Here each caller has a FIFO queue of their own. For one event loop; nothing in it waits but `acquire`.
+anybody else is. Here each caller has a FIFO queue of their own, and holds a part of the slots at most, also while
+others are free: what they guard is slow for all when one caller keeps it busy. For one event loop; only `acquire`
+waits.
 """
 
 import asyncio
@@ -16,10 +18,11 @@ class QueueFull(Exception):
 
 
 class FairSemaphore:
-    """So many slots; at most `most_waiting` wait for one, all callers together."""
+    """So many slots, `most_each` for one caller, None excepted; at most `most_waiting` wait, all callers together."""
 
-    def __init__(self, slots: int, *, most_waiting: int) -> None:
+    def __init__(self, slots: int, *, most_each: int, most_waiting: int) -> None:
         self._free = slots
+        self._most_each = most_each
         self._most_waiting = most_waiting
         self._waiting = 0
         self._held: Counter[Hashable] = Counter()
@@ -28,8 +31,9 @@ class FairSemaphore:
 
     async def acquire(self, caller: Hashable) -> None:
         """Wait for a slot, to be given back by `release`. Raises QueueFull."""
-        # 1. A free slot means that nobody waits: whatever becomes free is granted at once while there is a queue.
-        if self._free:
+        # 1. Nobody is overtaken: what becomes free is granted at once to who waits and may have it, so that where a
+        #    slot is free, only those wait who hold as many as they may.
+        if self._free and self._may_have(caller):
             self._free -= 1
             self._held[caller] += 1
             return
@@ -59,9 +63,12 @@ class FairSemaphore:
         if not self._held[caller]:
             del self._held[caller]
         self._free += 1
-        while self._free and self._queues:
+        while self._free and (having := [each for each in self._queues if self._may_have(each)]):
             # 4. `min` takes the first of equals, which is whose turn was longest ago.
-            self._grant(min(self._queues, key=self._held.__getitem__))
+            self._grant(min(having, key=self._held.__getitem__))
+
+    def _may_have(self, caller: Hashable) -> bool:
+        return caller is None or self._held[caller] < self._most_each
 
     def _grant(self, caller: Hashable) -> None:
         queue = self._queues.pop(caller)

@@ -1,5 +1,6 @@
 """How long, how often and how much a system is asked: deadlines, further tries, places, and when it is left alone."""
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.wire import PASS, Hang, Say
 PLAN = '{ plan(id: "no-such-plan") { id } }'
 GONE = {"data": {"plan": None}}
 TASKS = "{ pendingTasks { totalCount } }"
+TASKS_OF = "query {{ pendingTasks {{ totalCount }} }}"
 OWN_DRAFTS = '{ drafts(filter: { createdBy: "reviewer" }) { totalCount } }'  # asks nobody but the drafts database
 
 
@@ -166,7 +168,7 @@ def test_a_system_that_hangs_keeps_its_own_places_only(wired: Wired) -> None:
     ("system", "connections", "query"),
     [
         ("retool", "retool_pool_size", 'query {{ drafts(filter: {{ createdBy: "{0}" }}) {{ totalCount }} }}'),
-        ("camunda", "camunda_connections", "query {{ pendingTasks {{ totalCount }} }}"),
+        ("camunda", "camunda_connections", TASKS_OF),
         ("aidbox", "aidbox_connections", 'query {{ plan(id: "no-such-plan") {{ id }} }}'),
     ],
 )
@@ -193,6 +195,43 @@ def test_who_asks_too_much_is_refused_and_others_are_answered(
             until(lambda: len(refused) == 8)
         assert [each.result() for each in others] == [None] * 4
         assert Counter(each.result() for each in much) == {"UPSTREAM_BUSY": 8, None: 18}
+
+
+def test_nobody_takes_all_places_of_a_system(settings: Settings) -> None:
+    """Of eight, one person's calls have two, which hang; what others ask meanwhile is answered."""
+    held: list[str] = []
+    holds, released = threading.Event(), threading.Event()
+
+    class Holding(httpx.AsyncBaseTransport):
+        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+            self.inner = inner
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if holds.is_set():
+                held.append(request.url.path)
+                await asyncio.to_thread(released.wait)
+            return await self.inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self.inner.aclose()
+
+    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Holding(inner) if name == "camunda" else inner
+
+    changed = read_again(settings, camunda_connections=8, camunda_timeout=20)
+    with serving(changed, transports=transports) as api, ThreadPoolExecutor(10) as pool:
+        holds.set()
+        much = [pool.submit(ask_as, api, Someone("mallory", REVIEWER.groups), TASKS_OF) for _ in range(10)]
+        try:
+            until(lambda: len(held) >= 2)
+            # the others have come as far meanwhile
+            assert [ask(api) for _ in range(20)] == [None] * 20
+            assert len(held) == 2
+            holds.clear()
+            assert [ask_as(api, Someone(f"user-{n}", REVIEWER.groups), TASKS_OF) for n in range(4)] == [None] * 4
+        finally:
+            released.set()
+        assert [each.result() for each in much] == [None] * 10
 
 
 def test_a_system_that_keeps_failing_is_left_alone_and_tried_again(wired: Wired) -> None:

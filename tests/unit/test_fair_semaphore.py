@@ -1,6 +1,7 @@
 """The fair semaphore: who is next, who is dropped, and that no slot is lost, whoever is cancelled when."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -8,14 +9,15 @@ from hypothesis import strategies as st
 
 from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
 
-SLOTS, MOST_WAITING = 2, 4
+SLOTS, MOST_EACH, MOST_WAITING = 2, 2, 4
 
 
 class Scene:
     """Some who take slots; a name is a caller's letter and a number. `holding`: in the order of what was granted."""
 
-    def __init__(self, slots: int = SLOTS, most_waiting: int = MOST_WAITING) -> None:
-        self.semaphore = FairSemaphore(slots, most_waiting=most_waiting)
+    def __init__(self, slots: int = SLOTS, most_each: int = MOST_EACH) -> None:
+        self.slots = slots
+        self.semaphore = FairSemaphore(slots, most_each=most_each, most_waiting=MOST_WAITING)
         self.holding: list[str] = []
         self.dropped: list[str] = []
         self.asked: dict[str, asyncio.Task[None]] = {}
@@ -25,7 +27,7 @@ class Scene:
 
     async def _acquire(self, name: str) -> None:
         try:
-            await self.semaphore.acquire(name[0])
+            await self.semaphore.acquire(caller_of(name))
         except QueueFull:
             self.dropped.append(name)
         else:
@@ -33,7 +35,7 @@ class Scene:
 
     def release(self, name: str) -> None:
         self.holding.remove(name)
-        self.semaphore.release(name[0])
+        self.semaphore.release(caller_of(name))
 
     def cancel(self, name: str) -> None:
         self.asked[name].cancel()
@@ -43,14 +45,18 @@ class Scene:
         return [name for name, task in self.asked.items() if not task.done()]
 
 
+def caller_of(name: str) -> str | None:
+    """`_` is None, who has no bound."""
+    return None if name[0] == "_" else name[0]
+
+
 async def settled() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def played(steps: str) -> Scene:
+async def played(steps: str, scene: Scene) -> Scene:
     """`a1`: a asks, `-a1`: gives back, `!a1`: is cancelled; what is joined by `,` happens before anybody else runs."""
-    scene = Scene()
     for moment in steps.split():
         for step in moment.split(","):
             act = {"-": scene.release, "!": scene.cancel}.get(step[0], scene.ask)
@@ -65,9 +71,9 @@ async def ended(scene: Scene) -> None:
         scene.release(scene.holding[0])
         await settled()
     assert scene.waiting == []
-    again = [asyncio.create_task(scene.semaphore.acquire(n)) for n in range(SLOTS + 1)]
+    again = [asyncio.create_task(scene.semaphore.acquire(n)) for n in range(scene.slots + 1)]
     await settled()
-    assert [task.done() for task in again] == [True] * SLOTS + [False]
+    assert [task.done() for task in again] == [True] * scene.slots + [False]
     again[-1].cancel()
 
 
@@ -113,7 +119,34 @@ async def ended(scene: Scene) -> None:
 )  # fmt: skip
 def test_who_has_a_slot_who_waits_and_who_was_dropped(steps: str, holding: str, waiting: str, dropped: str) -> None:
     async def scene() -> None:
-        seen = await played(steps)
+        seen = await played(steps, Scene())
+        assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
+        await ended(seen)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("steps", "holding", "waiting", "dropped"),
+    [
+        # nobody has more than two of four, free or not
+        ("a1 a2 a3", "a1 a2", "a3", ""),
+        ("a1 a2 a3 b1 b2 b3", "a1 a2 b1 b2", "a3 b3", ""),
+        ("a1 a2 a3 a4 b1 b2 -b1", "a1 a2 b2", "a3 a4", ""),
+        ("a1 a2 a3 a4 -a1", "a2 a3", "a4", ""),
+        ("a1 a2 a3 b1 b2 c1 -a1", "a2 b1 b2 c1", "a3", ""),
+        ("a1 a2 a3 b1 b2 c1 -b1 -a1", "a2 b2 c1 a3", "", ""),
+        ("a1 a2 a3 a4 a5 a6 a7 b1", "a1 a2 b1", "a3 a4 a5 a6", "a7"),
+        ("a1 a2 a3 a4 -a1,!a3", "a2 a4", "", ""),
+        ("a1 a2 a3 a4 !a3 -a2", "a1 a4", "", ""),
+        # but None
+        ("_1 _2 _3 _4 _5", "_1 _2 _3 _4", "_5", ""),
+        ("_1 _2 _3 _4 _5 a1 -_1", "_2 _3 _4 a1", "_5", ""),
+    ],
+)  # fmt: skip
+def test_nobody_has_more_than_their_part(steps: str, holding: str, waiting: str, dropped: str) -> None:
+    async def scene() -> None:
+        seen = await played(steps, Scene(4, 2))
         assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
         await ended(seen)
 
@@ -124,12 +157,12 @@ STEP = st.tuples(st.sampled_from(["a", "b", "c", "release", "cancel"]), st.integ
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.lists(STEP, max_size=5), max_size=12))
-def test_no_slot_is_ever_lost(moments: list[list[tuple[str, int]]]) -> None:
+@given(st.integers(1, SLOTS), st.lists(st.lists(STEP, max_size=5), max_size=12))
+def test_no_slot_is_ever_lost(most_each: int, moments: list[list[tuple[str, int]]]) -> None:
     """Whatever is asked, given back and cancelled, in any order; the steps of a moment before anybody else runs."""
 
     async def scene() -> None:
-        seen = Scene()
+        seen = Scene(SLOTS, most_each)
         for moment in moments:
             for act, number in moment:
                 those = {"release": seen.holding, "cancel": seen.waiting}.get(act)
@@ -139,7 +172,10 @@ def test_no_slot_is_ever_lost(moments: list[list[tuple[str, int]]]) -> None:
                     getattr(seen, act)(those[number % len(those)])
             await settled()
             assert len(seen.waiting) <= MOST_WAITING
-            assert len(seen.holding) == SLOTS or (len(seen.holding) < SLOTS and not seen.waiting)
+            held = Counter(name[0] for name in seen.holding)
+            assert len(seen.holding) <= SLOTS
+            assert max(held.values(), default=0) <= most_each
+            assert len(seen.holding) == SLOTS or all(held[name[0]] == most_each for name in seen.waiting)
         await ended(seen)
 
     asyncio.run(scene())
