@@ -49,6 +49,24 @@ def test_every_port_is_this_machines_alone() -> None:
     assert [ports for ports in published if not re.fullmatch(r'"127\.0\.0\.1:\$\{\w+:-\d+\}:\d+"', ports)] == []
 
 
+def test_engine_and_store_refuse_other_sites() -> None:
+    """By settings of the images: the engine asks for the password that the API has, and both allow their own origin."""
+    engine, hapi = (
+        re.findall(rf"^  {name}:\n((?:    .*\n|\n)+)", CODE, re.MULTILINE)[0] for name in ("engine", "hapi")
+    )
+    assert re.findall(r"OPERATON_BPM_(?:RUN_AUTH|RUN_CORS|ADMINUSER)\w*: .*", engine) == [
+        "OPERATON_BPM_ADMINUSER_PASSWORD: ${ENGINE_PASSWORD:-tryout-engine}",
+        'OPERATON_BPM_RUN_AUTH_ENABLED: "true"',
+        'OPERATON_BPM_RUN_CORS_ENABLED: "true"',
+        "OPERATON_BPM_RUN_CORS_ALLOWEDORIGINS: http://127.0.0.1:${ENGINE_PORT:-8080}",
+    ]
+    assert re.findall(r"HAPI_FHIR_CORS\w*: .*", hapi) == [
+        "HAPI_FHIR_CORS_ALLOWEDORIGIN: http://127.0.0.1:${STORE_PORT:-8081}"
+    ]
+    api = api_environment()
+    assert (api["CAMUNDA_USERNAME"], api["CAMUNDA_PASSWORD"]) == ("demo", "tryout-engine")
+
+
 def test_every_image_has_a_version() -> None:
     images = set(re.findall(r"^ +image: (\S+)", CODE, re.MULTILINE))
     assert images == {
