@@ -152,6 +152,8 @@ def _addresses(sandbox: "Sandbox") -> dict[str, str]:
     return {
         "retool_database_url": sandbox.retool_database_url,
         "camunda_url": sandbox.camunda_url,
+        "camunda_username": sandbox.camunda_username,
+        "camunda_password": sandbox.camunda_password,
         "aidbox_url": sandbox.aidbox_url,
     }
 
@@ -171,7 +173,7 @@ def _tell_demo(sandbox: "Sandbox", port: int) -> None:
     base = f"http://127.0.0.1:{port}"
     told = {
         "GraphiQL": f"{base}/graphql  ({DEMO_NOTE.replace('`', '')})",
-        "Cockpit": f"{sandbox.cockpit_url}  (demo / demo)",
+        "Cockpit": f"{sandbox.cockpit_url}  ({sandbox.camunda_username} / {sandbox.camunda_password})",
         "FHIR": f"{sandbox.aidbox_url}/InsurancePlan",
         "Drafts": sandbox.retool_database_url,
         "Try": f'curl -s {base}/graphql --json \'{{"query": "{FIRST_QUERY}"}}\'',

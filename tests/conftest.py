@@ -20,6 +20,7 @@ from api.setup import set_up
 from api.upstreams import open_upstreams
 from tests.aidbox_like.emulation import aidbox_like
 from tests.aidbox_like.switches import READINGS
+from tests.engine_access import engine_settings
 from tests.serving import Api, Drafts, serving
 
 
@@ -30,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--engine-timezone", default="UTC", help="the time zone of the engine, Asia/Kolkata for example")
     group.addoption("--examples", type=int, default=15, help="requests of a kind that tests/fuzz tries")
     group.addoption("--retool-dsn", help="a running drafts database, instead of starting one")
-    group.addoption("--camunda-url", help="a running engine (…/engine-rest), instead of starting one")
+    group.addoption(
+        "--camunda-url", help="a running engine (http://user:password@…/engine-rest), instead of starting one"
+    )
     group.addoption("--aidbox-url", help="a running FHIR store, instead of starting one")
     group.addoption("--rounds", type=int, default=16, help="how often each race is run")
     group.addoption("--seed", type=int, default=1, help="the seed of the first round; the next has the next number")
@@ -67,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @dataclass(frozen=True)
 class Systems:
-    """Where the three systems answer; `sandbox` is None for systems that were given."""
+    """Where the three systems answer, users and passwords included; `sandbox` is None for systems that were given."""
 
     retool_database_url: str
     camunda_url: str
@@ -85,7 +88,7 @@ def real_systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     folder, console = tmp_path_factory.mktemp("sandbox"), Console(stderr=True)
     engine, timezone = (request.config.getoption(name) for name in ("--engine", "--engine-timezone"))
     with running(folder, engine=engine, engine_timezone=timezone, durable=False, console=console) as sandbox:
-        yield Systems(sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url, sandbox)
+        yield Systems(sandbox.retool_database_url, sandbox.camunda_address, sandbox.aidbox_url, sandbox)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +116,7 @@ def settings(systems: Systems) -> Settings:
     made = configuration.read(
         _env_file=None,
         retool_database_url=systems.retool_database_url,
-        camunda_url=systems.camunda_url,
+        **engine_settings(systems.camunda_url),
         aidbox_url=systems.aidbox_url,
         auth="headers",
         worker=False,

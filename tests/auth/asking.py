@@ -45,6 +45,8 @@ def settings_with(settings: Settings, **given: object) -> Settings:
         **{
             "retool_database_url": settings.retool_database_url.get_secret_value(),
             "camunda_url": settings.camunda_url,
+            "camunda_username": settings.camunda_username,
+            "camunda_password": settings.camunda_password,
             "aidbox_url": settings.aidbox_url,
             "worker": False,
             "lock_seconds": 5,

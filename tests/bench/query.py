@@ -1,6 +1,7 @@
 """The query all servers answer, the settings they read, and how they listen. Used by running.py and by the servers."""
 
 import os
+from urllib.parse import urlsplit
 
 INBOX = """
 query Inbox($limit: Int!) {
@@ -31,3 +32,12 @@ SORTED = {"sorting": [{"sortBy": "created", "sortOrder": "asc"}, {"sortBy": "id"
 def environment(name: str) -> str:
     """A setting of the service's own names, which the other servers read too."""
     return os.environ[name]
+
+
+def engine_address() -> str:
+    """The engine's URL, with user and password in it where it asks for them."""
+    address, user = environment("CAMUNDA_URL"), os.environ.get("CAMUNDA_USERNAME")
+    if not user:
+        return address
+    parts = urlsplit(address)
+    return parts._replace(netloc=f"{user}:{environment('CAMUNDA_PASSWORD')}@{parts.netloc}").geturl()

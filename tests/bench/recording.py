@@ -1,14 +1,15 @@
 """What engine and store answered once, kept in recorded.json: the patterns of everything the replay says.
 
-`python -m tests.bench.recording` asks a sandbox (by CAMUNDA_URL and AIDBOX_URL) and writes the file anew.
+`python -m tests.bench.recording` asks a sandbox, by the environment that it prints, and writes the file anew.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.bench.query import engine_address, environment
 
 FILE = Path(__file__).with_name("recorded.json")
 ELEMENTS = "id,meta,name,status"
@@ -37,6 +38,6 @@ def record(engine: str, store: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    recorded = record(os.environ["CAMUNDA_URL"], os.environ["AIDBOX_URL"])
+    recorded = record(engine_address(), environment("AIDBOX_URL"))
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in recorded.items())
     FILE.write_text(f"{{\n{lines}\n}}\n", "utf-8")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
 from typing import LiteralString
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from tests.bench.load import Client, ask_all, connected, http_request
 from tests.bench.processes import ROOT, Measured, python, serving
 from tests.bench.query import GROUP, INBOX
 from tests.calls.inboxes import Inboxes
+from tests.engine_access import engine_settings
 from tests.serving import Drafts
 
 # the slower ones have to be waited for
@@ -135,7 +137,8 @@ def filled(retool_url: str, camunda_url: str, aidbox_url: str, tasks: int) -> Sy
     drafts = Drafts(retool_url)
     with drafts.connection:
         inbox = Inboxes(drafts, camunda_url, aidbox_url).of(tasks)
-    environment = {"RETOOL_DATABASE_URL": retool_url, "CAMUNDA_URL": camunda_url, "AIDBOX_URL": aidbox_url}
+    engine = {name.upper(): value for name, value in engine_settings(camunda_url).items()}
+    environment = {"RETOOL_DATABASE_URL": retool_url, **engine, "AIDBOX_URL": aidbox_url}
     return Systems(environment, group=inbox.reviewer.groups[0])
 
 
@@ -143,12 +146,12 @@ def filled(retool_url: str, camunda_url: str, aidbox_url: str, tasks: int) -> Sy
 def own_database() -> Iterator[str]:
     """A PostgreSQL of its own, until the block ends; its address."""
     with TemporaryDirectory(prefix="bench") as folder, Keeper() as keeper:
-        port = free_port()
-        server = postgres_server(Path(folder) / "postgres", port, durable=False, keeper=keeper)
+        port, password = free_port(), token_urlsafe()
+        server = postgres_server(Path(folder) / "postgres", port, password, durable=False, keeper=keeper)
         server.launch()
         try:
             server.wait_until_ready()
-            yield database_url(port, "postgres")
+            yield database_url(port, "postgres", password)
         finally:
             server.stop()
 

@@ -12,6 +12,7 @@ from tests.bench.load import connected
 from tests.bench.query import GROUP
 from tests.bench.running import Case, bench_database, filled, replayed, request_for, run_rounds, servers
 from tests.conftest import Systems
+from tests.engine_access import engine_settings
 
 TASKS = 10  # two of them about new plans
 MOST = 1000  # a list's longest
@@ -33,7 +34,7 @@ def test_every_server_answers_the_same(systems: Systems) -> None:
 
 
 def test_every_server_answers_the_same_on_the_real_systems(systems: Systems, settings: Settings) -> None:
-    assert settings.camunda_url == systems.camunda_url, "the drafts table is there"
+    assert settings.camunda_url in engine_settings(systems.camunda_url).values(), "the drafts table is there"
     with ExitStack() as stack:
         behind = filled(systems.retool_database_url, systems.camunda_url, systems.aidbox_url, TASKS)
         measured = servers(["plan-api", "limit", "plain", "naive"], behind, stack)

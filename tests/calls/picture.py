@@ -22,6 +22,7 @@ from api.setup import set_up
 from api.upstreams import open_upstreams
 from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Call, Recording
+from tests.engine_access import engine_settings
 from tests.serving import Drafts
 
 LENGTH = 50
@@ -82,12 +83,12 @@ def systems(given: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
         yield given.retool_dsn, given.camunda_url, given.aidbox_url
         return
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), durable=False, console=Console()) as sandbox:
-        yield sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url
+        yield sandbox.retool_database_url, sandbox.camunda_address, sandbox.aidbox_url
 
 
 async def ready(retool: str, camunda: str, aidbox: str) -> Settings:
     """Settings for these systems, with table and process model in them."""
-    urls = {"retool_database_url": retool, "camunda_url": camunda, "aidbox_url": aidbox}
+    urls = {"retool_database_url": retool, **engine_settings(camunda), "aidbox_url": aidbox}
     settings = configuration.read(_env_file=None, auth="headers", worker=False, max_cost=10_000_000, **urls)
     async with open_upstreams(settings) as upstreams:
         await set_up(upstreams)

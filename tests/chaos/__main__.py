@@ -53,6 +53,8 @@ async def _set_up(sandbox: Sandbox) -> None:
         _env_file=None,
         retool_database_url=sandbox.retool_database_url,
         camunda_url=sandbox.camunda_url,
+        camunda_username=sandbox.camunda_username,
+        camunda_password=sandbox.camunda_password,
         aidbox_url=sandbox.aidbox_url,
         auth="headers",
     )

@@ -53,7 +53,7 @@ def looking_behind(sandbox: Sandbox) -> Iterator[Behind]:
     """The three systems themselves, past every wire."""
     drafts = Drafts(sandbox.retool_database_url)
     with (
-        httpx.Client(base_url=sandbox.camunda_url, timeout=60, trust_env=False) as engine,
+        httpx.Client(base_url=sandbox.camunda_address, timeout=60, trust_env=False) as engine,
         httpx.Client(
             base_url=sandbox.aidbox_url, timeout=60, trust_env=False, headers={"Cache-Control": "no-cache"}
         ) as store,

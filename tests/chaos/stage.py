@@ -79,6 +79,7 @@ def _replica(name: str, sandbox: Sandbox, logs: Path, keeper: Keeper, stack: Exi
         wires[system] = stack.enter_context(wire(parts.hostname, parts.port))
         through.append(at_port(url, wires[system].port))
     port = free_port()
+    user = {"CAMUNDA_USERNAME": sandbox.camunda_username, "CAMUNDA_PASSWORD": sandbox.camunda_password}
     addresses = dict(zip(("RETOOL_DATABASE_URL", "CAMUNDA_URL", "AIDBOX_URL"), through, strict=True))
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LD_LIBRARY_PATH")}
     command = f"exec {shlex.quote(sys.executable)} -m api serve >> {shlex.quote(str(logs / name))}.log 2>&1"
@@ -88,7 +89,7 @@ def _replica(name: str, sandbox: Sandbox, logs: Path, keeper: Keeper, stack: Exi
         keeper=keeper,
         log=logs / f"{name}-shell.log",
         is_ready=lambda: _lives(port),
-        environment={**kept, **SETTINGS, **addresses, "PORT": str(port)},
+        environment={**kept, **SETTINGS, **addresses, **user, "PORT": str(port)},
     )
     return Replica(name, port, server, wires)
 

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from api.sandbox import Sandbox
-from api.settings import Settings
 from tests.stories.behind import until
 
 CLIENTS = 4
@@ -36,11 +35,9 @@ class Starting(threading.Thread):
 
 
 @pytest.mark.timeout(600)
-def test_no_start_that_was_answered_is_lost(
-    sandbox: Sandbox, settings: Settings, engine: httpx.Client, store: httpx.Client
-) -> None:
+def test_no_start_that_was_answered_is_lost(sandbox: Sandbox, engine: httpx.Client, store: httpx.Client) -> None:
     answered: list[str] = []
-    clients = [Starting(settings.camunda_url, answered) for _ in range(CLIENTS)]
+    clients = [Starting(sandbox.camunda_address, answered) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
     try:

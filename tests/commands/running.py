@@ -6,10 +6,12 @@ import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from psycopg import sql
 
 from api.settings import Settings
+from tests.engine_access import engine_environment
 from tests.serving import Drafts
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,7 +30,7 @@ def run(settings: Settings, *words: str, **environment: str) -> Ran:
     """Run a command on the systems of these settings; `environment` changes single settings, by their names."""
     known = {
         "RETOOL_DATABASE_URL": settings.retool_database_url.get_secret_value(),
-        "CAMUNDA_URL": settings.camunda_url,
+        **engine_environment(settings),
         "AIDBOX_URL": settings.aidbox_url,
     }
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LD_LIBRARY_PATH")}
@@ -42,6 +44,12 @@ def run(settings: Settings, *words: str, **environment: str) -> Ran:
         check=False,
     )
     return Ran(done.returncode, done.stdout.splitlines(), done.stderr)
+
+
+def as_user(settings: Settings, user: str) -> str:
+    """The drafts database's URL for somebody else; `user`: a name, or name:password."""
+    url = urlsplit(settings.retool_database_url.get_secret_value())
+    return url._replace(netloc=f"{user}@{url.netloc.rpartition('@')[2]}").geturl()
 
 
 def new_name(word: str = "drafts") -> str:

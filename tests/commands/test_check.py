@@ -9,7 +9,7 @@ from psycopg import sql
 
 from api.settings import Settings
 from tests.commands.doctor import COLUMNS, REST, SECRET, database, engine_lines, server_line, store_lines
-from tests.commands.running import new_name, run
+from tests.commands.running import as_user, new_name, run
 from tests.serving import Drafts
 
 
@@ -101,7 +101,7 @@ def role(settings: Settings, drafts: Drafts, *grants: str) -> Iterator[str]:
     try:
         for grant in grants:
             drafts.connection.execute(f"{grant} TO {name}")
-        yield settings.retool_database_url.get_secret_value().replace("postgres@", f"{name}:{SECRET}@")
+        yield as_user(settings, f"{name}:{SECRET}")
     finally:
         drafts.connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
         drafts.connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

@@ -18,6 +18,7 @@ from api.settings import Settings
 from tests.commands.running import ROOT
 from tests.degraded.conftest import Wired, read_again, wired
 from tests.degraded.test_recovery import first_answer
+from tests.engine_access import engine_environment
 from tests.serving import AUTHOR, REVIEWER, Api, serving
 from tests.stories.behind import Behind, until
 from tests.stories.conftest import behind
@@ -40,7 +41,7 @@ def replica(settings: Settings, **environment: str) -> Iterator[Served]:
     port = free_port()
     known = {
         "RETOOL_DATABASE_URL": settings.retool_database_url.get_secret_value(),
-        "CAMUNDA_URL": settings.camunda_url,
+        **engine_environment(settings),
         "AIDBOX_URL": settings.aidbox_url,
         "AUTH": "headers",
         "PORT": str(port),
@@ -145,7 +146,7 @@ def numbers(api: Api) -> dict[str, float]:
 def test_a_wrong_port_for_the_workers_numbers_is_told(settings: Settings, port: str) -> None:
     command = [sys.executable, "-m", "api", "worker"]
     known = {"RETOOL_DATABASE_URL": settings.retool_database_url.get_secret_value(), "AUTH": "headers"}
-    given = {**os.environ, **known, "CAMUNDA_URL": settings.camunda_url, "AIDBOX_URL": settings.aidbox_url}
+    given = {**os.environ, **known, **engine_environment(settings), "AIDBOX_URL": settings.aidbox_url}
     given["WORKER_METRICS_PORT"] = port
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  # our own
     assert done.returncode == 1

@@ -4,7 +4,7 @@ import httpx
 from psycopg import sql
 
 from api.settings import Settings
-from tests.commands.running import drop_table, new_name, run
+from tests.commands.running import as_user, drop_table, new_name, run
 from tests.serving import Drafts
 
 SQL = """\
@@ -62,8 +62,8 @@ def test_the_dry_run_asks_nobody(settings: Settings) -> None:
 
 def test_rights_that_are_missing_are_one_line(settings: Settings, drafts: Drafts) -> None:
     role, table = new_name("role"), new_name()
-    drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-    url = settings.retool_database_url.get_secret_value().replace("postgres@", f"{role}@")
+    drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), role))
+    url = as_user(settings, f"{role}:{role}")
     ran = run(settings, "setup", DRAFTS_TABLE=table, RETOOL_DATABASE_URL=url)
     drafts.connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     assert (ran.code, ran.lines) == (1, [])
@@ -75,9 +75,9 @@ def test_a_table_made_ready_by_its_owner_is_left_alone(settings: Settings, draft
     """The service's own role may have no right to change the table; then setup still deploys."""
     role, table = new_name("role"), new_name()
     assert run(settings, "setup", DRAFTS_TABLE=table).code == 0
-    drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), role))
     drafts.connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(*map(sql.Identifier, (table, role))))
-    url = settings.retool_database_url.get_secret_value().replace("postgres@", f"{role}@")
+    url = as_user(settings, f"{role}:{role}")
     ran = run(settings, "setup", DRAFTS_TABLE=table, RETOOL_DATABASE_URL=url)
     drafts.connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
     assert (ran.code, ran.errors) == (0, "")

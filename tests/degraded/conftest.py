@@ -14,6 +14,7 @@ import pytest
 from api.settings import Settings
 from tests.conftest import Systems
 from tests.degraded.faults import SYSTEMS, Log, logging_to
+from tests.engine_access import engine_settings
 from tests.serving import GOLD, Api, Drafts, Someone, serving
 from tests.verbs import open_task, submitted
 from tests.wire import Fault, Hang, Wire, wire
@@ -66,6 +67,7 @@ def wired(settings: Settings, systems: Systems) -> Iterator[Wired]:
             wires[system] = proxy = stack.enter_context(wire(*_address(url)))
             urls[setting] = at_port(url, proxy.port)
         # without kept versions, which are told all the same when the store is away
+        urls |= engine_settings(urls["camunda_url"])
         through = read_again(settings, **urls, breaker_failures=0, kept_versions_bytes=0)
         api = stack.enter_context(serving(through))
         hasty = {
@@ -89,8 +91,8 @@ def _address(url: str) -> tuple[str, int]:
 
 def at_port(url: str, port: int) -> str:
     parts = urlsplit(url)
-    user = f"{parts.username}@" if parts.username else ""
-    return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{port}"))
+    user, at, _ = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{port}"))
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from api.sandbox.ports import free_port
 from api.settings import Settings
 from tests.deploy.compose import api_environment
 from tests.deploy.dockerfile import ROOT, Build, Stage
+from tests.engine_access import engine_environment
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def image(stage: Stage, settings: Settings) -> Image:
     """The image with the environment that compose.yaml gives the API, but for the addresses."""
     there = {
         "RETOOL_DATABASE_URL": settings.retool_database_url.get_secret_value(),
-        "CAMUNDA_URL": settings.camunda_url,
+        **engine_environment(settings),
         "AIDBOX_URL": settings.aidbox_url,
         "HOST": "127.0.0.1",
         "PORT": str(free_port()),

@@ -10,7 +10,7 @@ import pytest
 from api.settings import Settings
 from api.setup import MODEL
 from tests.conftest import Systems
-from tests.engines.running import operaton
+from tests.engines.running import on_engine, operaton
 from tests.serving import Drafts
 from tests.stories.behind import Behind
 
@@ -63,8 +63,8 @@ def people(systems: Systems, settings: Settings, tmp_path_factory: pytest.TempPa
     """The engine with authorization on, its history complete, its clock five and a half hours ahead of UTC."""
     folder, name = tmp_path_factory.mktemp("engine"), f"engine_{uuid.uuid4().hex}"
     started = operaton(folder, systems.retool_database_url, name, zone="Asia/Kolkata", authorization=True)
-    with started as url, httpx.Client(base_url=url, auth=("demo", "demo"), timeout=30) as admin:
-        people = People(admin, settings.model_copy(update={"camunda_url": url, "camunda_timeout": 30.0}))
+    with started as address, httpx.Client(base_url=address, timeout=30) as admin:
+        people = People(admin, on_engine(settings, address))
         people.deploy(MODEL.read_text("utf-8"))
         yield people
 

@@ -1,6 +1,5 @@
 """Further engines beside the sandbox's: with authorization on, another history level, another time zone."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,27 +12,24 @@ from api.sandbox.jars import cache_folder, read_list
 from api.sandbox.jvm import java_server
 from api.sandbox.keeper import Keeper
 from api.sandbox.ports import free_port
+from api.settings import Settings
+from tests.engine_access import engine_settings
 
-AUTHENTICATING = Path(__file__).with_name("authenticating.xml")
 SETTINGS = HERE / "operaton" / "application.properties"
+USER = PASSWORD = "demo"  # of each engine's administrator
 
 
 @contextmanager
 def operaton(
     folder: Path, drafts_url: str, name: str, *, level: str = "full", zone: str = "UTC", authorization: bool = False
 ) -> Iterator[str]:
-    """The URL of an engine of its own, with its data in a database of its own beside the drafts."""
+    """The address, user and password included, of an engine with a database of its own beside the drafts."""
     parts = urlsplit(drafts_url)
     with psycopg.connect(drafts_url, dbname="postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    (sources,) = re.findall(r"spring\.main\.sources=((?:.*\\\n)*.*)", SETTINGS.read_text("utf-8"))
-    sources = re.sub(r"[\s\\]", "", sources)
     arguments = [f"--spring.config.location=file:{SETTINGS}", f"--operaton.bpm.history-level={level}"]
     if authorization:
-        arguments += [
-            "--operaton.bpm.authorization.enabled=true",
-            f"--spring.main.sources={sources},file:{AUTHENTICATING}",
-        ]
+        arguments.append("--operaton.bpm.authorization.enabled=true")
     port = free_port()
     with Keeper() as keeper:
         server = java_server(
@@ -44,14 +40,25 @@ def operaton(
             port=port,
             database_port=parts.port or 5432,
             database=name,
-            ready=("/engine-rest/version", 401 if authorization else 200),
+            ready=("/engine-rest/version", 401),
+            environment={
+                "POSTGRES_PASSWORD": parts.password or "",
+                "ENGINE_PASSWORD": PASSWORD,
+                "FILTERS": f"file:{HERE / 'operaton' / 'filters.xml'}",
+            },
             keeper=keeper,
             flags=[f"-Duser.timezone={zone}"],
         )
         try:
             server.start()
-            yield f"http://127.0.0.1:{port}/engine-rest"
+            yield f"http://{USER}:{PASSWORD}@127.0.0.1:{port}/engine-rest"
         finally:
             server.stop()
             with psycopg.connect(drafts_url, dbname="postgres", autocommit=True) as connection:
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def on_engine(settings: Settings, address: str) -> Settings:
+    """These settings with that engine, asked as its administrator; it has just started, and may be slow."""
+    changed = {**engine_settings(address), "camunda_timeout": 30.0}
+    return settings.model_validate({**settings.model_dump(), **changed})

@@ -13,7 +13,7 @@ from api.check.engine import look_at_engine
 from api.settings import Settings
 from api.setup import MODEL, set_up
 from api.upstreams import open_upstreams
-from tests.engines.running import operaton
+from tests.engines.running import on_engine, operaton
 from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER, Api, Drafts, Someone, serving
 from tests.stories.behind import Behind
 from tests.verbs import COMPLETE, SUBMIT, WITHDRAW, approved, open_task, perform, submitted
@@ -55,9 +55,9 @@ def level(
     name: str, settings: Settings, drafts: Drafts, store: httpx.Client, folder: pytest.TempPathFactory
 ) -> Iterator[Level]:
     database, url = f"engine_{uuid.uuid4().hex}", settings.retool_database_url.get_secret_value()
-    with operaton(folder.mktemp("engine"), url, database, level=name) as engine_url:
-        of_level = settings.model_copy(update={"camunda_url": engine_url, "camunda_timeout": 30.0})
-        with serving(of_level) as api, httpx.Client(base_url=engine_url, timeout=30) as engine:
+    with operaton(folder.mktemp("engine"), url, database, level=name) as address:
+        of_level = on_engine(settings, address)
+        with serving(of_level) as api, httpx.Client(base_url=address, timeout=30) as engine:
             made = Level(api, Behind(drafts, engine, store), of_level)
             made.deploy(OURS)
             yield made

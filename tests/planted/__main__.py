@@ -69,7 +69,7 @@ def systems_given_or_made(*given: str) -> Iterator[list[str]]:
         yield _options(*given)
         return
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), durable=False, console=Console()) as sandbox:
-        yield _options(sandbox.retool_database_url, sandbox.camunda_url, sandbox.aidbox_url)
+        yield _options(sandbox.retool_database_url, sandbox.camunda_address, sandbox.aidbox_url)
 
 
 def _options(retool_dsn: str, camunda_url: str, aidbox_url: str) -> list[str]:

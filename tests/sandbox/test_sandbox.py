@@ -20,11 +20,19 @@ import pytest
 from rich.console import Console
 
 from api.sandbox import Engine, Ports, Sandbox, SandboxError, running
+from api.sandbox.passwords import passwords_of
 from api.sandbox.samples import DRAFTS, GOLD, PLANS, load_drafts, load_plans, versions
 from tests.stories.behind import until
 
 ENGINE = cast("Engine", os.environ.get("SANDBOX_ENGINE", "operaton"))
 ENGINE_VERSIONS: dict[Engine, str] = {"operaton": "1.0.3", "camunda": "7.24.0"}
+MODEL = b"""
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:camunda="http://camunda.org/schema/1.0/bpmn"
+             targetNamespace="foreign">
+  <process id="foreign" isExecutable="true" camunda:historyTimeToLive="P1D"><startEvent id="start"/></process>
+</definitions>
+"""
+DEPLOYMENT = {"model.bpmn": ("model.bpmn", MODEL, "application/xml")}
 PARENT = """
 import signal
 import sys
@@ -60,9 +68,85 @@ def test_each_system_is_the_real_one(sandbox: Sandbox, http: httpx.Client) -> No
         assert connection.info.dbname == "retool"
         assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
         assert connection.execute("SELECT count(*) > 0 FROM pg_stat_statements").fetchone() == (True,)
-    assert http.get(f"{sandbox.camunda_url}/version").json() == {"version": ENGINE_VERSIONS[ENGINE]}
+    assert http.get(f"{sandbox.camunda_address}/version").json() == {"version": ENGINE_VERSIONS[ENGINE]}
     assert http.get(sandbox.cockpit_url).status_code == 200
     assert "HAPI FHIR 8.8.0" in http.get(f"{sandbox.aidbox_url}/InsurancePlan/none").headers["X-Powered-By"]
+
+
+def test_nothing_is_deployed_without_the_password(sandbox: Sandbox, http: httpx.Client) -> None:
+    """A deployment is a form that any page can send, and what is deployed runs."""
+    cockpits = f"{sandbox.cockpit_url.partition('/app/')[0]}/api/engine/engine/default"
+    for address in (sandbox.camunda_url, f"{sandbox.camunda_url}/engine/default", f"{sandbox.camunda_url};x", cockpits):
+        assert http.post(f"{address}/deployment/create", files=DEPLOYMENT).status_code == 401, address
+    challenge = http.get(f"{sandbox.camunda_url}/version")
+    assert (challenge.status_code, challenge.headers["WWW-Authenticate"]) == (401, 'Basic realm="default"')
+    assert deployed(sandbox, http) == []
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "http://127.0.0.1:1", "null"])
+def test_a_page_of_another_site_asks_the_engine_nothing(sandbox: Sandbox, http: httpx.Client, origin: str) -> None:
+    """Not even with the password, which the browser adds once it knows it."""
+    foreign = {"Origin": origin}
+    assert (
+        http.post(f"{sandbox.camunda_address}/deployment/create", files=DEPLOYMENT, headers=foreign).status_code == 403
+    )
+    assert http.get(f"{sandbox.camunda_address}/version", headers=foreign).status_code == 403
+    assert http.get(sandbox.cockpit_url, headers=foreign).status_code == 403
+    preflight = {**foreign, "Access-Control-Request-Method": "POST"}
+    assert http.options(f"{sandbox.camunda_url}/deployment/create", headers=preflight).status_code == 403
+    assert deployed(sandbox, http) == []
+
+
+def test_a_page_of_the_engine_itself_is_answered(sandbox: Sandbox, http: httpx.Client) -> None:
+    own = {"Origin": sandbox.camunda_url.removesuffix("/engine-rest")}
+    assert http.get(f"{sandbox.camunda_address}/version", headers=own).status_code == 200
+    assert http.get(sandbox.cockpit_url, headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "http://127.0.0.1:1", "null"])
+def test_a_page_of_another_site_asks_the_store_nothing(sandbox: Sandbox, http: httpx.Client, origin: str) -> None:
+    """A Bundle sent as text/plain needs no preflight."""
+    foreign, address = {"Origin": origin}, f"{sandbox.aidbox_url}/InsurancePlan/foreign"
+    put = {"method": "PUT", "url": "InsurancePlan/foreign"}
+    entry = {"resource": {"resourceType": "InsurancePlan", "id": "foreign"}, "request": put}
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entry]}
+    for kind in ("text/plain", "application/fhir+json"):
+        sent = http.post(sandbox.aidbox_url, json=bundle, headers={**foreign, "Content-Type": kind})
+        assert (sent.status_code, sent.text) == (403, "Invalid CORS request"), kind
+    preflight = {**foreign, "Access-Control-Request-Method": "PUT"}
+    assert http.options(address, headers=preflight).status_code == 403
+    assert http.get(f"{sandbox.aidbox_url}/InsurancePlan", headers=foreign).status_code == 403
+    assert http.get(address).status_code == 404
+
+
+def test_the_store_answers_to_this_machines_names_alone(sandbox: Sandbox, http: httpx.Client) -> None:
+    """DNS rebinding: a page whose own name resolves to this machine is of the store's origin, for the browser."""
+    address, port = f"{sandbox.aidbox_url}/InsurancePlan?_summary=count", httpx.URL(sandbox.aidbox_url).port
+    answers = {
+        host: http.get(address, headers={"Host": f"{host}:{port}", "Origin": f"http://{host}:{port}"}).status_code
+        for host in ("127.0.0.1", "localhost", "elsewhere.example")
+    }
+    assert answers == {"127.0.0.1": 200, "localhost": 200, "elsewhere.example": 404}
+
+
+def test_nobody_asks_the_drafts_database_without_its_password(sandbox: Sandbox) -> None:
+    with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+        psycopg.connect(sandbox.retool_database_url, password="")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(sandbox.retool_database_url, password="postgres")
+
+
+def test_the_passwords_are_random_and_kept_with_the_data(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:
+    kept, other = passwords_of(folder), passwords_of(tmp_path)
+    assert kept.engine == sandbox.camunda_password
+    assert (folder / "passwords.json").stat().st_mode & 0o777 == 0o600
+    assert len({kept.engine, kept.postgres, other.engine, other.postgres}) == 4
+
+
+def test_data_of_a_version_without_passwords_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(SandboxError, match="Start once with --fresh"):
+        passwords_of(tmp_path)
 
 
 def test_a_killed_postgres_comes_back_with_every_commit(sandbox: Sandbox, http: httpx.Client) -> None:
@@ -78,17 +162,17 @@ def test_a_killed_postgres_comes_back_with_every_commit(sandbox: Sandbox, http: 
         assert connection.execute("SELECT number FROM kept").fetchone() == (1,)
     assert http.get(f"{sandbox.aidbox_url}/InsurancePlan/before-postgres").status_code == 200
     # the engine's pool finds out connection by connection which ones are dead
-    until(lambda: bool(http.get(f"{sandbox.camunda_url}/filter/count").json() == {"count": 1}))
+    until(lambda: bool(http.get(f"{sandbox.camunda_address}/filter/count").json() == {"count": 1}))
 
 
 def test_a_killed_engine_comes_back_with_its_data(sandbox: Sandbox, http: httpx.Client) -> None:
     user = {"profile": {"id": "kept"}, "credentials": {"password": "kept-kept-1"}}
-    assert http.post(f"{sandbox.camunda_url}/user/create", json=user).status_code == 204
+    assert http.post(f"{sandbox.camunda_address}/user/create", json=user).status_code == 204
     sandbox.engine_server.kill()
     with pytest.raises(httpx.ConnectError):
-        http.get(f"{sandbox.camunda_url}/version")
+        http.get(f"{sandbox.camunda_address}/version")
     sandbox.engine_server.start()
-    assert http.get(f"{sandbox.camunda_url}/user/kept/profile").json()["id"] == "kept"
+    assert http.get(f"{sandbox.camunda_address}/user/kept/profile").json()["id"] == "kept"
 
 
 def test_a_killed_store_comes_back_with_its_data(sandbox: Sandbox, http: httpx.Client) -> None:
@@ -203,6 +287,13 @@ def test_a_parent_that_ends_leaves_nothing(tmp_path: Path, number: signal.Signal
         parent.send_signal(number)
         assert parent.wait(100) != 0
     wait_until(lambda: not left_of(tmp_path))
+
+
+def deployed(sandbox: Sandbox, http: httpx.Client) -> object:
+    """What the forms of other pages have deployed."""
+    answer = http.get(f"{sandbox.camunda_address}/process-definition", params={"key": "foreign"})
+    assert answer.status_code == 200
+    return answer.json()
 
 
 def put_plan(sandbox: Sandbox, http: httpx.Client, plan_id: str, **fields: str) -> httpx.Response:

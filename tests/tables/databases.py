@@ -59,7 +59,7 @@ def pooled(url: str, folder: Path) -> Iterator[str]:
     (folder / "users.txt").write_text('"postgres" ""\n')
     (folder / "pgbouncer.ini").write_text(
         f"""[databases]
-* = host={parts["host"]} port={parts["port"]} user={parts["user"]}
+* = host={parts["host"]} port={parts["port"]} user={parts["user"]} password={parts["password"]}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}

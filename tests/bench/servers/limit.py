@@ -6,6 +6,7 @@ does. `KEEP=0` makes it ask for them each time.
 
 import asyncio
 import os
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import orjson
 import psycopg
 import uvloop
 
-from tests.bench.query import SORTED, TASKS, VARIABLES, environment
+from tests.bench.query import SORTED, TASKS, VARIABLES, engine_address, environment
 
 CHUNK = 100
 DRAFTS = (
@@ -33,11 +34,12 @@ class System:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host, self.port, self.path = parts.hostname, parts.port, parts.path.encode()
+        self.known = _basic(parts.username, parts.password)
         self.idle: list[Streams] = []
 
     async def ask(self, target: bytes, kind: bytes, body: bytes) -> Any:
-        request = b"POST %b%b HTTP/1.1\r\nHost: upstream\r\n%bContent-Length: %d\r\n\r\n%b"
-        sent = request % (self.path, target, kind, len(body), body)
+        request = b"POST %b%b HTTP/1.1\r\nHost: upstream\r\n%b%bContent-Length: %d\r\n\r\n%b"
+        sent = request % (self.path, target, self.known, kind, len(body), body)
         while True:
             kept = bool(self.idle)
             reader, writer = self.idle.pop() if kept else await self._connect()
@@ -65,6 +67,13 @@ class System:
         return await asyncio.open_connection(self.host, self.port, limit=LIMIT)
 
 
+def _basic(user: str | None, password: str | None) -> bytes:
+    """The header that says who asks; nothing where nobody is named."""
+    if not user or not password:
+        return b""
+    return b"Authorization: Basic %b\r\n" % b64encode(f"{user}:{password}".encode())
+
+
 class Database:
     """Kept connections to the drafts."""
 
@@ -84,7 +93,7 @@ class Inbox:
     """The query."""
 
     def __init__(self) -> None:
-        self.engine = System(environment("CAMUNDA_URL"))
+        self.engine = System(engine_address())
         self.store = System(environment("AIDBOX_URL"))
         self.database = Database(environment("RETOOL_DATABASE_URL"))
         self.versions: dict[tuple[str, str], dict[str, str]] = {}

@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.upstreams.connections import Connection, Connections
-from tests.bench.query import SORTED, TASKS, VARIABLES, environment
+from tests.bench.query import SORTED, TASKS, VARIABLES, engine_address, environment
 
 DRAFT = "SELECT id, name, upper(status) FROM benefit_plan_drafts WHERE camunda_process_id = %s"
 STORE = environment("AIDBOX_URL")
-ENGINE = environment("CAMUNDA_URL")
+ENGINE = engine_address()
 AT_MOST = httpx.Limits(max_connections=50)
 
 

@@ -20,9 +20,9 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
 from api.upstreams.connections import Connection, Connections
-from tests.bench.query import SORTED, TASKS, VARIABLES, environment
+from tests.bench.query import SORTED, TASKS, VARIABLES, engine_address, environment
 
-ENGINE = environment("CAMUNDA_URL")
+ENGINE = engine_address()
 STORE = environment("AIDBOX_URL")
 DRAFTS = (
     "SELECT camunda_process_id, id, name, upper(status) FROM benefit_plan_drafts WHERE camunda_process_id = ANY(%s)"
