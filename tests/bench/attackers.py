@@ -32,6 +32,7 @@ from tests.bench.load import connected, http_request
 from tests.bench.processes import ROOT, python, serving
 from tests.bench.query import INBOX
 from tests.calls.inboxes import Inbox, Inboxes
+from tests.engine_access import engine_settings
 from tests.serving import Drafts, Someone
 
 KEY = "an-ordinary-key-of-the-benchmark"
@@ -185,7 +186,7 @@ def run(given: argparse.Namespace, stack: ExitStack) -> Iterator[str]:
     issuer = stack.enter_context(little_issuer(rsa_key("good")))
     environment = {
         "RETOOL_DATABASE_URL": given.retool_dsn,
-        "CAMUNDA_URL": given.camunda_url,
+        **{name.upper(): value for name, value in engine_settings(given.camunda_url).items()},
         "AIDBOX_URL": given.aidbox_url,
         "AUTH": "gateway,oidc",
         "GATEWAY_KEYS": f"bench:{hashlib.sha256(KEY.encode()).hexdigest()}",

@@ -34,12 +34,13 @@ class System:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host, self.port, self.path = parts.hostname, parts.port, parts.path.encode()
+        self.name = parts.netloc.rpartition("@")[2].encode()
         self.known = _basic(parts.username, parts.password)
         self.idle: list[Streams] = []
 
     async def ask(self, target: bytes, kind: bytes, body: bytes) -> Any:
-        request = b"POST %b%b HTTP/1.1\r\nHost: upstream\r\n%b%bContent-Length: %d\r\n\r\n%b"
-        sent = request % (self.path, target, self.known, kind, len(body), body)
+        request = b"POST %b%b HTTP/1.1\r\nHost: %b\r\n%b%bContent-Length: %d\r\n\r\n%b"
+        sent = request % (self.path, target, self.name, self.known, kind, len(body), body)
         while True:
             kept = bool(self.idle)
             reader, writer = self.idle.pop() if kept else await self._connect()
