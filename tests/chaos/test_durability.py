@@ -7,7 +7,7 @@ import uuid
 import httpx
 import pytest
 
-from api.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.stories.behind import until
 
 CLIENTS = 4

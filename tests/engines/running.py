@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from api.sandbox import HERE
-from api.sandbox.jars import cache_folder, read_list
-from api.sandbox.jvm import java_server
-from api.sandbox.keeper import Keeper
-from api.sandbox.ports import free_port
 from api.settings import Settings
+from sandbox import HERE
+from sandbox.jars import cache_folder, read_list
+from sandbox.jvm import java_server
+from sandbox.keeper import Keeper
+from sandbox.ports import free_port
 from tests.engine_access import engine_settings
 
 SETTINGS = HERE / "operaton" / "application.properties"

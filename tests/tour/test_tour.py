@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.sandbox.samples import DRAFTS
 from api.settings import Settings
+from sandbox.samples import DRAFTS
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, serving
 
 ROOT = Path(__file__).parent.parent.parent
