@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["api", "graphql", "strawberry"]):
     from api.transport.graphql import Parameters, _decoded
     from api.transport.negotiation import chosen_media_type, is_json, wants_html
     from api.transport.persisted_queries import open_operations
-    from api.transport.request_slots import NotAsked
+    from api.transport.request_slots import HttpRefusal
 
 SETTINGS = configuration.read(
     _env_file=None,
@@ -34,7 +34,7 @@ OPERATIONS = open_operations(SETTINGS)
 def read(data: bytes) -> None:
     """One input: the first byte says what the rest is taken for."""
     kind, rest = data[:1], data[1:]
-    with suppress(NotAsked, GraphQLError):
+    with suppress(HttpRefusal, GraphQLError):
         if kind == b"\x02":
             text = rest.decode("latin-1")
             chosen_media_type(text), is_json(text), wants_html(text)
