@@ -24,7 +24,7 @@ from api import serving
 from api import settings as configuration
 from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
-from api.coordination.worker import work
+from api.coordination.process.worker import work
 from api.errors import ApprovalApiError, Misconfigured
 from api.schema import schema_text
 from api.settings import Settings
@@ -33,7 +33,7 @@ from api.telemetry import start_logging
 from api.upstreams import columns_of, open_upstreams
 
 if TYPE_CHECKING:
-    from api.sandbox import Sandbox
+    from sandbox import Sandbox
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The thin approval API between Retool, Camunda 7 and Aidbox."
@@ -129,7 +129,7 @@ def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, f
     _ask_loopback_directly()
     with _told_in_one_line():
         try:
-            from api.sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
+            from sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
         except ModuleNotFoundError as missing:
             raise Misconfigured("this installation has no sandbox; it is the extra `sandbox`") from missing
 
@@ -157,8 +157,8 @@ def _addresses(sandbox: "Sandbox") -> dict[str, str]:
 
 
 async def _prepare_demo(settings: Settings) -> None:
-    from api.sandbox.demonstration import bring_to_states  # noqa: PLC0415  # see the module's docstring
-    from api.sandbox.samples import load_drafts, load_plans  # noqa: PLC0415  # as above
+    from sandbox.demonstration import bring_to_states  # noqa: PLC0415  # see the module's docstring
+    from sandbox.samples import load_drafts, load_plans  # noqa: PLC0415  # as above
 
     async with open_upstreams(settings) as upstreams:
         await set_up(upstreams)

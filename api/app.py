@@ -17,26 +17,26 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.authentication import open_authentication
-from api.coordination.worker import GIVING_BACK, work
+from api.coordination.process.worker import GIVING_BACK, work
 from api.deadline import within
-from api.room import Room
 from api.settings import Settings
 from api.telemetry import begin_request
-from api.transport.asking import UNTIL_SENT, State
-from api.transport.browsers import with_browser_rules
+from api.transport.cross_site import with_browser_rules
 from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
+from api.transport.graphql_errors import MASKED, request_error
 from api.transport.health import live, ready
-from api.transport.limits import Places
-from api.transport.looking import Health
 from api.transport.metrics import metrics
-from api.transport.persisted import open_operations
-from api.transport.presenting import MASKED, request_error
+from api.transport.persisted_queries import open_operations
+from api.transport.readiness import Health
+from api.transport.request_slots import Places
 from api.transport.rest import problem, submit_plan
+from api.transport.state import UNTIL_SENT, State
 from api.upstreams import as_it_is, open_upstreams
-from api.upstreams.calling import Transports
-from api.upstreams.connections import Connection
-from api.upstreams.proxies import named_proxies
+from api.upstreams.http.call import Transports
+from api.upstreams.http.proxies import named_proxies
+from api.upstreams.retool.pool import Connection
+from api.weighted_semaphore import Room
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
 LARGE_BODY = 65_536  # bytes, as many as the server's buffer holds before it waits for the client

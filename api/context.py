@@ -6,15 +6,15 @@ from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar, cast
 
-from api.batching import Loader
-from api.calculator import results
 from api.errors import OverLimit
 from api.identity import Viewer
 from api.loaders import Loaders
-from api.needs import EVERYTHING, Needs
-from api.room import Room
+from api.plan_processes import results
+from api.requirements import EVERYTHING, Needs
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.weighted_semaphore import Room
+from columnar.batch_loader import Loader
 
 Result = TypeVar("Result")
 

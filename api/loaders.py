@@ -8,21 +8,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TypeVar
 
-from api.batching import Loader
 from api.identity import Viewer
-from api.needs import RESOURCE, Needs
+from api.requirements import RESOURCE, Needs
 from api.upstreams import Upstreams
-from api.upstreams.authorizations import READ_HISTORY, READ_TASKS, demand
-from api.upstreams.camunda import Camunda
-from api.upstreams.engine import Scalar
-from api.upstreams.involvement import Submitted, concerning, involved
-from api.upstreams.offers import candidate_groups
-from api.upstreams.visibility import (
+from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand
+from api.upstreams.camunda.candidates import candidate_groups
+from api.upstreams.camunda.client import Camunda
+from api.upstreams.camunda.confirmed_history import (
     known_processes,
     known_submissions,
     known_variables,
     tasks_by_id,
 )
+from api.upstreams.camunda.involvement import Submitted, concerning, involved
+from api.upstreams.camunda.records import Scalar
+from columnar.batch_loader import Loader
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -29,7 +29,7 @@ from api.app import build_app
 from api.errors import Misconfigured
 from api.settings import Settings
 from api.telemetry import FOLDER, forget_the_dead, start_logging
-from api.transport.patience import server_options
+from api.transport.header_limits import server_options
 
 LONGEST_FINISH = 20  # seconds for requests under way when the service is asked to stop
 LONGEST_SILENCE = 20  # seconds, of a process that starts or hangs, before another takes its place

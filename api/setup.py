@@ -6,8 +6,8 @@ Called by the command line (`setup`, `demo`) and by the tests.
 from pathlib import Path
 
 from api.upstreams import Upstreams
-from api.upstreams.drafts import Columns
-from api.upstreams.drafts_table import look, numbers_offer, ready_statements
+from api.upstreams.retool.drafts_table import look, numbers_offer, ready_statements
+from api.upstreams.retool.records import Columns
 
 MODEL = Path(__file__).parent.parent / "bpmn" / "benefit-approval.bpmn"
 

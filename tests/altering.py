@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from api.sandbox.samples import ENCODER
-from api.upstreams.calling import Transports
+from api.upstreams.http.call import Transports
+from sandbox.samples import ENCODER
 from tests.stories.behind import read
 
 Json = dict[str, Any]

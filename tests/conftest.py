@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 from api import settings as configuration
-from api.sandbox import Sandbox, running
 from api.settings import Settings
 from api.setup import set_up
 from api.upstreams import open_upstreams
+from sandbox import Sandbox, running
 from tests.aidbox_like.emulation import aidbox_like
 from tests.aidbox_like.switches import READINGS
 from tests.serving import Api, Drafts, serving

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import build_app
 from api.settings import Settings
-from api.transport.patience import server_options
-from api.upstreams.calling import Transports
+from api.transport.header_limits import server_options
+from api.upstreams.http.call import Transports
 
 SAMPLES = Path(__file__).parent.parent / "api" / "sandbox" / "samples"
 GOLD = (SAMPLES / "own" / "insuranceplan-gold-ppo.json").read_text("utf-8")

@@ -14,9 +14,9 @@ import msgspec
 from api.check.finding import Finding, ok, warning
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams import Upstreams
-from api.upstreams.drafts import NEITHER, Waiting
-from api.upstreams.engine import Scalar, text
-from api.upstreams.ownership import LINK_VARIABLES, Ownership
+from api.upstreams.camunda.ownership import LINK_VARIABLES, Ownership
+from api.upstreams.camunda.records import Scalar, text
+from api.upstreams.retool.records import NEITHER, Waiting
 
 MOST_LOOKED_AT = 10_000  # of each kind: drafts in approval, processes that run
 MOST_NAMED = 5

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from api.check.finding import Finding, ok, warning, wrong
-from api.upstreams.drafts import Columns
-from api.upstreams.drafts_rules import TOO_NARROW, SeenRules
+from api.upstreams.retool.records import Columns
+from api.upstreams.retool.table_rules import TOO_NARROW, SeenRules
 
 MADE = ("id", "name", "status", "plan_data", "aidbox_id", "created_by", "updated_at")
 

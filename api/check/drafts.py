@@ -7,9 +7,9 @@ from api.check.draft_rules import judge_rules
 from api.check.finding import Finding, ok, warning, wrong
 from api.draft_status import ALL_STATUSES
 from api.errors import Misconfigured, UpstreamFailed
-from api.upstreams.drafts import Columns
-from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
-from api.upstreams.retool import Retool
+from api.upstreams.retool.client import Retool
+from api.upstreams.retool.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
+from api.upstreams.retool.records import Columns
 
 OLDEST_SERVER = 130000  # gen_random_uuid, in the table `setup` makes
 FIELDS = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")

@@ -8,9 +8,9 @@ import msgspec
 from api.check.finding import Finding, address_of, failure, ok, warning, wrong
 from api.check.model import judge_model
 from api.errors import UpstreamFailed
-from api.upstreams.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
-from api.upstreams.camunda import Camunda
-from api.upstreams.ownership import LINK_VARIABLES
+from api.upstreams.camunda.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
+from api.upstreams.camunda.client import Camunda
+from api.upstreams.camunda.ownership import LINK_VARIABLES
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from api.check.finding import Finding, ok, warning, wrong
-from api.upstreams.bpmn import Offer, attribute, extensions, offers, parse, tag
-from api.upstreams.engine import PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE
+from api.upstreams.camunda.bpmn import Offer, attribute, extensions, offers, parse, tag
+from api.upstreams.camunda.records import PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
 GUARD = "decider"

@@ -5,19 +5,19 @@ claiming can be made safe against a race. The others change who holds a task, ne
 """
 
 from api.coordination.decide import closed
-from api.coordination.permissions import (
+from api.coordination.rules.permissions import (
     checked_user_id,
     demand_claimer,
     demand_four_eyes,
     demand_holder,
     demand_running,
 )
-from api.coordination.seeing import SeenTask, no_such_task, seen_task
+from api.coordination.rules.visibility import SeenTask, no_such_task, seen_task
 from api.errors import Gone, Refused, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.engine import Task
+from api.upstreams.camunda.records import Task
 
 
 async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str) -> None:

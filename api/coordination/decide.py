@@ -8,21 +8,21 @@ from enum import StrEnum
 
 import msgspec
 
-from api.coordination.approval import Approval, approval_of
-from api.coordination.external_tasks import settle
-from api.coordination.permissions import demand_decidable, demand_free
-from api.coordination.publish import conflict
-from api.coordination.reconcile import released
-from api.coordination.seeing import no_such_task, seen_task, unknown_task
-from api.coordination.texts import checked_comment, demand_short
+from api.coordination.approval_snapshot import Approval, approval_of
+from api.coordination.comments import checked_comment, demand_short
+from api.coordination.process.external_tasks import settle
+from api.coordination.process.publish import conflict
+from api.coordination.process.reconcile import released
+from api.coordination.rules.permissions import demand_decidable, demand_free
+from api.coordination.rules.visibility import no_such_task, seen_task, unknown_task
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
 from api.identity import Viewer, same_person
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.drafts import Draft
-from api.upstreams.engine import DECISION_PREFIX, Scalar, Task, demand_storable, text
-from api.upstreams.plan_version import PlanVersion
-from api.upstreams.visibility import closed_task, known_variables
+from api.upstreams.aidbox.records import PlanVersion
+from api.upstreams.camunda.confirmed_history import closed_task, known_variables
+from api.upstreams.camunda.records import DECISION_PREFIX, Scalar, Task, demand_storable, text
+from api.upstreams.retool.records import Draft
 
 TRIES = 3
 

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from api.coordination.changes import Terms
-from api.coordination.comparing import Entry, is_same_text, moved, noted_version
-from api.coordination.documents import PROCESS_TAG
-from api.coordination.linking import linked_process, linked_variables, names_another
-from api.coordination.merging import Side
-from api.coordination.reconcile import released
-from api.coordination.seeing import owned_draft
+from api.coordination.draft_process import linked_process, linked_variables, names_another
+from api.coordination.process.reconcile import released
+from api.coordination.rules.visibility import owned_draft
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.drafts import Draft
-from api.upstreams.engine import Scalar
-from api.upstreams.plan_version import PlanKey, PlanVersion
+from api.upstreams.aidbox.records import PlanKey, PlanVersion
+from api.upstreams.camunda.records import Scalar
+from api.upstreams.retool.records import Draft
+from plandiff.changes import Terms
+from plandiff.comparison import Entry, is_same_text, moved, noted_version
+from plandiff.merge import Side
+from plandiff.plan_document import PROCESS_TAG
 
 
 @dataclass(frozen=True)

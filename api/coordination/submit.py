@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 from functools import partial
 
-from api.coordination.comparing import demand_fit
-from api.coordination.external_tasks import settle
-from api.coordination.linking import linked_process, linked_variables
-from api.coordination.publish import own_versions, plan_id_of, says_the_same
-from api.coordination.reconcile import released
-from api.coordination.seeing import owned_draft
-from api.coordination.texts import checked_comment, demand_short
+from api.coordination.comments import checked_comment, demand_short
+from api.coordination.draft_process import linked_process, linked_variables
+from api.coordination.process.external_tasks import settle
+from api.coordination.process.publish import own_versions, plan_id_of, says_the_same
+from api.coordination.process.reconcile import released
+from api.coordination.rules.visibility import owned_draft
 from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.authorizations import READ_HISTORY, READ_MODEL, demand
-from api.upstreams.drafts import Draft
-from api.upstreams.engine import Scalar
+from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
+from api.upstreams.camunda.records import Scalar
+from api.upstreams.retool.records import Draft
+from plandiff.comparison import demand_fit
 
 TRIES = 3
 

@@ -5,20 +5,20 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 
-from api.coordination.documents import plan_id_for
-from api.coordination.external_tasks import settle
-from api.coordination.linking import linked_process, names_another
-from api.coordination.permissions import demand_running, demand_submitter
-from api.coordination.publish import published_version
-from api.coordination.reconcile import released
-from api.coordination.seeing import readable_draft
+from api.coordination.draft_process import linked_process, names_another
+from api.coordination.process.external_tasks import settle
+from api.coordination.process.publish import published_version
+from api.coordination.process.reconcile import released
+from api.coordination.rules.permissions import demand_running, demand_submitter
+from api.coordination.rules.visibility import readable_draft
 from api.deadline import left
 from api.errors import Busy, Gone, Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.engine import PUBLICATION, PUBLICATION_WITHDRAWN, ExternalTask, LockedTask, Scalar, text
-from api.upstreams.visibility import known_variables
+from api.upstreams.camunda.confirmed_history import known_variables
+from api.upstreams.camunda.records import PUBLICATION, PUBLICATION_WITHDRAWN, ExternalTask, LockedTask, Scalar, text
+from plandiff.plan_document import plan_id_for
 
 PAUSE = 0.2  # seconds between two tries to lock a publication
 

@@ -14,13 +14,13 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext, Info
 
 from api.errors import Refused, UserErrorCode
-from api.schema.compiled.executor import CompiledExecutor
-from api.schema.documents import Document, Ready
-from api.schema.guards import demand_few
+from api.schema.arguments import demand_few
 from api.schema.mutation import Mutation
+from api.schema.prepared_document import Document, Ready
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 from api.settings import Settings
+from columnar.executor import CompiledExecutor
 
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 

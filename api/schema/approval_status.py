@@ -7,21 +7,22 @@ from enum import Enum
 
 import strawberry
 
-from api.batching import Loader
 from api.coordination.decide import Decision, read_decision
-from api.coordination.standing import NOT_SUBMITTED, is_between_steps, is_idle, standing
+from api.coordination.rules.approval_state import NOT_SUBMITTED, is_between_steps, is_idle, standing
 from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
-from api.schema.hops import found_of
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.schema.reading import linked_variables, visible
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.task import Task, task
-from api.upstreams import drafts, engine
-from api.upstreams.authorizations import READ_INSTANCES, READ_TASKS, demand
-from api.upstreams.engine import DECISION_PREFIX, text
-from api.upstreams.ownership import LINK_VARIABLES
+from api.schema.visible import linked_variables, visible
+from api.upstreams.camunda import records as camunda_records
+from api.upstreams.camunda.authorizations import READ_INSTANCES, READ_TASKS, demand
+from api.upstreams.camunda.ownership import LINK_VARIABLES
+from api.upstreams.camunda.records import DECISION_PREFIX, text
+from api.upstreams.retool import records as retool_records
+from columnar.batch_loader import Loader
+from columnar.list_field import found_of
 
 PROCESS, VALUES, TASKS, WAITING, TIMERS = (
     "process",
@@ -87,7 +88,7 @@ class ApprovalStatus:
 
     process_id: strawberry.Private[str]
     author: strawberry.Private[str | None]
-    waiting: strawberry.Private[list[engine.Task]]
+    waiting: strawberry.Private[list[camunda_records.Task]]
     draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=reads())
     state: ApprovalState = strawberry.field(
         description="Where the approval stands.",
@@ -135,7 +136,7 @@ class ApprovalStatus:
         return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
-async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> list[ApprovalStatus]:
+async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draft]) -> list[ApprovalStatus]:
     """The statuses of drafts: at most four questions to the engine, side by side, and one about idle processes.
 
     The variables are read with any of them: they tell whether the process is the draft's.
@@ -166,10 +167,10 @@ async def approval_statuses_of(info: Info, records: Sequence[drafts.Draft]) -> l
 
 def _timed(
     info: Info,
-    process: engine.ProcessInstance | None,
+    process: camunda_records.ProcessInstance | None,
     variables: Variables | None,
-    tasks: list[engine.Task] | None,
-    waiting: list[engine.ExternalTask] | None,
+    tasks: list[camunda_records.Task] | None,
+    waiting: list[camunda_records.ExternalTask] | None,
 ) -> str | None:
     """The process, if where it stands depends on whether it waits for a timer."""
     is_read = info.context.needs.has("approvals", TIMERS)
@@ -178,11 +179,11 @@ def _timed(
 
 
 def _status(
-    record: drafts.Draft,
-    process: engine.ProcessInstance | None,
+    record: retool_records.Draft,
+    process: camunda_records.ProcessInstance | None,
     values: Variables,
-    tasks: list[engine.Task] | None,
-    waiting: list[engine.ExternalTask] | None,
+    tasks: list[camunda_records.Task] | None,
+    waiting: list[camunda_records.ExternalTask] | None,
     due: datetime | None,
 ) -> ApprovalStatus:
     """Of a draft without a process that names it only the row is told; not even that, if it names another draft's."""

@@ -9,16 +9,17 @@ from functools import partial
 
 import strawberry
 
-from api.coordination import comparing, rebase
-from api.coordination.changes import Terms
-from api.coordination.comparing import Entry, compared, conflicting, noted_version
+from api.coordination import rebase
 from api.schema.answer_size import weigh
 from api.schema.info import Info
-from api.schema.reading import linked_variables
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.scalars import Json
-from api.upstreams.drafts import Draft
-from api.upstreams.plan_version import PlanVersion
+from api.schema.visible import linked_variables
+from api.upstreams.aidbox.records import PlanVersion
+from api.upstreams.retool.records import Draft
+from plandiff import comparison
+from plandiff.changes import Terms
+from plandiff.comparison import Entry, compared, conflicting, noted_version
 
 # Where needs have what is selected of the entries: the name takes a loader's place.
 CHANGES, CONFLICTS = "changes", "conflicts"
@@ -51,17 +52,17 @@ class FieldChangeKind(Enum):
 class FieldChange:
     """One entry of coordination/changes.py."""
 
-    path: str = strawberry.field(description=PATH, metadata=reads(comparing.PATH))
+    path: str = strawberry.field(description=PATH, metadata=reads(comparison.PATH))
     kind: FieldChangeKind = strawberry.field(description="Added, removed or changed.")
-    label: str = strawberry.field(description=LABEL, metadata=reads(comparing.LABEL))
+    label: str = strawberry.field(description=LABEL, metadata=reads(comparison.LABEL))
     before: Json | None = strawberry.field(
-        description="The plan's value, exact to the digit; null when it has none.", metadata=reads(comparing.VALUES)
+        description="The plan's value, exact to the digit; null when it has none.", metadata=reads(comparison.VALUES)
     )
     after: Json | None = strawberry.field(
-        description="The draft's value, exact to the digit; null when it has none.", metadata=reads(comparing.VALUES)
+        description="The draft's value, exact to the digit; null when it has none.", metadata=reads(comparison.VALUES)
     )
-    before_text: str | None = strawberry.field(description=f"`before` {AS_TEXT}", metadata=reads(comparing.TEXTS))
-    after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=reads(comparing.TEXTS))
+    before_text: str | None = strawberry.field(description=f"`before` {AS_TEXT}", metadata=reads(comparison.TEXTS))
+    after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=reads(comparison.TEXTS))
 
 
 @strawberry.type(description="One field that both the draft and the store changed, to different values.")
@@ -69,22 +70,22 @@ class FieldConflict:
     """One conflict of coordination/merging.py."""
 
     path: str = strawberry.field(
-        description=f"{PATH} The choices of rebaseDraft name it.", metadata=reads(comparing.PATH)
+        description=f"{PATH} The choices of rebaseDraft name it.", metadata=reads(comparison.PATH)
     )
-    label: str = strawberry.field(description=LABEL, metadata=reads(comparing.LABEL))
+    label: str = strawberry.field(description=LABEL, metadata=reads(comparison.LABEL))
     base: Json | None = strawberry.field(
         description="As it was in the version the draft goes back to; null: not there.",
-        metadata=reads(comparing.VALUES),
+        metadata=reads(comparison.VALUES),
     )
     mine: Json | None = strawberry.field(
-        description="As the draft has it; null: not there.", metadata=reads(comparing.VALUES)
+        description="As the draft has it; null: not there.", metadata=reads(comparison.VALUES)
     )
     theirs: Json | None = strawberry.field(
-        description="As the store has it now; null: not there.", metadata=reads(comparing.VALUES)
+        description="As the store has it now; null: not there.", metadata=reads(comparison.VALUES)
     )
-    base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=reads(comparing.TEXTS))
-    mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=reads(comparing.TEXTS))
-    theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=reads(comparing.TEXTS))
+    base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=reads(comparison.TEXTS))
+    mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=reads(comparison.TEXTS))
+    theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=reads(comparison.TEXTS))
 
 
 @strawberry.enum(description="Which value a conflicting field is to have.")
@@ -152,7 +153,7 @@ def _weighed(found: list[Entry]) -> list[Entry]:
 
 def _wanted(info: Info, of: str) -> frozenset[str]:
     needs = info.context.needs
-    return frozenset(part for part in comparing.ALL if needs.has(of, part))
+    return frozenset(part for part in comparison.ALL if needs.has(of, part))
 
 
 def _bytes(version: PlanVersion | None) -> bytes | None:

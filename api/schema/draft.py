@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from api.errors import Refused, UserErrorCode
-from api.needs import PLAN, REVISION
+from api.requirements import PLAN, REVISION
 from api.schema.answer_size import weighed
-from api.schema.audit import AuditEvent, history_of
+from api.schema.arguments import checked_limit
 from api.schema.changes import (
     CHANGES,
     CONFLICT_VARIABLES,
@@ -20,16 +20,16 @@ from api.schema.changes import (
     changes_of,
     conflicts_of,
 )
-from api.schema.guards import checked_limit
-from api.schema.hops import hop
+from api.schema.history import AuditEvent, history_of
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
-from api.schema.reading import draft_by_id, linked_variables
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.scalars import Json
-from api.upstreams import drafts
-from api.upstreams.engine import VARIABLES
-from api.upstreams.ownership import LINK_VARIABLES
+from api.schema.visible import draft_by_id, linked_variables
+from api.upstreams.camunda.ownership import LINK_VARIABLES
+from api.upstreams.camunda.records import VARIABLES
+from api.upstreams.retool import records as retool_records
+from columnar.list_field import hop
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
@@ -74,7 +74,7 @@ async def _approvals(drafts: "Sequence[Draft]", info: Info) -> "list[ApprovalSta
 class Draft:
     """Plain fields come from the row; the rest crosses to another system and is null when that could not be asked."""
 
-    record: strawberry.Private[drafts.Draft]
+    record: strawberry.Private[retool_records.Draft]
     id: strawberry.ID = strawberry.field(description="Retool's own id.")
     name: str = strawberry.field(description="What the author calls it.")
     status: DraftStatus = strawberry.field(
@@ -160,7 +160,7 @@ class Draft:
         return draft(await draft_by_id(info, id))
 
 
-def draft(record: drafts.Draft | None) -> Draft | None:
+def draft(record: retool_records.Draft | None) -> Draft | None:
     """The type of a row, if there is one."""
     if record is None:
         return None
@@ -178,6 +178,6 @@ def draft(record: drafts.Draft | None) -> Draft | None:
     )
 
 
-def _unless_too_large(record: drafts.Draft, value: Any) -> Any:
+def _unless_too_large(record: retool_records.Draft, value: Any) -> Any:
     """A value, None where nobody reads it; what is too large to be read is an error of this draft's alone."""
-    return Refused(UserErrorCode.INVALID_PLAN, drafts.TOO_LARGE) if record.is_too_large else value
+    return Refused(UserErrorCode.INVALID_PLAN, retool_records.TOO_LARGE) if record.is_too_large else value

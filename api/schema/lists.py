@@ -9,15 +9,15 @@ import msgspec
 import strawberry
 
 from api.errors import Refused, UserErrorCode
+from api.schema.arguments import checked_sort, checked_text
 from api.schema.draft import Draft, DraftStatus, draft
-from api.schema.guards import checked_sort, checked_text
 from api.schema.info import Info
-from api.schema.reading import draft_by_id, reader
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.task import Task, task
-from api.upstreams.authorizations import READ_TASKS, demand
-from api.upstreams.drafts import DraftFilter as Narrowed
-from api.upstreams.engine import instant
+from api.schema.visible import draft_by_id, reader
+from api.upstreams.camunda.authorizations import READ_TASKS, demand
+from api.upstreams.camunda.records import instant
+from api.upstreams.retool.records import DraftFilter as Narrowed
 
 MOST_SEARCHED = 5000  # tasks whose drafts' names are looked at
 MOST_NAMED = 1000  # drafts by their names, which the engine does not know: it gets the ids of their processes

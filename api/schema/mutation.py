@@ -8,17 +8,16 @@ from typing import Annotated
 import strawberry
 
 from api.coordination import claim as claiming
+from api.coordination.create_draft import create_draft_from_plan
 from api.coordination.decide import Verdict, decide
-from api.coordination.draft_from_plan import create_draft_from_plan
-from api.coordination.merging import Side
-from api.coordination.permissions import acting_viewer
 from api.coordination.rebase import Choices, rebase
-from api.coordination.retry import retry_publication
+from api.coordination.retry_publication import retry_publication
+from api.coordination.rules.permissions import acting_viewer
 from api.coordination.submit import submit
 from api.coordination.withdraw import withdraw
 from api.errors import Refused, UserErrorCode
 from api.schema.approval_status import ApprovalState
-from api.schema.guards import or_refused
+from api.schema.arguments import or_refused
 from api.schema.info import Info
 from api.schema.inputs import (
     ClaimTaskInput,
@@ -41,7 +40,8 @@ from api.schema.payloads import (
     TaskPayload,
 )
 from api.schema.user_error import UserError, user_error
-from api.upstreams.involvement import Submitted
+from api.upstreams.camunda.involvement import Submitted
+from plandiff.merge import Side
 
 INPUT = strawberry.argument(description="What to do, and to what.")
 

@@ -7,16 +7,16 @@ import dataclasses
 
 import strawberry
 
-from api.coordination.comparing import Entry
 from api.schema.approval_status import ApprovalState
 from api.schema.changes import FieldConflict, field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
-from api.schema.reading import draft_by_id
 from api.schema.task import Task, task_by_id
 from api.schema.user_error import UserError
-from api.upstreams import drafts
+from api.schema.visible import draft_by_id
+from api.upstreams.retool import records as retool_records
+from plandiff.comparison import Entry
 
 ERRORS = "What the user can mend; empty when it was done."
 
@@ -117,5 +117,5 @@ class RebaseDraftPayload:
         return field_conflicts(self.left)
 
 
-async def _read(info: Info, draft_id: str | None) -> drafts.Draft | None:
+async def _read(info: Info, draft_id: str | None) -> retool_records.Draft | None:
     return await draft_by_id(info, draft_id) if draft_id else None

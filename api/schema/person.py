@@ -3,7 +3,7 @@
 import strawberry
 
 from api.identity import Viewer
-from api.upstreams.engine import Scalar, text
+from api.upstreams.camunda.records import Scalar, text
 
 
 @strawberry.type(description="A person. The three systems know people by their ids alone.")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, cast
 import msgspec
 import strawberry
 
-from api.needs import RESOURCE
+from api.requirements import RESOURCE
 from api.schema.answer_size import weighed
-from api.schema.guards import checked_limit
-from api.schema.hops import found_of
+from api.schema.arguments import checked_limit
 from api.schema.info import Info
-from api.schema.reading import readable
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.scalars import Json
-from api.upstreams import plan_version as records
-from api.upstreams.plan_version import PlanKey
+from api.schema.visible import readable
+from api.upstreams.aidbox import records
+from api.upstreams.aidbox.records import PlanKey
+from columnar.list_field import found_of
 
 BASE_VARIABLES = ("aidboxPlanId", "baseVersion")
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import strawberry
 
-from api.coordination.auditing import audited
-from api.coordination.permissions import acting_viewer
+from api.coordination.audit_log import audited
+from api.coordination.rules.permissions import acting_viewer
 from api.schema.approval_status import ApprovalStatus, approval_statuses_of
+from api.schema.arguments import checked_limit, checked_offset, demand_few
 from api.schema.draft import Draft, draft
-from api.schema.guards import checked_limit, checked_offset, demand_few
 from api.schema.info import Info
 from api.schema.lists import (
     DraftFilter,
@@ -25,10 +25,10 @@ from api.schema.lists import (
 )
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
-from api.schema.reading import draft_by_id
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.task import Task, task_by_id
-from api.upstreams.engine import concerns
+from api.schema.visible import draft_by_id
+from api.upstreams.camunda.records import concerns
 
 Limit = Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")]
 Offset = Annotated[int, strawberry.argument(description="So many are left out first.")]

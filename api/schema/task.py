@@ -7,19 +7,20 @@ from datetime import datetime
 import strawberry
 
 from api.coordination.decide import already_decided, decision_on
-from api.coordination.permissions import demand_decidable
-from api.coordination.seeing import seen_task
+from api.coordination.rules.permissions import demand_decidable
+from api.coordination.rules.visibility import seen_task
 from api.errors import Refused
 from api.loaders import Variables
 from api.schema.draft import Draft, draft
-from api.schema.hops import found_of, hop
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
-from api.schema.reading import audit_hidden, look_in_vain, readable, sees
-from api.schema.reads import reads
+from api.schema.requires import reads
 from api.schema.user_error import UserErrorCode
-from api.upstreams import drafts, engine
+from api.schema.visible import audit_hidden, look_in_vain, readable, sees
+from api.upstreams.camunda import records as camunda_records
+from api.upstreams.retool import records as retool_records
+from columnar.list_field import found_of, hop
 
 
 @strawberry.type(description="Whether the viewer may decide a task, and if not, why.")
@@ -52,7 +53,7 @@ async def _submitters(tasks: "Sequence[Task]", info: Info) -> list[Person | None
 
 async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
     """Those the processes name, since these are published; a copied row may name a process, and is not looked at."""
-    named = [engine.text(variables.get("draftId")) or None for variables in await _variables(tasks, info)]
+    named = [camunda_records.text(variables.get("draftId")) or None for variables in await _variables(tasks, info)]
     records = await found_of(info.context.loaders.drafts, named)
     apart = [record for task, record in zip(tasks, records, strict=True) if record and not _is_in(task, record)]
     known = {record.id for record in await asyncio.gather(*(readable(info, record) for record in apart)) if record}
@@ -62,7 +63,7 @@ async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
     ]
 
 
-def _is_in(task: "Task", record: drafts.Draft) -> bool:
+def _is_in(task: "Task", record: retool_records.Draft) -> bool:
     """Whether a draft is in the task's process: others are shown to who may read them without that."""
     return record.camunda_process_id == task.record.process_instance_id
 
@@ -73,7 +74,7 @@ async def _base_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion |
 
 async def _current_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
     plan_ids = [variables.get("aidboxPlanId") for variables in await _variables(tasks, info)]
-    return await current_plans_of(info, [engine.text(plan_id) for plan_id in plan_ids])
+    return await current_plans_of(info, [camunda_records.text(plan_id) for plan_id in plan_ids])
 
 
 async def _conflicts(tasks: "Sequence[Task]", info: Info) -> list[bool]:
@@ -100,7 +101,7 @@ async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
 
 
 def _open(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
-    submitters, allow_own = engine.submitters(variables), info.context.settings.allow_own_approval
+    submitters, allow_own = camunda_records.submitters(variables), info.context.settings.allow_own_approval
     try:
         demand_decidable(info.context.reader, task.record, submitters, is_offered=bool(offered), allow_own=allow_own)
     except Refused as refusal:
@@ -120,7 +121,7 @@ def _not(refusal: Refused) -> Decidability:
 class Task:
     """Plain fields come from the engine's task; the rest is asked when it is selected."""
 
-    record: strawberry.Private[engine.Task]
+    record: strawberry.Private[camunda_records.Task]
     id: strawberry.ID = strawberry.field(description="The engine's own id.")
     name: str = strawberry.field(description="What the process model calls the step.")
     step: str = strawberry.field(description="The step's key in the process model; a new step needs no new schema.")
@@ -189,14 +190,14 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
     return task(record)
 
 
-async def _may_see(info: Info, record: engine.Task) -> bool:
+async def _may_see(info: Info, record: camunda_records.Task) -> bool:
     """Open tasks are asked about together; about closed ones, the engine tells one at a time only."""
     if record.ended is None:
         return await sees(info, record)
     return await seen_task(info.context.upstreams, info.context.reader, record) is not None
 
 
-def task(record: engine.Task) -> Task:
+def task(record: camunda_records.Task) -> Task:
     """The type of a task the engine sent."""
     return Task(
         record=record,

@@ -22,14 +22,14 @@ from api.identity import Viewer
 from api.schema import schema_for
 from api.schema.answer_size import weighing
 from api.settings import Settings
-from api.transport.asking import State, admitted, challenge, state_of
-from api.transport.browsers import refuse_cross_site
-from api.transport.conditional import revalidated
+from api.transport.conditional_get import revalidated
+from api.transport.cross_site import refuse_cross_site
+from api.transport.disconnect import unless_left
 from api.transport.graphiql import examples, page
-from api.transport.leaving import unless_left
-from api.transport.limits import COME_BACK, NotAsked, received
+from api.transport.graphql_errors import error_entries, request_error
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
-from api.transport.presenting import error_entries, request_error
+from api.transport.request_slots import COME_BACK, NotAsked, received
+from api.transport.state import State, admitted, challenge, state_of
 
 GRAPHIQL_ASSETS = "/graphiql"
 TOO_LARGE = "ANSWER_TOO_LARGE"

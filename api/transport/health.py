@@ -6,7 +6,7 @@ One dead system empties its own fields and nothing else, so it is no reason to t
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.transport.asking import state_of
+from api.transport.state import state_of
 
 
 async def live(_request: Request) -> Response:

@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.coordination.auditing import audited
-from api.coordination.permissions import acting_viewer
+from api.coordination.audit_log import audited
+from api.coordination.rules.permissions import acting_viewer
 from api.coordination.submit import Submission, submit
 from api.errors import (
     ApprovalApiError,
@@ -29,8 +29,8 @@ from api.errors import (
 )
 from api.identity import Viewer
 from api.telemetry import request_id
-from api.transport.asking import State, admitted, challenge, state_of
-from api.transport.limits import NotAsked, received
+from api.transport.request_slots import NotAsked, received
+from api.transport.state import State, admitted, challenge, state_of
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {

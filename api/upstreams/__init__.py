@@ -10,20 +10,20 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
-from api.calculator import Calculator, open_calculator
 from api.draft_status import StatusNames
+from api.plan_processes import Calculator, open_calculator
 from api.settings import Settings
 from api.tls import secure_context
-from api.upstreams.aidbox import Aidbox
-from api.upstreams.calling import Transports, connect
-from api.upstreams.camunda import Camunda
-from api.upstreams.capacity import Capacity
-from api.upstreams.connections import Connections
-from api.upstreams.credentials import Bearer, ClientCredentials
-from api.upstreams.drafts import Columns
-from api.upstreams.kept_versions import KeptVersions
-from api.upstreams.ownership import Ownership
-from api.upstreams.retool import Retool
+from api.upstreams.aidbox.client import Aidbox
+from api.upstreams.aidbox.version_cache import KeptVersions
+from api.upstreams.camunda.client import Camunda
+from api.upstreams.camunda.ownership import Ownership
+from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.http.auth import Bearer, ClientCredentials
+from api.upstreams.http.call import Transports, connect
+from api.upstreams.retool.client import Retool
+from api.upstreams.retool.pool import Connections
+from api.upstreams.retool.records import Columns
 
 LARGEST_PLANS = 4  # a plan of so many times what can be submitted is still read, to be mended
 

@@ -18,8 +18,8 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from api.errors import Garbled, Unreachable, UpstreamFailed
 from api.settings import Settings, is_private_enough
 from api.tls import secure_context
-from api.upstreams.calling import Transports, Upstream, connect
-from api.upstreams.capacity import Capacity
+from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.http.call import Transports, Upstream, connect
 
 NAME = "issuer"
 AWAY_PAUSE = 3.0  # seconds, at most, before an issuer that was away is asked again

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.sandbox.ports import free_port
 from api.settings import Settings
+from sandbox.ports import free_port
 from tests.auth.asking import VIEWER, audit, bearing, settings_with
 from tests.auth.issuer import AUDIENCE, little_issuer
 from tests.auth.signing import rsa_key

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.sandbox.ports import free_port
+from sandbox.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 LONGEST_START = 100.0  # seconds

@@ -17,11 +17,11 @@ import httpx
 import orjson
 import psycopg
 
-from api.sandbox.keeper import Keeper
-from api.sandbox.ports import free_port
-from api.sandbox.postgres import database_url, postgres_server
-from api.upstreams.drafts import Columns
-from api.upstreams.drafts_table import ready_statements
+from api.upstreams.retool.drafts_table import ready_statements
+from api.upstreams.retool.records import Columns
+from sandbox.keeper import Keeper
+from sandbox.ports import free_port
+from sandbox.postgres import database_url, postgres_server
 from tests.bench.contents import fill_drafts
 from tests.bench.load import Client, ask_all, connected, http_request
 from tests.bench.processes import ROOT, Measured, python, serving

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from api.setup import MODEL
-from api.upstreams.aidbox import chunks
+from api.upstreams.aidbox.client import chunks
 from tests.serving import GOLD, Drafts, Someone
 
 AT_ONCE = 12

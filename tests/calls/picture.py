@@ -16,10 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from api import settings as configuration
-from api.sandbox import running
 from api.settings import Settings
 from api.setup import set_up
 from api.upstreams import open_upstreams
+from sandbox import running
 from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Call, Recording
 from tests.serving import Drafts

@@ -5,8 +5,8 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from api.coordination.documents import PROCESS_TAG
 from api.settings import Settings
+from plandiff.plan_document import PROCESS_TAG
 from tests.changes.conftest import CHANGES, DEDUCTIBLE, Store, costing, gold, text
 from tests.serving import AUTHOR, REVIEWER, Api, Drafts, serving
 from tests.verbs import COMPLETE, open_task, perform, submitted

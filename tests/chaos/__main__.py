@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from api import settings as configuration
-from api.sandbox import Sandbox, running
 from api.setup import set_up
 from api.upstreams import open_upstreams
+from sandbox import Sandbox, running
 from tests.chaos.report import report
 from tests.chaos.run import run
 

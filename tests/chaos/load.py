@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from api.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.chaos.ledger import KnownDraft, Ledger, Operation, Written, new_name
 from tests.serving import ADMIN, REVIEWER, SECOND_REVIEWER, Someone
 from tests.stories.behind import FHIR_JSON, edited

@@ -14,7 +14,7 @@ from random import Random
 
 import httpx
 
-from api.sandbox import Sandbox, SandboxError
+from sandbox import Sandbox, SandboxError
 from tests.chaos.balancer import balancing
 from tests.chaos.faults import Fault, drawn
 from tests.chaos.ledger import Ledger, Operation

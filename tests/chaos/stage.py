@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from api.sandbox import Sandbox
-from api.sandbox.keeper import Keeper
-from api.sandbox.ports import free_port
-from api.sandbox.server import Server
+from sandbox import Sandbox
+from sandbox.keeper import Keeper
+from sandbox.ports import free_port
+from sandbox.server import Server
 from tests.degraded.conftest import at_port
 from tests.wire import Wire, wire
 

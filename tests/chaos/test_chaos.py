@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.sandbox import Sandbox
 from api.settings import Settings
+from sandbox import Sandbox
 from tests.chaos.report import report
 from tests.chaos.run import run
 

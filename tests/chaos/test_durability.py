@@ -7,8 +7,8 @@ import uuid
 import httpx
 import pytest
 
-from api.sandbox import Sandbox
 from api.settings import Settings
+from sandbox import Sandbox
 from tests.stories.behind import until
 
 CLIENTS = 4

@@ -10,9 +10,9 @@ from api.check.approvals import judge, judge_default
 from api.check.finding import Grade
 from api.settings import Settings
 from api.setup import MODEL
-from api.upstreams.drafts import Waiting
-from api.upstreams.engine import Scalar
-from api.upstreams.ownership import Ownership
+from api.upstreams.camunda.ownership import Ownership
+from api.upstreams.camunda.records import Scalar
+from api.upstreams.retool.records import Waiting
 from tests.commands.running import run
 from tests.serving import Drafts
 

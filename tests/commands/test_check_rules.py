@@ -14,10 +14,10 @@ from api.check.store import Statement, judge_statement
 from api.draft_status import STATUSES
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.setup import MODEL
-from api.upstreams.drafts import Columns
-from api.upstreams.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
-from api.upstreams.drafts_table import address_of as database_address
-from api.upstreams.engine import TOPICS
+from api.upstreams.camunda.records import TOPICS
+from api.upstreams.retool.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
+from api.upstreams.retool.drafts_table import address_of as database_address
+from api.upstreams.retool.records import Columns
 
 NAMES = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
 COLUMNS = Columns("drafts", *NAMES)

@@ -8,7 +8,7 @@ import pytest
 
 from api.check.digits import NAME, TEST_PLAN
 from api.settings import Settings
-from api.upstreams.trials import ABSENT
+from api.upstreams.aidbox.trial_requests import ABSENT
 from tests.aidbox_like.emulation import aidbox_like
 from tests.aidbox_like.switches import Operation, Switches
 from tests.commands.running import Ran, run

@@ -5,9 +5,9 @@ import socket
 import httpx
 import pytest
 
-from api.sandbox import Sandbox
 from api.settings import Settings
 from api.setup import MODEL
+from sandbox import Sandbox
 from tests.commands.doctor import SECRET, database, engine_lines
 from tests.commands.running import run
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.sandbox.ports import free_port
 from api.settings import Settings
+from sandbox.ports import free_port
 from tests.commands.running import ROOT, run
 from tests.commands.test_serve import replica
 from tests.degraded.test_recovery import READY

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.sandbox.ports import free_port
 from api.settings import Settings
+from sandbox.ports import free_port
 from tests.commands.running import ROOT
 from tests.degraded.conftest import Wired, read_again, wired
 from tests.degraded.test_recovery import first_answer

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.coordination.documents import PROCESS_TAG, plan_id_for
-from api.upstreams.aidbox import NO_VERSION
+from api.upstreams.aidbox.client import NO_VERSION
+from plandiff.plan_document import PROCESS_TAG, plan_id_for
 from tests.serving import GOLD
 
 FHIR = {"Content-Type": "application/fhir+json"}

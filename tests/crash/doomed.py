@@ -16,8 +16,8 @@ from decimal import Decimal
 from multiprocessing.connection import Connection
 from typing import Any
 
-from api.coordination.reconcile import Sweep, sweep
-from api.coordination.worker import work
+from api.coordination.process.reconcile import Sweep, sweep
+from api.coordination.process.worker import work
 from api.settings import Settings
 from api.upstreams import open_upstreams
 from tests.crash.moves import Moves

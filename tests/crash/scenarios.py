@@ -9,8 +9,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.sandbox.samples import ENCODER
 from api.setup import MODEL
+from sandbox.samples import ENCODER
 from tests.crash.doomed import Asked
 from tests.crash.moves import Move, When
 from tests.crash.picture import Picture

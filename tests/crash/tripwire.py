@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql, waiting
 
 from api.telemetry import request_id
-from api.upstreams.connections import Connection
+from api.upstreams.retool.pool import Connection
 
 Answer = TypeVar("Answer")
 Meddle = Callable[[str], Awaitable[None]]

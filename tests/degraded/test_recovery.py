@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.sandbox import Sandbox, Server
-from api.sandbox.ports import free_port
 from api.settings import Settings
-from api.transport.looking import GOOD_FOR
+from api.transport.readiness import GOOD_FOR
+from sandbox import Sandbox, Server
+from sandbox.ports import free_port
 from tests.degraded.conftest import Wired, World
 from tests.degraded.faults import SYSTEMS
 from tests.serving import Api, serving

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from api.sandbox import unroot
-from api.sandbox.ports import free_port
 from api.settings import Settings
+from sandbox import unroot
+from sandbox.ports import free_port
 from tests.deploy.compose import api_environment
 from tests.deploy.dockerfile import ROOT, Build, Stage
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from api.sandbox import HERE
-from api.sandbox.jars import cache_folder, read_list
-from api.sandbox.jvm import java_server
-from api.sandbox.keeper import Keeper
-from api.sandbox.ports import free_port
+from sandbox import HERE
+from sandbox.jars import cache_folder, read_list
+from sandbox.jvm import java_server
+from sandbox.keeper import Keeper
+from sandbox.ports import free_port
 
 AUTHENTICATING = Path(__file__).with_name("authenticating.xml")
 SETTINGS = HERE / "operaton" / "application.properties"

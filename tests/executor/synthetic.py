@@ -18,8 +18,8 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from api.schema import Schema
-from api.schema.compiled.executor import CompiledExecutor
 from api.schema.scalars import SCALARS, Json
+from columnar.executor import CompiledExecutor
 
 NODES = 4
 whose: ContextVar[int] = ContextVar("whose", default=-1)

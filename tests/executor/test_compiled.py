@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 
-from api.schema.compiled.executor import CompiledExecutor
+from columnar.executor import CompiledExecutor
 from tests.executor.synthetic import World, queries, schema_with, worlds
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from strawberry.extensions import SchemaExtension
 
 from api.schema import Schema
-from api.schema.compiled.executor import CompiledExecutor
-from api.schema.compiled.keeping import MOST, KeptShapes
+from columnar.executor import CompiledExecutor
+from columnar.shape_cache import MOST, KeptShapes
 from tests.executor.synthetic import CONFIG, STOCK, Query, World, queries, worlds
 from tests.executor.test_equal import UNHURRIED, difference, nothing_left_for_others, pytestmark, told
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.batching import Batch, Loader
 from api.loaders import Loaders
+from columnar.batch_loader import Batch, Loader
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, Someone
 from tests.stories.behind import until
 from tests.verbs import submitted

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.sandbox import running
+from sandbox import running
 from tests.planted import coordination, reading
 from tests.planted.bug import Bug
 

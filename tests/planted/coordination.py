@@ -2,8 +2,8 @@
 
 from tests.planted.bug import STORIES, Bug
 
-RETOOL, AIDBOX = "api/upstreams/retool.py", "api/upstreams/aidbox.py"
-PUBLISH, TASKS = "api/coordination/publish.py", "api/coordination/external_tasks.py"
+RETOOL, AIDBOX = "api/upstreams/retool/client.py", "api/upstreams/aidbox/client.py"
+PUBLISH, TASKS = "api/coordination/process/publish.py", "api/coordination/process/external_tasks.py"
 SUBMIT, DECIDE, WITHDRAW = (f"api/coordination/{verb}.py" for verb in ("submit", "decide", "withdraw"))
 OF_REGISTER = "lower({status}::text) IS DISTINCT FROM 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
 OF_CONCLUDE = "lower({status}::text) = 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
@@ -66,7 +66,7 @@ BUGS = (
     ),
     Bug(
         "the tag is forgotten",
-        "api/coordination/documents.py",
+        "plandiff/plan_document.py",
         """"id": plan_id, "meta": {**meta, "tag": [*others, tag]}}""",
         """"id": plan_id, "meta": {**meta, "tag": others}}""",
         "(approve and edit)",
@@ -278,7 +278,7 @@ BUGS = (
     ),
     Bug(
         "four eyes look at the person named alone",
-        "api/coordination/permissions.py",
+        "api/coordination/rules/permissions.py",
         "    demand_four_eyes(viewer.people, submitters, allow_own=allow_own)\n",
         "    demand_four_eyes([viewer.id], submitters, allow_own=allow_own)\n",
         "whomevers_name",
@@ -286,14 +286,14 @@ BUGS = (
     ),
     Bug(
         "a draft whose process runs is released",
-        "api/coordination/reconcile.py",
+        "api/coordination/process/reconcile.py",
         "if not draft.is_submitted or (linked.process is not None and linked.process.is_active):",
         "if not draft.is_submitted:",
         "undisturbed",
     ),
     Bug(
         "a sweep ends drafts whose process runs",
-        "api/coordination/reconcile.py",
+        "api/coordination/process/reconcile.py",
         "if each.process_id in known and not known[each.process_id].is_active]",
         "if each.process_id in known]",
         "sweep",
@@ -301,7 +301,7 @@ BUGS = (
     ),
     Bug(
         "a sweep forgets where it was",
-        "api/coordination/reconcile.py",
+        "api/coordination/process/reconcile.py",
         "waiting = await upstreams.retool.submitted(after_id, limit=DRAFTS_LOOKED_AT)",
         "waiting = await upstreams.retool.submitted(None, limit=10)",
         "sweep",
@@ -317,7 +317,7 @@ BUGS = (
     ),
     Bug(
         "a new plan gets another id each time",
-        "api/coordination/documents.py",
+        "plandiff/plan_document.py",
         "return str(uuid.UUID(draft_id))",
         "return str(uuid.uuid4())",
         "undisturbed",

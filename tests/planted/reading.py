@@ -2,12 +2,12 @@
 
 from tests.planted.bug import ANY, Bug
 
-COMPILED = "api/schema/compiled"
+COMPILED = "columnar"
 PLANNING, RUNNING, VALUES = (f"{COMPILED}/{module}.py" for module in ("planning", "running", "values"))
 EXECUTOR, KEEPING, DRIVING = (f"{COMPILED}/{module}.py" for module in ("executor", "keeping", "driving"))
-BATCHING, DOCUMENTS, READS = "api/batching.py", "api/schema/documents.py", "api/schema/reads.py"
-CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda.py", "api/upstreams/aidbox.py", "api/schema/task.py"
-KEPT = "api/upstreams/kept_versions.py"
+BATCHING, DOCUMENTS, READS = "columnar/batch_loader.py", "api/schema/prepared_document.py", "api/schema/requires.py"
+CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda/client.py", "api/upstreams/aidbox/client.py", "api/schema/task.py"
+KEPT = "api/upstreams/aidbox/version_cache.py"
 
 EQUAL = "tests/executor/test_compiled.py tests/executor/test_kept.py tests/executor/test_equal.py"
 WIDELY = "tests/executor tests/unit tests/calls tests/http tests/stories/test_reading.py"
@@ -102,7 +102,7 @@ BUGS = (
         "tests/unit/test_batching.py tests/executor tests/calls/test_counts.py",
         (
             "keys that are none shift the others",
-            "api/schema/hops.py",
+            "columnar/list_field.py",
             "return [None if key is None else next(found) for key in keys]",
             "return [next(found, None) for key in keys]",
         ),
@@ -147,7 +147,7 @@ BUGS = (
         "tests/unit/test_reads.py tests/calls",
         (
             "all variables for any field",
-            "api/needs.py",
+            "api/requirements.py",
             "if self.variables is None or name in self.variables) or VARIABLES",
             ") or VARIABLES",
         ),
@@ -261,14 +261,14 @@ BUGS = (
         ),
         (
             "what is forgotten still takes room",
-            "api/bounded.py",
+            "api/bounded_cache.py",
             "            self._used -= forgotten\n",
             "            pass\n",
         ),
-        ("what was used last is forgotten first", "api/bounded.py", "        self._kept.move_to_end(key)\n", ""),
+        ("what was used last is forgotten first", "api/bounded_cache.py", "        self._kept.move_to_end(key)\n", ""),
         (
             "a replaced value takes room twice",
-            "api/bounded.py",
+            "api/bounded_cache.py",
             "self._used += size - self._kept.pop(key, (None, 0))[1]",
             "self._kept.pop(key, None); self._used += size",
         ),
@@ -295,61 +295,61 @@ BUGS = (
         ),
         (
             "a query goes on when its client leaves",
-            "api/transport/leaving.py",
+            "api/transport/disconnect.py",
             "        if context.may_be_given_up:\n",
             "        if False:\n",
         ),
         (
             "an answer has the tag of another media type",
-            "api/transport/conditional.py",
+            "api/transport/conditional_get.py",
             'hashlib.blake2b(answer.headers["Content-Type"].encode(), digest_size=16)',
             "hashlib.blake2b(digest_size=16)",
         ),
         (
             "any condition is met",
-            "api/transport/conditional.py",
+            "api/transport/conditional_get.py",
             'return condition.strip() == "*" or entity_tag in _ENTITY_TAG.findall(condition)',
             "return bool(condition)",
         ),
         (
             "a shared cache may keep an answer",
-            "api/transport/conditional.py",
+            "api/transport/conditional_get.py",
             '"private, no-cache"',
             '"public, no-cache"',
         ),
         (
             "room is not given back",
-            "api/room.py",
+            "api/weighted_semaphore.py",
             "        finally:\n            self._give(size)\n",
             "        finally:\n            pass\n",
         ),
         (
             "who left the line keeps its room",
-            "api/room.py",
+            "api/weighted_semaphore.py",
             "self._give(0 if turn.cancelled() else size)",
             "self._give(0)",
         ),
         (
             "room for who did not get any",
-            "api/room.py",
+            "api/weighted_semaphore.py",
             "self._give(0 if turn.cancelled() else size)",
             "self._give(size)",
         ),
         (
             "a list costs what one of it costs",
-            "api/schema/costing.py",
+            "api/schema/answer_cost.py",
             "return Cost(1 + length * inner.fixed)",
             "return Cost(1 + inner.fixed)",
         ),
         (
             "a page costs what is asked, not what can come",
-            "api/schema/costing.py",
+            "api/schema/answer_cost.py",
             "return min(max(int(value), 0), LARGEST_PAGE)",
             "return 1",
         ),
         (
             "a list of entities counts once",
-            "api/schema/costing.py",
+            "api/schema/answer_cost.py",
             "return len(value) if isinstance(value, list) else 1",
             "return 1",
         ),

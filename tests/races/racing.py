@@ -11,7 +11,7 @@ import httpx
 import psycopg
 
 from api.telemetry import request_id
-from api.upstreams.connections import Connection
+from api.upstreams.retool.pool import Connection
 from tests.races.schedule import Schedule
 from tests.serving import Api, Someone
 

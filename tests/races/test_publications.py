@@ -9,9 +9,9 @@ from functools import partial
 import httpx
 import pytest
 
-from api.sandbox.samples import ENCODER
 from api.settings import Settings
-from api.upstreams.calling import Transports
+from api.upstreams.http.call import Transports
+from sandbox.samples import ENCODER
 from tests.races.conftest import Settle
 from tests.races.invariants import Raced, of_new_plan, of_stored_plan
 from tests.races.racing import Payload, Racing, acting, told_by

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from api.coordination.changes import Change, Kind, changes
-from api.coordination.matching import canonical
-from api.coordination.merging import Side, conflicts, merge
-from api.coordination.naming import labels
+from plandiff.changes import Change, Kind, changes
+from plandiff.labels import labels
+from plandiff.matching import canonical
+from plandiff.merge import Side, conflicts, merge
 from tests.real import CAREFIRST, INDIA, NAMES, TIERS, Plan, sample
 
 RETAIL = "plan[type=drug].specificCost[category=1-month-in-retail"

@@ -8,7 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from api.coordination.matching import canonical
+from plandiff.matching import canonical
 from tests.changes.conftest import CHANGES, CREATE, REBASE, Store, read_row, text
 from tests.real import INDIA, NAMES, SAMPLES, Plan, sample
 from tests.real.test_changes import edits

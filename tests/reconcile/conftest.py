@@ -10,12 +10,12 @@ import httpx
 import psycopg
 import pytest
 
-from api.coordination.reconcile import Sweep, sweep
-from api.sandbox import Sandbox
+from api.coordination.process.reconcile import Sweep, sweep
 from api.settings import Settings
 from api.setup import MODEL
 from api.upstreams import open_upstreams
-from api.upstreams.connections import Connection
+from api.upstreams.retool.pool import Connection
+from sandbox import Sandbox
 from tests.serving import Drafts
 from tests.stories.behind import Behind
 from tests.stories.conftest import behind

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 
-from api.coordination.reconcile import DRAFTS_LOOKED_AT, Sweep
+from api.coordination.process.reconcile import DRAFTS_LOOKED_AT, Sweep
 from api.settings import Settings
-from api.upstreams.retool import SWEEP_LOCK
+from api.upstreams.retool.client import SWEEP_LOCK
 from tests.reconcile.conftest import Calls, FirstVersion, Table, sweeping
 from tests.serving import AUTHOR, Api, Drafts
 from tests.stories.behind import Behind

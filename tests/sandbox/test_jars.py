@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from api.sandbox import SandboxError
-from api.sandbox.jars import Jar, cache_folder, fetch, read_list
+from sandbox import SandboxError
+from sandbox.jars import Jar, cache_folder, fetch, read_list
 
 HAPI = Path(__file__).parents[2] / "api" / "sandbox" / "hapi" / "jars.txt"
 SMALL = ("jakarta.inject-api", "jsr305")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.sandbox import ports
-from api.sandbox.ports import free_listener, free_port, listener_at, port_of
+from sandbox import ports
+from sandbox.ports import free_listener, free_port, listener_at, port_of
 
 MANY = 50
 

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from api.sandbox import Engine, Ports, Sandbox, SandboxError, running
-from api.sandbox.samples import DRAFTS, GOLD, PLANS, load_drafts, load_plans, versions
+from sandbox import Engine, Ports, Sandbox, SandboxError, running
+from sandbox.samples import DRAFTS, GOLD, PLANS, load_drafts, load_plans, versions
 from tests.stories.behind import until
 
 ENGINE = cast("Engine", os.environ.get("SANDBOX_ENGINE", "operaton"))
@@ -30,7 +30,7 @@ import signal
 import sys
 from pathlib import Path
 from rich.console import Console
-from api.sandbox import running
+from sandbox import running
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with running(Path(sys.argv[1]), durable=False, console=Console(file=sys.stdout)):
     input()

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import canonicalize
 
 import httpx
 
-from api.sandbox.samples import ENCODER
+from sandbox.samples import ENCODER
 from tests.serving import GOLD, Drafts
 
 Resource = dict[str, Any]

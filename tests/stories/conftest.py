@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from api.sandbox.samples import load_plans
+from sandbox.samples import load_plans
 from tests.conftest import Systems
 from tests.serving import Drafts
 from tests.stories.behind import Behind

@@ -8,7 +8,7 @@ import pytest
 
 from api.coordination.decide import Decision, Verdict, already_decided
 from api.identity import same_person
-from api.upstreams.engine import Task
+from api.upstreams.camunda.records import Task
 from tests.serving import ADMIN, AUDITOR, Api, Someone
 from tests.stories.behind import Behind
 from tests.verbs import COMPLETE, REASSIGN, SUBMIT, open_task, perform, rejected

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.coordination.roundtrip import digest
-from api.sandbox.samples import DRAFTS, PLANS, SampleDraft, SamplePlan, changed, latest, versions
-from api.sandbox.samples import ENCODER as JSON
+from plandiff.losses import digest
+from sandbox.samples import DRAFTS, PLANS, SampleDraft, SamplePlan, changed, latest, versions
+from sandbox.samples import ENCODER as JSON
 from tests.serving import AUTHOR, GOLD, REVIEWER, Api, Someone
 from tests.stories.behind import PROCESS_TAG, Behind, edited, exactly, read
 from tests.verbs import COMPLETE, SUBMIT, approved, open_task, perform, status, submitted

@@ -6,9 +6,9 @@ import uuid
 import httpx
 import pytest
 
-from api.sandbox.samples import ENCODER
 from api.settings import Settings
 from api.setup import MODEL
+from sandbox.samples import ENCODER
 from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, meanwhile, serving
 from tests.stories.behind import FHIR_JSON, PROCESS_TAG, Behind, edited, exactly, read, until
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from api.sandbox import Sandbox
 from api.settings import Settings
 from api.setup import MODEL, set_up
 from api.upstreams import open_upstreams
+from sandbox import Sandbox
 from tests.serving import AUTHOR, GOLD, REVIEWER, SECOND_REVIEWER, Api, Someone
 from tests.stories.behind import Behind, edited, exactly, read
 from tests.verbs import (

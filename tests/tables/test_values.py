@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from api.settings import Settings
-from api.upstreams.drafts import TOO_LARGE
+from api.upstreams.retool.records import TOO_LARGE
 from tests.serving import AUDITOR, AUTHOR, GOLD, REVIEWER, Api, Drafts, Someone, serving
 from tests.tables.shapes import Shape, Table, drop, make
 from tests.verbs import COMPLETE, SUBMIT, WITHDRAW, open_task, perform, submitted

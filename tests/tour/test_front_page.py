@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.sandbox.samples import DRAFTS, ENCODER, latest
+from sandbox.samples import DRAFTS, ENCODER, latest
 from tests.serving import AUTHOR, REVIEWER, Api, Drafts
 from tests.verbs import open_task, submitted
 

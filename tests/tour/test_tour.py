@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.sandbox.samples import DRAFTS
 from api.settings import Settings
+from sandbox.samples import DRAFTS
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, serving
 
 TOUR = (Path(__file__).parent.parent.parent / "docs" / "tour.md").read_text("utf-8")

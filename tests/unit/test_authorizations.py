@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from api.upstreams.authorizations import DEPLOY, NEEDS
+from api.upstreams.camunda.authorizations import DEPLOY, NEEDS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "process.md"
 

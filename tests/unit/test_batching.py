@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from api.batching import Loader
-from api.schema.hops import found_of
+from columnar.batch_loader import Loader
+from columnar.list_field import found_of
 
 
 class Source:

@@ -1,6 +1,6 @@
 """A cache stays within its room, and forgets what was used least lately."""
 
-from api.bounded import BoundedCache
+from api.bounded_cache import BoundedCache
 
 
 def test_what_was_used_least_lately_is_forgotten_first() -> None:

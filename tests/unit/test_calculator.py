@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from api.calculator import SMALL, Calculator, open_calculator
 from api.caller import asked_by
-from api.coordination import documents
 from api.deadline import within
 from api.errors import Busy, Refused, UserErrorCode
+from api.plan_processes import SMALL, Calculator, open_calculator
+from plandiff import plan_document
 
 
 async def pid(calculator: Calculator) -> int:
@@ -48,7 +48,7 @@ def test_errors_come_back_as_they_were_raised() -> None:
             await calculator.run(broken)
 
     with pytest.raises(Refused, match="must be a FHIR InsurancePlan") as refused:
-        asyncio.run(work(partial(documents.parse, "{}", max_bytes=10)))
+        asyncio.run(work(partial(plan_document.parse, "{}", max_bytes=10)))
     assert (refused.value.code, refused.value.field) == (UserErrorCode.INVALID_PLAN, "draftId")
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         asyncio.run(work(partial(divmod, 1, 0)))

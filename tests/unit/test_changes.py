@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from api.coordination.changes import Kind, Terms, changes
 from api.coordination.decide import Verdict
-from api.coordination.documents import PROCESS_TAG
-from api.coordination.matching import canonical
-from api.coordination.merging import Side, bounded, conflicts, merge
-from api.coordination.naming import labels
 from api.errors import Refused
-from api.schema.audit import AuditEventKind
 from api.schema.changes import ConflictSide, FieldChangeKind
+from api.schema.history import AuditEventKind
+from plandiff.changes import Kind, Terms, changes
+from plandiff.labels import labels
+from plandiff.matching import canonical
+from plandiff.merge import Side, bounded, conflicts, merge
+from plandiff.plan_document import PROCESS_TAG
 from tests.serving import GOLD
 
 Plan = dict[str, Any]

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from api.coordination.changes import Change, Kind, changes, content
-from api.coordination.matching import canonical, is_objects, keyed
-from api.coordination.merging import Side, conflicts, merge
-from api.coordination.naming import ORDER, labels
+from plandiff.changes import Change, Kind, changes, content
+from plandiff.labels import ORDER, labels
+from plandiff.matching import canonical, is_objects, keyed
+from plandiff.merge import Side, conflicts, merge
 
 Plan = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from api.coordination import documents
-from api.coordination.documents import PROCESS_TAG
-from api.coordination.matching import canonical
 from api.errors import Refused
+from plandiff import plan_document
+from plandiff.matching import canonical
+from plandiff.plan_document import PROCESS_TAG
 from tests.serving import GOLD
 
 PLAN = {"resourceType": "InsurancePlan", "name": "A plan"}
@@ -20,7 +20,7 @@ OTHER = {"system": "urn:other", "code": "kept"}
 
 
 def parsed(text: str | bytes, max_bytes: int = 100_000) -> dict[str, Any]:
-    return documents.parse(text, max_bytes=max_bytes)
+    return plan_document.parse(text, max_bytes=max_bytes)
 
 
 def nested(levels: int) -> str:
@@ -85,10 +85,10 @@ def test_bytes_are_counted_not_characters() -> None:
 )
 def test_rules_that_stores_differ_on(plan: dict[str, Any], is_fit: bool) -> None:  # noqa: FBT001  # a column of the table
     if is_fit:
-        documents.check(plan)
+        plan_document.check(plan)
     else:
         with pytest.raises(Refused) as refusal:
-            documents.check(plan)
+            plan_document.check(plan)
         assert refusal.value.code.value == "INVALID_PLAN"
 
 
@@ -105,8 +105,8 @@ def test_rules_that_stores_differ_on(plan: dict[str, Any], is_fit: bool) -> None
 )
 def test_the_id_of_a_new_plan(draft_id: str, plan_id: str) -> None:
     if draft_id:
-        assert documents.plan_id_for(draft_id) == plan_id
-    assert len(documents.plan_id_for(draft_id)) <= 64
+        assert plan_document.plan_id_for(draft_id) == plan_id
+    assert len(plan_document.plan_id_for(draft_id)) <= 64
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_id_of_a_new_plan(draft_id: str, plan_id: str) -> None:
 def test_what_is_sent(meta: object, sent: dict[str, Any]) -> None:
     plan = {**PLAN, "id": "its-own", "meta": meta}
     before = json.dumps(plan)
-    assert documents.tagged_resource(plan, "plan", "process") == {**PLAN, "id": "plan", "meta": sent}
+    assert plan_document.tagged_resource(plan, "plan", "process") == {**PLAN, "id": "plan", "meta": sent}
     assert json.dumps(plan) == before
 
 
@@ -145,8 +145,8 @@ def test_what_is_sent(meta: object, sent: dict[str, Any]) -> None:
     ],
 )
 def test_the_same_content(one: dict[str, Any], other: dict[str, Any], is_same: bool) -> None:  # noqa: FBT001  # a column of the table
-    assert documents.same_content(one, other) is is_same
-    assert documents.same_content(other, one) is is_same
+    assert plan_document.same_content(one, other) is is_same
+    assert plan_document.same_content(other, one) is is_same
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_the_same_content(one: dict[str, Any], other: dict[str, Any], is_same: b
 def test_what_of_meta_goes_into_a_draft(meta: object, kept: object) -> None:
     document = {**PLAN, "meta": meta, "status": "draft"}
     expected = {**PLAN, "status": "draft"} | ({} if kept is None else {"meta": kept})
-    assert documents.editable(document) == expected
+    assert plan_document.editable(document) == expected
 
 
 AMOUNT = Decimal("1500.00")
@@ -193,9 +193,9 @@ AMOUNT = Decimal("1500.00")
 )
 def test_amounts_at_a_store_that_rewrites_numbers(other: object, is_same: bool) -> None:  # noqa: FBT001  # a column of the table
     one, changed = {"cost": [{"value": AMOUNT}]}, {"cost": [{"value": other}]}
-    assert documents.same_content(one, changed, keeps_digits=False) is is_same
-    assert documents.is_held({**PLAN, **one}, {**PLAN, **changed}, keeps_digits=False) is is_same
-    assert documents.is_held({**PLAN, **one}, {**PLAN, **changed}) is False
+    assert plan_document.same_content(one, changed, keeps_digits=False) is is_same
+    assert plan_document.is_held({**PLAN, **one}, {**PLAN, **changed}, keeps_digits=False) is is_same
+    assert plan_document.is_held({**PLAN, **one}, {**PLAN, **changed}) is False
 
 
 @pytest.mark.parametrize(
@@ -230,12 +230,12 @@ def test_what_counts_as_equal_where_digits_are_not_kept(one: object, other: obje
     ],
 )
 def test_what_a_store_says_already(meta: object, held: object, is_held: bool) -> None:  # noqa: FBT001  # a column of the table
-    assert documents.is_held({**PLAN, "meta": meta}, {**PLAN, "meta": held}) is is_held
-    assert documents.is_held({**PLAN, "meta": meta}, {**PLAN, "name": "Another", "meta": held}) is False
+    assert plan_document.is_held({**PLAN, "meta": meta}, {**PLAN, "meta": held}) is is_held
+    assert plan_document.is_held({**PLAN, "meta": meta}, {**PLAN, "name": "Another", "meta": held}) is False
 
 
 def test_a_plan_survives_being_read_and_sent() -> None:
     plan = parsed(GOLD)
-    again = documents.read(json.dumps(plan, default=float).encode())
-    assert documents.same_content(documents.tagged_resource(plan, plan["id"], "process"), plan)
-    assert not documents.same_content(again, plan)
+    again = plan_document.read(json.dumps(plan, default=float).encode())
+    assert plan_document.same_content(plan_document.tagged_resource(plan, plan["id"], "process"), plan)
+    assert not plan_document.same_content(again, plan)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 from prometheus_client import REGISTRY
 
-from api.upstreams.kept_versions import HEADER_BYTES, KeptVersions
-from api.upstreams.plan_version import PlanVersion
+from api.upstreams.aidbox.records import PlanVersion
+from api.upstreams.aidbox.version_cache import HEADER_BYTES, KeptVersions
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
 BODY = msgspec.Raw(b'{"name":"A plan"}')

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.upstreams.outcome import LONGEST_TEXT, code, words
+from api.upstreams.aidbox.operation_outcome import LONGEST_TEXT, code, words
 
 
 def issue(**parts: object) -> dict[str, object]:

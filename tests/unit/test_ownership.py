@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.upstreams.engine import Scalar
-from api.upstreams.ownership import Ownership
+from api.upstreams.camunda.ownership import Ownership
+from api.upstreams.camunda.records import Scalar
 
 OWN = Ownership("west")
 OF_D = {"draftId": "D", "draftSource": "west"}

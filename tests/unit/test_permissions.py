@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.coordination.permissions import (
+from api.coordination.rules.permissions import (
     acting_viewer,
     demand_admin,
     demand_claimer,
@@ -22,7 +22,7 @@ from api.coordination.permissions import (
 )
 from api.errors import Refused
 from api.identity import Viewer
-from api.upstreams.drafts import Draft
+from api.upstreams.retool.records import Draft
 
 ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
 ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)

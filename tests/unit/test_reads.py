@@ -3,9 +3,9 @@
 import pytest
 from graphql import GraphQLObjectType, OperationDefinitionNode, parse
 
-from api.needs import EVERYTHING, Needs
+from api.requirements import EVERYTHING, Needs
 from api.schema import schema
-from api.schema.reads import DEFINITION, KEY, Reading, reads_of
+from api.schema.requires import DEFINITION, KEY, Reading, reads_of
 
 GRAPH = schema._schema
 READ = ("Query", "Task", "TaskPage", "Draft", "DraftPage", "PlanVersion", "ApprovalStatus")

@@ -9,7 +9,7 @@ import pytest
 
 from api.deadline import within
 from api.errors import OverLimit
-from api.room import Room
+from api.weighted_semaphore import Room
 
 LONG = 60.0  # seconds
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.coordination.documents import PROCESS_TAG
-from api.coordination.roundtrip import PATHS_SHOWN, Loss, digest, explained, losses
+from plandiff.losses import PATHS_SHOWN, Loss, digest, explained, losses
+from plandiff.plan_document import PROCESS_TAG
 from tests.serving import GOLD
 from tests.stories.behind import read
 

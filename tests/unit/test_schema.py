@@ -10,7 +10,7 @@ from graphql import (
 )
 
 from api.coordination.decide import Verdict as OurVerdict
-from api.coordination.standing import State
+from api.coordination.rules.approval_state import State
 from api.errors import UserErrorCode as OurCode
 from api.schema import schema, schema_text
 from api.schema.approval_status import ApprovalState, Verdict

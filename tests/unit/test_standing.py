@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.coordination.standing import Standing, State, decided, is_between_steps, standing
-from api.upstreams.drafts import Draft
-from api.upstreams.engine import ExternalTask, ProcessInstance, Scalar, Task
+from api.coordination.rules.approval_state import Standing, State, decided, is_between_steps, standing
+from api.upstreams.camunda.records import ExternalTask, ProcessInstance, Scalar, Task
+from api.upstreams.retool.records import Draft
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
 RUNNING = ProcessInstance(id="p", business_key="d", state="ACTIVE", start_time=THEN)

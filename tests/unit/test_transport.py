@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.upstreams.client import Client
-from api.upstreams.transport import REPEATABLE, Transport
+from api.upstreams.http.client import Client
+from api.upstreams.http.connections import REPEATABLE, Transport
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Act = Callable[[asyncio.StreamWriter, int], Coroutine[Any, Any, None]]

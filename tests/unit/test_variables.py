@@ -4,8 +4,8 @@ import pytest
 
 from api.errors import Refused
 from api.identity import usable_id
-from api.upstreams.draft_ids import as_key
-from api.upstreams.engine import Scalar, text, typed
+from api.upstreams.camunda.records import Scalar, text, typed
+from api.upstreams.retool.draft_ids import as_key
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 1.5, "", "x" * 2000, "€" * 2000, "😀" * 1000])

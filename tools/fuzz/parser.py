@@ -14,12 +14,12 @@ with atheris.instrument_imports(include=["api", "graphql", "strawberry"]):
 
     from api import settings as configuration
     from api.schema import schema
-    from api.schema.documents import document
-    from api.schema.limits import first_excess
+    from api.schema.document_limits import first_excess
+    from api.schema.prepared_document import document
     from api.transport.graphql import Parameters, _decoded
-    from api.transport.limits import NotAsked
     from api.transport.negotiation import chosen_media_type, is_json, wants_html
-    from api.transport.persisted import open_operations
+    from api.transport.persisted_queries import open_operations
+    from api.transport.request_slots import NotAsked
 
 SETTINGS = configuration.read(
     _env_file=None,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.upstreams.connections import Connection, Connections
+from api.upstreams.retool.pool import Connection, Connections
 from tests.bench.query import SORTED, TASKS, VARIABLES, environment
 
 DRAFT = "SELECT id, name, upper(status) FROM benefit_plan_drafts WHERE camunda_process_id = %s"

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
-from api.upstreams.connections import Connection, Connections
+from api.upstreams.retool.pool import Connection, Connections
 from tests.bench.query import SORTED, TASKS, VARIABLES, environment
 
 ENGINE = environment("CAMUNDA_URL")

@@ -1,0 +1,29 @@
+"""Checks on what people write into inputs. Pure; used by the verbs."""
+
+from api.errors import Refused, UserErrorCode
+from api.upstreams.camunda.records import excess_length
+
+LONGEST_COMMENT = 1500
+
+
+def checked_comment(comment: str | None) -> str | None:
+    """The comment without surrounding blanks, None when nothing is left. Raises Refused (INVALID)."""
+    text = (comment or "").strip()
+    if len(text) > LONGEST_COMMENT:
+        raise Refused(UserErrorCode.INVALID, f"A comment has at most {LONGEST_COMMENT} characters.", field="comment")
+    if any(not (character.isprintable() or character in "\n\t") for character in text.replace("\r\n", "\n")):
+        raise Refused(UserErrorCode.INVALID, "A comment is plain text without control characters.", field="comment")
+    return text or None
+
+
+def demand_short(value: str | None) -> None:
+    """Refuse a comment that does not fit the process variable that holds it, as it is encoded there.
+
+    Raises Refused (INVALID).
+    """
+    if value is not None and (excess := excess_length(value)):
+        message = (
+            f"The comment is {excess} characters too long for the engine, where line breaks, quotes, backslashes and "
+            "emoji count as two; shorten it, or use fewer of these."
+        )
+        raise Refused(UserErrorCode.INVALID, message, field="comment")

@@ -1,0 +1,133 @@
+"""What browsers have to know of the service: whose pages may read it, and that no other page can use it unseen.
+
+`app` wraps the service in `with_browser_rules`; graphql.py and rest.py ask `refuse_cross_site` before they do anything.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.settings import LOOPBACK, Settings
+from api.transport.request_slots import NotAsked
+from api.transport.rest import problem
+
+# Where an answer has one of these of its own (the IDE's page does), that one counts.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+# A page of another site can not set them without asking first (Fetch, "CORS-preflight fetch"), whatever they say.
+ASKING_FIRST = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-require-preflight")
+SIMPLE_BODIES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "If-None-Match", "X-Request-Id"),
+    *("Apollo-Require-Preflight", "X-Apollo-Operation-Name"),
+    *("GraphQL-Require-Preflight", "Apollographql-Client-Name", "Apollographql-Client-Version"),
+)
+EXPOSED_HEADERS = ("ETag", "X-Request-Id", "Retry-After", "WWW-Authenticate")
+PREFLIGHT_SECONDS = 600
+
+
+def with_browser_rules(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Answers with the headers above, and readable by the pages of CORS_ORIGINS alone, without cookies."""
+    if "headers" in settings.auth:
+        app = _at_loopback_names(app)
+    if not settings.cors_origins:
+        return _with_headers(app)
+    identity = ("X-User-Id", "X-User-Groups") if "headers" in settings.auth else ()
+    cors = CORSMiddleware(
+        app,
+        allow_origins=sorted(settings.cors_origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=[*ALLOWED_HEADERS, *identity],
+        expose_headers=EXPOSED_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )
+    return _with_headers(cors, varies=True)
+
+
+def _at_loopback_names(app: ASGIApp) -> ASGIApp:
+    """The service for requests that name this machine in `Host`, else 421.
+
+    A page of another site can have its own name resolve to this machine (DNS rebinding); its requests are then of the
+    same origin to the browser, and AUTH=headers believes all of them.
+    """
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _host_name(Headers(scope=scope).get("host", "")) not in LOOPBACK:
+            message = (
+                "With AUTH=headers this service answers at localhost, 127.0.0.1 and [::1] alone, not at this Host."
+            )
+            await problem(421, "BAD_REQUEST", message)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return handle
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _with_headers(app: ASGIApp, *, varies: bool = False) -> ASGIApp:
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = list(message["headers"])
+                said = {name for name, _ in own}
+                message["headers"] = own + [header for header in RAW_HEADERS if header[0] not in said]
+                if varies:
+                    MutableHeaders(scope=message).add_vary_header("Origin")
+            await send(message)
+
+        await app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+    return handle
+
+
+def refuse_cross_site(request: Request, settings: Settings) -> None:
+    """Raise NotAsked (403) for what a page of another site can send without being allowed to: links, forms, images.
+
+    Browsers say where a request comes from; programs say nothing of the kind and are not held up.
+    """
+    headers = request.headers
+    if headers.get("origin") in settings.cors_origins or not _is_of_another_site(headers):
+        return
+    if any(name in headers for name in ASKING_FIRST) or _kind(headers) not in SIMPLE_BODIES:
+        return
+    message = (
+        "A page of another site can not ask this. Send Content-Type: application/json or the header "
+        "Apollo-Require-Preflight, and have the page's origin named in CORS_ORIGINS."
+    )
+    raise NotAsked(403, message, code="CROSS_SITE_REFUSED")
+
+
+def _is_of_another_site(headers: Headers) -> bool:
+    """By Sec-Fetch-Site, which pages can not set; by Origin in browsers that do not have it."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and _host(origin) != headers.get("host", "").lower()
+
+
+def _host(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _kind(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,263 @@
+"""The server's protocol with an end to its patience: a request's head has to come in time and may not be endless.
+
+uvicorn by itself waits for ever for a head that has begun, or for a first one. The rest of a body that nobody needs,
+its request being answered already, is let by, so that the answer is read. Called by `__main__` and the tests.
+"""
+
+import asyncio
+import logging
+import re
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from api.transport.state import State
+
+# seconds a connection is kept between requests: longer than clients and balancers keep theirs (60 seconds is usual), or
+# they would send a request just when it is closed
+LONGEST_IDLE = 75
+LARGEST_HEAD = 65_536  # bytes
+LARGEST_REST = 1_048_576  # bytes
+LEAST_TAKEN = 65_536  # bytes of an answer, in the time that a head has; asyncio's buffer holds as many by itself
+MOST_HEADERS = 200
+MOST_PIPELINED = 20  # requests that are read while one before them is under way
+TOO_LARGE = f"The head of a request may have at most {LARGEST_HEAD} bytes."
+INVALID_REQUEST = "This is not a valid HTTP request."
+# RFC 9110, section 7.2, and RFC 3986, section 3.2.2: a name or an address, perhaps with a port
+HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]{0,5})?")
+LAST_WORDS = (
+    b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-Id: %b\r\n"
+    b"Connection: close\r\n\r\n%b"
+)
+
+_log = logging.getLogger(__name__)
+
+
+def server_options() -> dict[str, Any]:
+    """How uvicorn is to serve the service: parameters of `uvicorn.Config`, wherever it listens."""
+    return {
+        "http": Patient,
+        "timeout_keep_alive": LONGEST_IDLE,
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+    }
+
+
+class BadHead(Exception):
+    """A head that is not answered by the application: the status and the sentence that say why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = "REQUEST_TOO_LARGE" if status == 431 else "BAD_REQUEST"
+
+
+def check_head(version: str, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Raise BadHead for what RFC 9112 has a server refuse and the parser lets pass.
+
+    A Host that is missing, repeated or malformed (section 3.2), and a body whose framing another server on the way may
+    read otherwise (section 6.1): `gzip, chunked` would be taken for plain chunks.
+    """
+    if len(headers) > MOST_HEADERS:
+        raise BadHead(431, f"A request may have at most {MOST_HEADERS} headers.")
+    if len(url) + sum(len(name) + len(value) for name, value in headers) > LARGEST_HEAD:
+        raise BadHead(431, TOO_LARGE)
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version != "1.0"):
+        raise BadHead(400, "A request must have the header Host once.")
+    if hosts and not HOST.fullmatch(hosts[0].strip()):
+        raise BadHead(400, "The header Host must be a name or an address, with or without a port.")
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and version == "1.0":
+        raise BadHead(400, "HTTP/1.0 has no Transfer-Encoding.")
+    if codings and codings != [b"chunked"]:
+        raise BadHead(501, "The only Transfer-Encoding that is understood here is: chunked.")
+
+
+class Patient(HttpToolsProtocol):
+    """One connection. The clock runs whenever the next request's head is awaited and something of it may have come."""
+
+    config: Config
+    app_state: dict[str, State]
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None before the first request, whatever uvicorn says
+    _clock: asyncio.TimerHandle | None = None
+    _awaited: int = 0
+    _let_by: int = 0
+    _in_body: bool = False
+    unsent_timer: asyncio.TimerHandle | None = None
+    unsent_bytes: int = 0
+    watched_since: float = 0.0
+    idle_since: float = 0.0
+    _refusal: BadHead | None = None
+    _running: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """A first head is awaited from the start."""
+        super().connection_made(transport)
+        settings = self.app_state["held"].settings
+        self._patience = settings.receive_seconds
+        self._most_unsent = settings.max_unsent_bytes
+        self.idle_since = self.loop.time()
+        self._wait()
+        if len(self.connections) > settings.max_connections:
+            self._close_an_idle_one()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any longer. uvicorn tells it to the newest request alone, not to one before it."""
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self._stop()
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser: a header; or a trailer, which comes after the body and is discarded (RFC 9110, section 6.5.1).
+
+        Whoever stands in between sets and removes headers, and lets trailers through.
+        """
+        if not self._in_body:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The parser: a body begins, be it empty."""
+        try:
+            check_head(self.parser.get_http_version(), self.url, self.headers)
+            if len(self.pipeline) >= MOST_PIPELINED:
+                raise BadHead(400, "Too many requests wait on this connection for the ones before them.")
+        except BadHead as refusal:
+            self._refusal = refusal
+            raise
+        self._in_body = True
+        super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature
+        """In GraphQL's own form. A request before this one, which is under way, is answered first."""
+        if self.is_under_way() and not self._in_body:
+            self.cycle.keep_alive = False  # type: ignore[union-attr]  # there is one under way
+            return
+        refusal = self._refusal or BadHead(400, INVALID_REQUEST)
+        if not self.transport.is_closing():
+            self._write_error(refusal.status, refusal.message, refusal.code)
+            self.transport.close()
+            self._watch_unsent()
+
+    def on_response_complete(self) -> None:
+        """The answer is written; what of it is not sent yet has to be taken."""
+        self._running = self.pipeline[-1][0] if self.pipeline else self._running
+        super().on_response_complete()
+        self.idle_since = self.loop.time()
+        if not self.flow.write_paused:
+            self._watch_unsent()
+
+    def pause_writing(self) -> None:
+        """The client takes its answer more slowly than it is written."""
+        super().pause_writing()
+        self._watch_unsent()
+        self._bound_unsent()
+
+    def resume_writing(self) -> None:
+        """It has taken nearly all of it."""
+        super().resume_writing()
+        self._watch_unsent()
+
+    def on_message_complete(self) -> None:
+        """The parser: what comes next is another head."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Let the parser have it; then a request is under way, or the rest of one is let by, or a head is awaited."""
+        rest = self._in_body
+        super().data_received(data)
+        if self.is_under_way():
+            self._stop()
+            return
+        self._wait()
+        if rest:
+            self._let_by += len(data)
+        else:
+            self._awaited += len(data)
+        if self._awaited > LARGEST_HEAD or self._let_by > LARGEST_REST:
+            self._end(431, TOO_LARGE, "REQUEST_TOO_LARGE")
+
+    def is_under_way(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._clock is None:
+            words = f"The head of a request has to come within {self._patience:g} seconds."
+            self._clock = self.loop.call_later(self._patience, self._end, 408, words, "REQUEST_TOO_SLOW")
+
+    def _stop(self) -> None:
+        self._awaited = self._let_by = 0
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _end(self, status: int, message: str, code: str) -> None:
+        """Close, with a word to whoever has said something and not been answered before."""
+        if self.is_under_way() or self.transport.is_closing():
+            return
+        if self.cycle is None and self._awaited:
+            self._write_error(status, message, code)
+        self.transport.close()
+        self._watch_unsent()
+
+    def _write_error(self, status: int, message: str, code: str) -> None:
+        own_id, phrase = uuid.uuid4().hex, HTTPStatus(status).phrase.encode()
+        _log.info("request refused by its framing", extra={"code": code, "refused_request": own_id})
+        extensions = {"code": code, "requestId": own_id}
+        body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+        self.transport.write(LAST_WORDS % (status, phrase, len(body), own_id.encode(), body))
+
+    def _watch_unsent(self) -> None:
+        """Look again in a while. Nothing is written meanwhile without another watch, so what is gone was taken."""
+        self._stop_watching()
+        self.unsent_bytes = self.transport.get_write_buffer_size()
+        if self.unsent_bytes:
+            self.watched_since = self.loop.time()
+            self.unsent_timer = self.loop.call_later(self._patience, self._look_at_unsent)
+
+    def _look_at_unsent(self) -> None:
+        """Abort, unless the client has taken all or enough of what was written for it."""
+        size = self.transport.get_write_buffer_size()
+        if size and self.unsent_bytes - size < LEAST_TAKEN:
+            self.transport.abort()
+        else:
+            self._watch_unsent()
+
+    def _stop_watching(self) -> None:
+        if self.unsent_timer is not None:
+            self.unsent_timer.cancel()
+            self.unsent_timer = None
+
+    def _bound_unsent(self) -> None:
+        """Abort others until all unsent bytes are few enough: first whose clients take nothing, the longest first."""
+        waiting = [each for each in self._others() if each.unsent_timer is not None]
+        sizes = {each: each.transport.get_write_buffer_size() for each in waiting}
+        total = self.unsent_bytes + sum(sizes.values())
+        for each in sorted(waiting, key=lambda each: (sizes[each] < each.unsent_bytes, each.watched_since)):
+            if total <= self._most_unsent:
+                return
+            total -= sizes[each]
+            each.transport.abort()
+
+    def _close_an_idle_one(self) -> None:
+        """The one that has been without a request for longest; this new one where all others are busy."""
+        idle = [each for each in self._others() if not each.is_under_way() and not each.transport.is_closing()]
+        min(idle, key=lambda each: each.idle_since, default=self).transport.close()
+
+    def _others(self) -> list["Patient"]:
+        return [each for each in self.connections if isinstance(each, Patient) and each is not self]

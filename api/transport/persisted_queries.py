@@ -1,0 +1,125 @@
+"""Operations by name: trusted ones from files, and those that clients register by their hash (APQ).
+
+Opened by `app`, asked by graphql.py for each request. A request names an operation by `documentId` (GraphQL over HTTP,
+Appendix A "Persisted Documents") or by `extensions.persistedQuery.sha256Hash` (Apollo's protocol, version 1).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.bounded_cache import BoundedCache
+from api.errors import Misconfigured
+from api.schema import mistakes_in
+from api.settings import Settings
+from api.transport.request_slots import NotAsked
+
+PREFIX = "sha256:"
+FORMAT = "apollo-persisted-query-manifest"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a request names its operation: an id, and whether the id is a hash a client may register."""
+
+    id: str
+    registers: bool
+
+
+class Operations:
+    """The trusted operations by id and by hash, and room for registered ones. `only`: nothing else is executed."""
+
+    def __init__(self, trusted: Mapping[str, str], *, only: bool, room: int) -> None:
+        self._trusted = {**trusted, **{hash_of(text): text for text in trusted.values()}}
+        self._only = only
+        self._room = room
+        self._registered: BoundedCache[str, str] = BoundedCache(room)
+
+    def text(self, query: str | None, document_id: str | None, extensions: Mapping[str, object]) -> str:
+        """The text to execute. Raises NotAsked: no query, an unknown or a wrong name, or one that is not trusted."""
+        naming = _naming(document_id, extensions)
+        if naming is None:
+            return self._as_written(query)
+        if query and not naming.registers:
+            raise NotAsked(400, "A request has query or documentId, not both.")
+        if not query:
+            return self._known(naming)
+        if hash_of(query) != naming.id:
+            raise NotAsked(400, "sha256Hash is not the hash of this query.", code="PERSISTED_QUERY_HASH_MISMATCH")
+        text = self._as_written(query)
+        # A full room is no error: the client sends the text again, as it does after a restart.
+        self._registered.put(naming.id, text, len(text.encode()))
+        return text
+
+    def _as_written(self, query: str | None) -> str:
+        if not query:
+            raise NotAsked(400, "The parameter query is missing.")
+        if self._only and hash_of(query) not in self._trusted:
+            message = "Only the operations known to this service are executed: name one by documentId."
+            raise NotAsked(400, message, code="PERSISTED_QUERY_REQUIRED")
+        return query
+
+    def _known(self, naming: Naming) -> str:
+        found = self._trusted.get(naming.id)
+        if found is None and naming.registers:
+            found = self._registered.get(naming.id)
+        if found is not None:
+            return found
+        if naming.registers and not self._room and not self._trusted:
+            # These two words, with status 200, are what Apollo's clients look for.
+            raise NotAsked(200, "PersistedQueryNotSupported", code="PERSISTED_QUERY_NOT_SUPPORTED")
+        raise NotAsked(200, "PersistedQueryNotFound", code="PERSISTED_QUERY_NOT_FOUND")
+
+
+def open_operations(settings: Settings) -> Operations:
+    """The operations of these settings. Raises Misconfigured, naming the first one that does not fit the schema."""
+    where = settings.persisted_operations
+    trusted = dict(_read(where)) if where else {}
+    return Operations(trusted, only=settings.persisted_only, room=settings.registered_queries_bytes)
+
+
+def hash_of(text: str) -> str:
+    """SHA-256 in hex, as both protocols have it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _naming(document_id: str | None, extensions: Mapping[str, object]) -> Naming | None:
+    if document_id:
+        return Naming(document_id.removeprefix(PREFIX), registers=False)
+    named = extensions.get("persistedQuery")
+    if named is None:
+        return None
+    if not isinstance(named, Mapping) or named.get("version") != 1 or not isinstance(named.get("sha256Hash"), str):
+        raise NotAsked(400, "extensions.persistedQuery must be {version: 1, sha256Hash: …}.")
+    return Naming(named["sha256Hash"].lower(), registers=True)
+
+
+def _read(where: Path) -> Iterator[tuple[str, str]]:
+    try:
+        found = list(_folder(where) if where.is_dir() else _manifest(where))
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"PERSISTED_OPERATIONS can not be read: {error}") from error
+    for name, text in found:
+        if wrong := mistakes_in(text):
+            raise Misconfigured(f"PERSISTED_OPERATIONS: {name} does not fit the schema: {wrong}")
+    return iter(found)
+
+
+def _folder(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each file under its name without the ending."""
+    for file in sorted(folder.glob("*.graphql")):
+        yield file.stem, file.read_text("utf-8")
+
+
+def _manifest(file: Path) -> Iterator[tuple[str, str]]:
+    """Apollo's manifest, or a plain object of texts by id, as Relay's compiler writes it."""
+    content = json.loads(file.read_text("utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("a manifest is a JSON object")  # noqa: TRY004  # the caller tells all wrong files alike
+    if content.get("format") == FORMAT:
+        content = {each["id"]: each["body"] for each in content.get("operations", []) if {"id", "body"} <= set(each)}
+    if not all(isinstance(text, str) for text in content.values()):
+        raise ValueError(f'a manifest is {{id: text}}, or {{"format": "{FORMAT}", "operations": [{{id, body}}]}}')
+    yield from content.items()

@@ -1,0 +1,64 @@
+"""What every route needs of a request: the service's state, who asks, and a place among the requests under way."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.authentication import Authentication
+from api.caller import asked_by
+from api.errors import Unauthenticated
+from api.identity import Viewer, canonical
+from api.settings import Settings
+from api.transport.persisted_queries import Operations
+from api.transport.readiness import Health
+from api.transport.request_slots import Places
+from api.upstreams import Upstreams
+from api.weighted_semaphore import Room
+
+UNTIL_SENT = "plan_api.until_sent"  # of an ASGI scope: what is given back when the answer is sent
+
+
+@dataclass(frozen=True)
+class State:
+    """What `app` opened: held by starlette, the same for all requests. `note`: a sentence on the IDE's page."""
+
+    settings: Settings
+    upstreams: Upstreams
+    authentication: Authentication
+    operations: Operations
+    places: Places
+    room: Room
+    health: Health
+    note: str
+
+
+def state_of(request: Request) -> State:
+    """The state of the service that got this request."""
+    state = request.state.held
+    assert isinstance(state, State)  # noqa: S101  # put there by `app` alone; for the type checker
+    return state
+
+
+async def viewer_of(request: Request) -> Viewer:
+    """Who asks. Raises Unauthenticated, and UpstreamFailed when that can not be found out at present."""
+    return await state_of(request).authentication.viewer(request.headers)
+
+
+async def admitted(request: Request) -> Viewer:
+    """Who asks, with a place for the request until its answer is sent, and a fair share of the systems' places.
+
+    Raises Unauthenticated and UpstreamFailed as `viewer_of`, and NotAsked when there is no place.
+    """
+    viewer = await viewer_of(request)
+    until_sent = request.scope[UNTIL_SENT]
+    assert isinstance(until_sent, ExitStack)  # noqa: S101  # put there by `app` alone; for the type checker
+    caller = canonical(viewer.id)
+    until_sent.enter_context(state_of(request).places.taken(caller))
+    until_sent.enter_context(asked_by(caller))
+    return viewer
+
+
+def challenge(refusal: Unauthenticated) -> dict[str, str]:
+    """The header of a 401 (RFC 6750, section 3): an error is named only where something was offered."""
+    return {"WWW-Authenticate": 'Bearer error="invalid_token"' if refusal.token_refused else "Bearer"}

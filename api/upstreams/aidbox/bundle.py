@@ -1,0 +1,133 @@
+"""Bundles as a FHIR store sends them: searches, histories, answers to a batch. Their entries are read by what they are.
+
+A resource is known by its `resourceType`, what was done to it by `request.method`, what became of a request of a batch
+by `response.status`. Used by aidbox.py.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from api.upstreams.aidbox.records import PlanVersion, Tag
+
+DELETED = "DELETE"
+_STATUS = re.compile(r"\s*([1-5]\d\d)\b")
+
+
+class Meta(msgspec.Struct, frozen=True, rename="camel"):
+    """Of a resource's `meta` what says which version it is, and whose."""
+
+    version_id: str
+    last_updated: datetime
+    tag: tuple[Tag, ...] = ()
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="resourceType", tag="InsurancePlan"):
+    """What a list says of a plan."""
+
+    id: str
+    meta: Meta
+    name: str | None = None
+    status: str | None = None
+
+    def version(self, document: msgspec.Raw | None) -> PlanVersion:
+        """The record of it; `document` is the whole resource, None when it was not asked for."""
+        meta = self.meta
+        return PlanVersion(self.id, meta.version_id, meta.last_updated, self.name, self.status, meta.tag, document)
+
+
+class Outcome(msgspec.Struct, frozen=True, tag_field="resourceType", tag="OperationOutcome"):
+    """What a store says instead of a resource, or beside those it found."""
+
+
+NOTHING = msgspec.Raw(b"")
+
+
+class _Response(msgspec.Struct, frozen=True):
+    status: str | int = ""
+    outcome: msgspec.Raw = NOTHING
+
+
+class _Request(msgspec.Struct, frozen=True):
+    method: str | None = None
+
+
+class _Search(msgspec.Struct, frozen=True):
+    mode: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of any of them; `resource` is NOTHING where there is none."""
+
+    resource: msgspec.Raw = NOTHING
+    response: _Response | None = None
+    request: _Request | None = None
+    search: _Search | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The status of an answer to a batch, `404 Not Found` as 404; None when the entry does not say."""
+        found = _STATUS.match(str(self.response.status)) if self.response else None
+        return int(found[1]) if found else None
+
+    @property
+    def has_resource(self) -> bool:
+        return bytes(self.resource) not in (b"", b"null")
+
+    @property
+    def outcome(self) -> msgspec.Raw:
+        """What an answer to a batch says of its failure: stores have it beside the status, or as the resource."""
+        return self.response.outcome if self.response and self.response.outcome != NOTHING else self.resource
+
+    @property
+    def is_remark(self) -> bool:
+        """Whether it says something of the search itself."""
+        return self.search is not None and self.search.mode == "outcome"
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether a history tells by it that the resource was deleted, whether or not the resource is with it."""
+        return self.request is not None and self.request.method == DELETED
+
+
+class Link(msgspec.Struct, frozen=True):
+    relation: str
+    url: str
+
+
+class Bundle(msgspec.Struct, frozen=True, rename="camel"):
+    """A page, or the answer to a batch."""
+
+    resource_type: Literal["Bundle"]
+    entry: tuple[Entry, ...] = ()
+    link: tuple[Link, ...] = ()
+
+    def held(self) -> Iterator[msgspec.Raw]:
+        """The resources of a search or a history that count: no remarks, no deletions."""
+        for entry in self.entry:
+            if entry.has_resource and not entry.is_remark and not entry.is_deletion:
+                yield entry.resource
+
+
+class _HeaderEntry(msgspec.Struct, frozen=True):
+    resource: Header | Outcome | None = None
+
+
+class Headers(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of a search that asked for headers alone: read in one go."""
+
+    resource_type: Literal["Bundle"]
+    entry: tuple[_HeaderEntry, ...] = ()
+    link: tuple[Link, ...] = ()
+
+    def held(self) -> Iterator[Header]:
+        """The plans."""
+        return (entry.resource for entry in self.entry if isinstance(entry.resource, Header))
+
+
+def next_link(links: tuple[Link, ...]) -> str | None:
+    """The address of a search's next page."""
+    return next((link.url for link in links if link.relation == "next"), None)

@@ -1,0 +1,325 @@
+"""The FHIR store: plan versions and the routes to them. Aidbox, HAPI or any other FHIR R4 server.
+
+Resources pass through as the bytes the store sent, exact to the digit; they are parsed only by who reads inside.
+Version ids are opaque. What differs between stores stays in here (409 and 412 are both `Stale`). Lists can be read
+without resources (`whole=False`): the store is asked for the elements of a header alone.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import msgspec
+
+from api.errors import Stale, Unfit, UpstreamFailed
+from api.upstreams.aidbox import operation_outcome
+from api.upstreams.aidbox.bundle import Bundle, Entry, Header, Headers, Outcome, next_link
+from api.upstreams.aidbox.records import PlanKey, PlanVersion
+from api.upstreams.aidbox.version_cache import KeptVersions
+from api.upstreams.http.call import Upstream
+
+BATCH = "POST / (an entry of a batch)"  # in the log
+CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
+NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
+STALE = (409, 412)
+SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
+HEADER = "id,meta,name,status"  # for `_elements`
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Resource = Mapping[str, object] | msgspec.Raw
+
+FHIR_JSON = {"Accept": "application/fhir+json"}
+SENT_FHIR_JSON = {**FHIR_JSON, "Content-Type": "application/fhir+json"}
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # FHIR's rule; `.` and `..` are ways in a URL
+_PLAN_OR_OUTCOME: Any = Header | Outcome
+_SUCCEEDED = 200
+# What an entry of a batch stands for that has no status, by the code of its outcome.
+_STATUS_OF_CODE = {"not-found": 404, "deleted": 410, "forbidden": 403, "throttled": 429}
+
+
+class _Kind(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: str = ""
+
+
+class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: Literal["OperationOutcome"]
+
+
+class _Statement(msgspec.Struct, frozen=True, rename="camel"):
+    fhir_version: str
+
+
+class Aidbox:
+    """The store's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+
+    def __init__(self, store: Upstream, kept: KeptVersions) -> None:
+        self.store = store
+        self.kept = kept
+        self._longest_page = SMALLEST_PAGE
+
+    async def plan(self, plan_id: str) -> PlanVersion | None:
+        """The plan as it is now; None when it is deleted or never was."""
+        if not _ID.fullmatch(plan_id):
+            return None
+        response = await self.store.call(
+            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=FHIR_JSON, again=True
+        )
+        if response.status_code == 200:
+            return self._version(msgspec.Raw(response.content))
+        if response.status_code == 404:
+            # The store says so in FHIR; a gateway that finds no way to it says 404 as well.
+            self.store.decode(response, _NotFound)
+        return None
+
+    async def plans_by_id(self, plan_ids: Sequence[str], *, whole: bool = True) -> dict[str, PlanVersion]:
+        """Plans as they are now, by id; one search a hundred ids, side by side."""
+        wanted = [plan_id for plan_id in plan_ids if _ID.fullmatch(plan_id)]
+        found = await asyncio.gather(*(self._search(chunk, whole=whole) for chunk in chunks(wanted)))
+        return {plan.id: plan for page in found for plan in page}
+
+    async def _search(self, plan_ids: Sequence[str], *, whole: bool) -> list[PlanVersion]:
+        """Plans by id.
+
+        HAPI answers from a search of the last minute unless told otherwise, and with `no-cache` it makes one that
+        it stores and pages through, in ten times the time. `no-store` does neither, but cuts the list silently where
+        a page is full; so what is missing from a page that may have been full is asked for again.
+        """
+        found = await self._searched(plan_ids, "no-store", whole=whole)
+        missing = list({*plan_ids} - {plan.id for plan in found})
+        may_be_cut = len(found) >= self._longest_page
+        self._longest_page = max(self._longest_page, len(found))
+        if missing and may_be_cut:
+            found += await self._searched(missing, "no-cache", whole=whole)
+        return found
+
+    async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:
+        form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | ({} if whole else {"_elements": HEADER})
+        headers = {**FHIR_JSON, "Cache-Control": caching}
+        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
+        found: list[PlanVersion] = []
+        while True:
+            versions, following = self._page(response, whole=whole)
+            found += versions
+            if following is None:
+                return found
+            response = await self._following(following)
+
+    def _page(self, response: httpx.Response, *, whole: bool) -> tuple[list[PlanVersion], str | None]:
+        """The versions of a page, and the link to the next one."""
+        if whole:
+            bundle = self.store.decode(response, Bundle)
+            return self._plans_in(bundle, whole=True), next_link(bundle.link)
+        headers = self.store.decode(response, Headers)
+        return [header.version(None) for header in headers.held()], next_link(headers.link)
+
+    async def _following(self, link: str) -> httpx.Response:
+        """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
+        parts = urlsplit(link)
+        path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
+        return await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=FHIR_JSON, again=True)
+
+    async def version(self, plan_id: str, version_id: str) -> PlanVersion | None:
+        """A version of a plan; None when the store has no such version (any longer)."""
+        key = (plan_id, version_id)
+        return _demanded((await self.versions_by_key([key])).get(key))
+
+    async def versions_by_key(
+        self, keys: Sequence[PlanKey], *, whole: bool = True
+    ) -> dict[PlanKey, PlanVersion | UpstreamFailed]:
+        """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others.
+
+        A version that the store refuses to tell is the failure it would be if it had been asked for alone.
+        """
+        wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
+        kept = self.kept.find(wanted, whole=whole)
+        found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**kept}
+        missing = [key for key in wanted if key not in kept]
+        answers = await self._batch([version_url(*key, whole=whole) for key in missing])
+        for key, answer in zip(missing, answers, strict=True):
+            plans = self._read(answer, lambda resource: [self._version(resource, whole=whole)])
+            if isinstance(plans, UpstreamFailed):
+                found[key] = plans
+                continue
+            for plan in plans:
+                self._demand_order(key, (plan.id, plan.version_id))
+                self.kept.keep(plan)
+                found[key] = plan
+        return found
+
+    async def history(self, plan_id: str, limit: int) -> list[PlanVersion]:
+        """A plan's versions, newest first, so many at most; deletions are left out."""
+        key = (plan_id, limit)
+        return _demanded((await self.histories_by_key([key])).get(key)) or []
+
+    async def histories_by_key(
+        self, keys: Sequence[tuple[str, int]], *, whole: bool = True
+    ) -> dict[tuple[str, int], list[PlanVersion] | UpstreamFailed]:
+        """By (id, how many at most): the plan's versions, newest first; deletions are left out.
+
+        A history that the store refuses to tell is the failure it would be if it had been asked for alone.
+        """
+        wanted = [key for key in keys if _ID.fullmatch(key[0])]
+        answers = await self._batch([history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
+        found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
+        for key, answer in zip(wanted, answers, strict=True):
+            plans = self._read(answer, lambda page: self._plans_in(self._decoded(page, Bundle), whole=whole))
+            if isinstance(plans, list):
+                for plan in plans:
+                    self._demand_order(key[0], plan.id)
+                plans = plans[: key[1]]
+            found[key] = plans
+        return found
+
+    def _read(
+        self, answer: msgspec.Raw | UpstreamFailed | None, read: Callable[[msgspec.Raw], list[PlanVersion]]
+    ) -> list[PlanVersion] | UpstreamFailed:
+        """What an answer of a batch has, none where the store has nothing; else why that is not known."""
+        if not isinstance(answer, msgspec.Raw):
+            return answer or []
+        try:
+            return read(answer)
+        except UpstreamFailed as failure:
+            return failure
+
+    def _plans_in(self, bundle: Bundle, *, whole: bool) -> list[PlanVersion]:
+        """The plans of a search or a history. What a store says beside them is left out; nothing else may be there."""
+        read = ((self._decoded(resource, _PLAN_OR_OUTCOME), resource) for resource in bundle.held())
+        return [plan.version(resource if whole else None) for plan, resource in read if isinstance(plan, Header)]
+
+    def _demand_order(self, asked: object, answered: object) -> None:
+        """Raises Garbled where an entry is not about what was asked at its place: then no entry can be relied on."""
+        if asked != answered:
+            raise self.store.refusal(_SUCCEEDED, BATCH, f"{answered} in place of {asked}")
+
+    async def _batch(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
+        """What the store has at each of the URLs: None where it has nothing, a failure where it does not say."""
+        answers = await asyncio.gather(*(self._batch_once(chunk) for chunk in chunks(urls)))
+        return [entry for answer in answers for entry in answer]
+
+    async def _batch_once(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
+        entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        response = await self.store.call("POST", "", body=bundle, headers=SENT_FHIR_JSON, again=True)
+        answered = self.store.decode(response, Bundle).entry
+        if len(answered) != len(urls):
+            raise self.store.refusal(_SUCCEEDED, BATCH, f"{len(answered)} entries for {len(urls)}")
+        failures: dict[int, UpstreamFailed] = {}
+        return [self._answer(entry, failures) for entry in answered]
+
+    def _answer(self, entry: Entry, failures: dict[int, UpstreamFailed]) -> msgspec.Raw | UpstreamFailed | None:
+        """One entry of a batch, as if it had been asked for alone. Failures of one status are one, and logged once."""
+        status = entry.status or self._status_without(entry)
+        if status in (404, 410):
+            return None
+        if 200 <= status < 300 and entry.has_resource:
+            return entry.resource
+        if status not in failures:
+            failures[status] = self.store.refusal(status, BATCH, operation_outcome.words(entry.outcome))
+        return failures[status]
+
+    def _status_without(self, entry: Entry) -> int:
+        """Of an entry that has no status: some stores leave it out where all is well."""
+        if entry.has_resource and self._decoded(entry.resource, _Kind).resource_type == "OperationOutcome":
+            return _STATUS_OF_CODE.get(operation_outcome.code(entry.resource) or "", 500)
+        return _SUCCEEDED
+
+    async def put(self, plan_id: str, resource: Resource, *, base_version: str | None) -> PlanVersion:
+        """Write a plan: as the successor of `base_version`, or as a new one with None.
+
+        What comes back is what the store has now, which may be less than was sent. Raises Stale (the store has moved
+        on, or two writes met: read again), Unfit (with the store's words).
+        """
+        if not _ID.fullmatch(plan_id):
+            raise Unfit("aidbox", f"{plan_id!r} can not be a plan's id: FHIR allows 1 to 64 letters, digits, - and .")
+        response = await self._put(plan_id, resource, {"If-Match": f'W/"{base_version or NO_VERSION}"'})
+        if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:
+            # deleted once, or a store that takes no condition where nothing is
+            response = await self._create(plan_id, resource, refusal=response)
+        if response.status_code in STALE:
+            raise Stale("aidbox", self._words(response), status=response.status_code)
+        if response.status_code >= 400:
+            raise self._refusal(response)
+        return await self._written(plan_id, response)
+
+    async def _create(self, plan_id: str, resource: Resource, *, refusal: httpx.Response) -> httpx.Response:
+        """Write a plan where nothing is; in Aidbox so that what somebody else writes meanwhile is not replaced.
+
+        Aidbox keeps the id of a POST, and refuses one that is taken with 409 (api/rest-api/crud/create.md). Other
+        stores give a POST an id of their own, so it is sent only to who refuses as Aidbox does: 412, the outcome's id
+        `conflict`. Where no policy allows FhirCreate, and in other stores, the write is a PUT without condition.
+        """
+        if refusal.status_code == 412 and operation_outcome.identifier(refusal.content) == "conflict":
+            created = await self._write("POST", "/InsurancePlan", resource, {})
+            if created.status_code != 403:
+                return created
+        return await self._put(plan_id, resource, {})
+
+    async def _put(self, plan_id: str, resource: Resource, condition: Mapping[str, str]) -> httpx.Response:
+        return await self._write("PUT", f"/InsurancePlan/{plan_id}", resource, condition)
+
+    async def _write(
+        self, method: Literal["PUT", "POST"], path: str, resource: Resource, condition: Mapping[str, str]
+    ) -> httpx.Response:
+        headers = {**SENT_FHIR_JSON, "Prefer": "return=representation", **condition}
+        answers = {200, 201, 204, 400, 404, 422, 413, *STALE} | ({403} if method == "POST" else set())
+        return await self.store.call(method, path, body=resource, headers=headers, answers=answers)
+
+    async def _written(self, plan_id: str, response: httpx.Response) -> PlanVersion:
+        """The version that a write made; read, where the store answers with nothing or only says that all is well."""
+        body = msgspec.Raw(response.content)
+        if response.content and self._decoded(body, _Kind).resource_type != "OperationOutcome":
+            return self._version(body)
+        version_id = response.headers.get("ETag", "").removeprefix("W/").strip('"')
+        found = await (self.version(plan_id, version_id) if _ID.fullmatch(version_id) else self.plan(plan_id))
+        if found is None:
+            raise self.store.refusal(_SUCCEEDED, f"PUT /InsurancePlan/{plan_id}", "written, and not there")
+        return found
+
+    async def fhir_version(self) -> str:
+        """The store's FHIR version by its capability statement; slow, for `check` alone."""
+        response = await self.store.call("GET", "/metadata", headers=FHIR_JSON, deadline=60, again=True)
+        return self.store.decode(response, _Statement).fhir_version
+
+    async def ping(self) -> None:
+        """A sign of life: a cheap read of a plan that is not there."""
+        await self.plan("plan-api-is-there-anybody")
+
+    def _version(self, resource: msgspec.Raw, *, whole: bool = True) -> PlanVersion:
+        return self._decoded(resource, Header).version(resource if whole else None)
+
+    def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
+        return self.store.read(raw, kind)
+
+    def _refusal(self, response: httpx.Response) -> UpstreamFailed:
+        """Unfit by the store's own word, which is JSON. What stands before it says such things too, about a request."""
+        kind = Unfit if response.content.lstrip()[:1] == b"{" else UpstreamFailed
+        return kind("aidbox", self._words(response), status=response.status_code)
+
+    def _words(self, response: httpx.Response) -> str:
+        return operation_outcome.words(response.content) or f"aidbox answered with status {response.status_code}"
+
+
+def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
+    """What was found. Raises the failure where it could not be asked."""
+    if isinstance(found, UpstreamFailed):
+        raise found
+    return found
+
+
+def version_url(plan_id: str, version_id: str, *, whole: bool) -> str:
+    """A version, in a batch."""
+    return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if whole else f"?_elements={HEADER}")
+
+
+def history_url(plan_id: str, limit: int, *, whole: bool) -> str:
+    """A history, in a batch. Without `_since`, HAPI counts versions once a minute and leaves out what came since."""
+    everything = f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
+    return everything if whole else f"{everything}&_elements={HEADER}"
+
+
+def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    """The items in pieces no longer than CHUNK."""
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

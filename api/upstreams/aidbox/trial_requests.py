@@ -1,0 +1,86 @@
+"""Each kind of request this service makes of the store, tried without any effect there. Used by the doctor."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+
+from api.upstreams.aidbox import operation_outcome
+from api.upstreams.aidbox.bundle import Bundle, Entry
+from api.upstreams.aidbox.client import FHIR_JSON, SENT_FHIR_JSON, history_url, version_url
+from api.upstreams.http.call import Upstream
+
+ABSENT = "plan-api-check-absent"  # the id of a plan that is not there
+PATH = f"InsurancePlan/{ABSENT}"
+REFUSED = (400, 404, 409, 410, 412, 422)  # what a store says of a write that it must not take, once it may be made
+NONE = (200, 404, 410)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A kind of request, what allows it in an access policy, and what the store answered: a status, and its words."""
+
+    request: str
+    policy: str
+    status: int
+    words: str = ""
+    expected: tuple[int, ...] = NONE
+
+
+async def try_requests(store: Upstream) -> list[Tried]:
+    """Each request this service makes, about a plan that is not there; of the write one that no store may take."""
+    read, search, entries, write = await asyncio.gather(
+        _sent(store, "GET", f"/{PATH}"),
+        _sent(store, "POST", "/InsurancePlan/_search", form={"_id": ABSENT}),
+        _sent(store, "POST", "", body=_batch()),
+        _sent(store, "PUT", f"/{PATH}", body=_unfit(), condition='W/"0"'),
+    )
+    return [
+        _tried("GET InsurancePlan/{id}", "FhirRead", read),
+        _tried("POST InsurancePlan/_search", "FhirSearch", search, expected=(200,)),
+        _tried("POST / (a batch)", "FhirTransaction", entries, expected=(200,)),
+        *_tried_in(store, entries),
+        _tried("PUT InsurancePlan/{id}", "FhirUpdate", write, expected=REFUSED),
+    ]
+
+
+def _batch() -> dict[str, object]:
+    urls = (version_url(ABSENT, "0", whole=False), history_url(ABSENT, 1, whole=False))
+    entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+    return {"resourceType": "Bundle", "type": "batch", "entry": entries}
+
+
+def _unfit() -> dict[str, object]:
+    """A body that is refused for three reasons beside its condition: another type, no name, an unknown element."""
+    return {"resourceType": "Basic", "id": ABSENT, "planApiCheck": True}
+
+
+async def _sent(
+    store: Upstream,
+    method: str,
+    path: str,
+    *,
+    body: object = None,
+    form: dict[str, str] | None = None,
+    condition: str | None = None,
+) -> httpx.Response:
+    """Send it; the answer, whatever its status. Raises UpstreamFailed when there is none."""
+    headers = {**(FHIR_JSON if form else SENT_FHIR_JSON), **({"If-Match": condition} if condition else {})}
+    return await store.call(method, path, answers=range(200, 600), body=body, form=form, headers=headers)
+
+
+def _tried(request: str, policy: str, response: httpx.Response, expected: tuple[int, ...] = NONE) -> Tried:
+    return Tried(request, policy, response.status_code, operation_outcome.words(response.content), expected)
+
+
+def _tried_in(store: Upstream, response: httpx.Response) -> Iterator[Tried]:
+    """The entries of the batch; none when it was refused as a whole."""
+    if response.status_code != 200:
+        return
+    entries = store.decode(response, Bundle).entry
+    history = "GET InsurancePlan/{id}/_history"
+    for place, (request, policy) in enumerate(((f"{history}/{{version}}", "FhirVread"), (history, "FhirHistory"))):
+        entry = entries[place] if place < len(entries) else Entry()
+        status = entry.status or (200 if entry.has_resource else 500)
+        yield Tried(f"{request} in a batch", policy, status, operation_outcome.words(entry.outcome))

@@ -1,0 +1,447 @@
+"""Retool's PostgreSQL: the drafts, and the conditional writes that are made to them.
+
+Loaders and coordination read through it; coordination writes. Every write says in its WHERE what must still hold,
+so it can be repeated without harm and a lost race changes nothing. Table and column names come from the settings.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.rows import args_row, dict_row, scalar_row
+
+from api import telemetry
+from api.deadline import left
+from api.draft_status import DRAFT, SUBMITTED
+from api.errors import Busy, Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
+from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.retool.draft_ids import as_key, is_text
+from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
+from api.upstreams.retool.pool import Connection, Connections, within
+from api.upstreams.retool.postgres_errors import failure_of, held
+from api.upstreams.retool.records import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
+from api.upstreams.retry import sent_again
+
+Row = TypeVar("Row")
+Send = Callable[[], Awaitable[list[Any]]]
+
+JSON_TYPES = ("jsonb", "json")
+SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
+SWEEP_LOCK = 7_265_013_318_221_846_002  # as above, for all who sweep
+
+_log = logging.getLogger(__name__)
+
+
+class Retool:
+    """The drafts table over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        columns: Columns,
+        *,
+        largest: int,
+        deadline: float,
+        tries: int,
+        capacity: Capacity,
+    ) -> None:
+        self.connections = connections
+        self.columns = columns
+        self.sql = DraftSql(columns, largest=largest)
+        self.deadline = deadline
+        self.tries = tries
+        self.capacity = capacity
+        self._types: dict[str, str] | None = None
+        self._heads: dict[Parts, sql.SQL] = {}  # put together once: that takes longer than to send it
+
+    # Reading
+
+    async def draft(self, draft_id: str) -> Draft | None:
+        """One draft as it is now."""
+        return (await self.drafts_by_id([draft_id])).get(draft_id)
+
+    async def drafts_by_id(self, draft_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
+        """Drafts by the ids they were asked by; ids that can not be ids of this table are simply absent."""
+        id_type = await self._type_of_ids()
+        keys = {draft_id: key for draft_id in draft_ids if (key := as_key(draft_id, id_type)) is not None}
+        if not keys:
+            return {}
+        where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self.sql.name("id"), type=sql.SQL(id_type))
+        found = {draft.id: draft for draft in await self._select(where, [list(keys.values())], parts)}
+        return {asked: found[key] for asked, key in keys.items() if key in found}
+
+    async def can_have(self, draft_id: str) -> bool:
+        """Whether it can be an id of this table."""
+        return as_key(draft_id, await self._type_of_ids()) is not None
+
+    async def drafts_by_plan(self, plan_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
+        """For each plan of the store the draft that edits it or became it, the last touched one."""
+        return await self._by("aidbox_id", plan_ids, parts)
+
+    async def _by(self, column: str, values: Sequence[str], parts: Parts) -> dict[str, Draft]:
+        asked = [value for value in values if is_text(value)]
+        if not asked:
+            return {}
+        where = sql.SQL("{column}::text = ANY(%s) ORDER BY {updated_at} NULLS FIRST").format(
+            column=self.sql.name(column), updated_at=self.sql.row("updated_at")
+        )
+        return {getattr(draft, column): draft for draft in await self._select(where, [asked], parts)}
+
+    async def named_processes(self, process_ids: Sequence[str], name_part: str) -> list[str]:
+        """Those of these processes whose submitted draft has this in its name, in any case.
+
+        Names of other drafts are not looked at: how long that takes would tell of them.
+        """
+        if not process_ids:
+            return []
+        statement = sql.SQL(
+            "SELECT {process}::text FROM {table} WHERE {process}::text = ANY(%s)"
+            " AND CASE WHEN {process}::text = ANY(%s) AND {is_submitted} THEN {name}::text ILIKE %s END"
+        ).format(
+            process=self.sql.name("camunda_process_id"),
+            table=self.sql.table,
+            name=self.sql.name("name"),
+            is_submitted=self.sql.is_submitted(),
+        )
+        values = [list(process_ids), list(process_ids), containing(name_part)]
+        found: list[str] = await self._rows(statement, values, scalar_row)
+        return found
+
+    async def page(
+        self,
+        narrowed: DraftFilter,
+        sort: Sequence[tuple[str, bool]],
+        *,
+        limit: int,
+        offset: int,
+        parts: Parts = WHOLE,
+    ) -> list[Draft]:
+        """A page of drafts; `sort` names (key of SORT_KEYS, descending)."""
+        where, values = self.sql.condition(narrowed)
+        order = [
+            sql.SQL("{column} {way} NULLS LAST").format(
+                column=self.sql.row(key), way=sql.SQL("DESC" if descending else "ASC")
+            )
+            for key, descending in (*sort, ("id", False))
+        ]
+        tail = sql.SQL("{where} ORDER BY {order} LIMIT %s OFFSET %s").format(
+            where=where, order=sql.SQL(", ").join(order)
+        )
+        return await self._select(tail, [*values, limit, offset], parts)
+
+    async def count(self, narrowed: DraftFilter) -> int:
+        """How many drafts match."""
+        where, values = self.sql.condition(narrowed)
+        statement = sql.SQL("SELECT count(*) FROM {table} WHERE {where}").format(table=self.sql.table, where=where)
+        found: list[int] = await self._rows(statement, values, scalar_row)
+        return found[0]
+
+    async def submitted(self, after_id: str | None, *, limit: int) -> list[Waiting]:
+        """Drafts in approval by their id, from after this one on."""
+        statement = sql.SQL(
+            "SELECT {id}::text AS id, {process} AS process_id FROM {table}"
+            " WHERE {is_submitted} AND {id}::text > %s ORDER BY {id}::text LIMIT %s"
+        ).format(
+            id=self.sql.name("id"),
+            process=self.sql.text("camunda_process_id"),
+            is_submitted=self.sql.is_submitted(),
+            table=self.sql.table,
+        )
+        found: list[Waiting] = await self._rows(statement, [after_id or "", limit], args_row(Waiting))
+        return found
+
+    # Writing
+
+    async def register(
+        self, draft_id: str, process_id: str, *, revision: str | None, previous_process_id: str | None
+    ) -> bool:
+        """Note the process on the draft, if the draft is still as its submission found it; whether it was.
+
+        Comparing the process noted before lets each submission register once: neither a twin of it nor a late
+        repeat finds the draft as it was. `revision` None takes whatever is written now.
+        """
+        condition = sql.SQL(
+            "NOT {is_submitted} AND {process} IS NOT DISTINCT FROM %s AND {revision} = coalesce(%s, {revision})"
+        ).format(
+            is_submitted=self.sql.is_submitted(),
+            process=self.sql.text("camunda_process_id"),
+            revision=await self._revision(),
+        )
+        written = {"status": self.sql.written(SUBMITTED), "camunda_process_id": process_id}
+        return await self._update(draft_id, written, condition, [previous_process_id, revision], ends_as=SUBMITTED)
+
+    async def record_outcome(self, draft_id: str, process_id: str | None, outcome: str) -> bool:
+        """Write how the process ended on its draft; False when the draft does not wait for it (any longer)."""
+        return await self._conclude(draft_id, process_id, outcome)
+
+    async def mark_published(self, draft_id: str, process_id: str | None, plan_id: str) -> bool:
+        """Write the published plan's id on its draft; False when the draft does not wait for it (any longer)."""
+        return await self._conclude(draft_id, process_id, "approved", aidbox_id=plan_id)
+
+    async def rewrite(self, draft_id: str, plan_data: str, *, revision: str, status: str | None) -> bool:
+        """Write another plan (and status) on the draft, if it is still of this revision and in no approval."""
+        condition = sql.SQL("NOT {is_submitted} AND {revision} = %s").format(
+            is_submitted=self.sql.is_submitted(), revision=await self._revision()
+        )
+        written = {"plan_data": plan_data} | ({} if status is None else {"status": self.sql.written(status)})
+        return await self._update(draft_id, written, condition, [revision], ends_as=status)
+
+    async def insert(
+        self, draft_id: str | None, name: str, plan_data: str, *, aidbox_id: str, created_by: str
+    ) -> str | None:
+        """Write a new draft; its id. None when the id given is taken, or none of this table.
+
+        Without one, a UUID is made here, so that a statement sent twice makes one draft; only a table whose ids are
+        numbers gives its own. Raises WriteRefused with the columns that are against it.
+        """
+        id_type = await self._type_of_ids()
+        key = as_key(draft_id or str(uuid.uuid4()), id_type)
+        if key is None and draft_id is not None:
+            return None
+        written = {"name": name, "status": self.sql.written(DRAFT), "plan_data": plan_data, "aidbox_id": aidbox_id}
+        written |= {"created_by": created_by} | ({} if key is None else {"id": key})
+        statement = sql.SQL(
+            "INSERT INTO {table} ({columns}, {updated_at}) VALUES ({values}, now()) RETURNING {id}::text"
+        ).format(
+            table=self.sql.table,
+            columns=sql.SQL(", ").join(self.sql.name(column) for column in written),
+            updated_at=self.sql.name("updated_at"),
+            values=sql.SQL(", ").join(sql.Placeholder() * len(written)),
+            id=self.sql.name("id"),
+        )
+        try:
+            made: list[str] = await self._rows(statement, list(written.values()), scalar_row, writes=True)
+        except WriteRefused as refused:
+            if refused.is_taken and key is not None and await self.drafts_by_id([key], parts=NEITHER):
+                return None if draft_id else key
+            refused.columns = await self._columns_against(refused, written)
+            raise
+        if not made:
+            raise _logged(_not_kept("a new draft"))
+        return made[0]
+
+    async def _columns_against(self, refused: WriteRefused, written: Mapping[str, str]) -> tuple[str, ...]:
+        """Those of the columns written that a refusal is about, by our names."""
+        if refused.position is not None:
+            return (list(written)[refused.position],)
+        if not isinstance(refused.__cause__, psycopg.Error):
+            return ()
+        if isinstance(refused.__cause__, psycopg.errors.StringDataRightTruncation):  # it names no column
+            widths = await self._rows(sql.SQL(WIDTHS), [self.sql.table.as_string()], dict_row)
+            widest = {row["name"]: row["width"] for row in widths}
+            return tuple(
+                column
+                for column, value in written.items()
+                if len(value) > widest.get(getattr(self.columns, column), len(value))
+            )
+        diag = refused.__cause__.diag
+        about = [diag.table_name or "", diag.schema_name or "", diag.constraint_name or "", diag.column_name or ""]
+        found = await self._rows(sql.SQL(COLUMNS_OF_A_RULE), about, scalar_row)
+        return tuple(column for column in written if getattr(self.columns, column) in found)
+
+    async def _conclude(self, draft_id: str, process_id: str | None, outcome: str, **more: str) -> bool:
+        condition = sql.SQL("{is_submitted} AND {process} IS NOT DISTINCT FROM %s").format(
+            is_submitted=self.sql.is_submitted(), process=self.sql.text("camunda_process_id")
+        )
+        written = {"status": self.sql.written(outcome), **more}
+        return await self._update(draft_id, written, condition, [process_id], ends_as=outcome)
+
+    async def _update(
+        self,
+        draft_id: str,
+        written: Mapping[str, str],
+        condition: sql.Composable,
+        values: Sequence[object],
+        *,
+        ends_as: str | None,
+    ) -> bool:
+        """Whether the row was one that the condition is about. Raises WriteRefused where the table has not kept it.
+
+        `ends_as`: the status that the row must have come to, beside an end that the table's own trigger prefers.
+        """
+        id_type = await self._type_of_ids()
+        key = as_key(draft_id, id_type)
+        if key is None:
+            return False
+        where = sql.SQL("{id} = %s::text::{type} AND {condition}").format(
+            id=self.sql.name("id"), type=sql.SQL(id_type), condition=condition
+        )
+        statement = sql.SQL("UPDATE {table} SET {assignments} WHERE {where} RETURNING {status}").format(
+            table=self.sql.table,
+            assignments=self.sql.assignments(list(written)),
+            where=where,
+            status=self.sql.status(),
+        )
+        asked = [key, *values]
+        found: list[str] = await self._rows(statement, [*written.values(), *asked], scalar_row, writes=True)
+        if found:
+            if ends_as is not None and (found[0] == SUBMITTED) != (ends_as == SUBMITTED):
+                raise _logged(_not_kept(f"status {ends_as}"))
+            return True
+        still = sql.SQL("SELECT 1 FROM {table} WHERE {where}").format(table=self.sql.table, where=where)
+        if await self._rows(still, asked, scalar_row):
+            raise _logged(_not_kept(", ".join(written)))
+        return False
+
+    # The statement
+
+    async def _select(self, tail: sql.Composable, values: Sequence[object], parts: Parts) -> list[Draft]:
+        plan_type = (await self._column_types())["plan_data"] if any(parts) else ""
+        if parts not in self._heads:
+            self._heads[parts] = sql.SQL(self.sql.head(parts, plan_type).as_string())
+        statement = self._heads[parts] + tail
+        drafts: list[Draft] = await self._rows(statement, values, args_row(partial(_draft, parts)))
+        if not parts.plan or plan_type in JSON_TYPES:
+            return drafts
+        return [msgspec.structs.replace(draft, plan=_as_json(draft.plan)) for draft in drafts]
+
+    async def _revision(self) -> sql.Composable:
+        return self.sql.revision((await self._column_types())["plan_data"])
+
+    async def _type_of_ids(self) -> str:
+        """The type of the id column: comparing in it keeps the primary key's index of use."""
+        return (await self._column_types())["id"]
+
+    async def _column_types(self) -> dict[str, str]:
+        """The types of the columns that may be of several, asked once."""
+        if self._types is None:
+            statement = sql.SQL(
+                "SELECT attname, format_type(coalesce(nullif(typbasetype, 0), atttypid), -1) AS type"
+                " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
+                " WHERE attrelid = to_regclass(%s) AND attnum > 0"
+            )
+            found = await self._rows(statement, [self.sql.table.as_string()], dict_row)
+            types = {row["attname"]: row["type"] for row in found}
+            missing = [name for name in (self.columns.id, self.columns.plan_data) if name not in types]
+            if missing:
+                raise Misconfigured(
+                    f"The drafts table {self.columns.table} has no column {missing[0]}: run `plan-api check`."
+                )
+            self._types = {"id": types[self.columns.id], "plan_data": types[self.columns.plan_data]}
+        return self._types
+
+    async def ping(self) -> None:
+        """A sign of life."""
+        await self._rows(sql.SQL("SELECT 1"), [], scalar_row)
+
+    @asynccontextmanager
+    async def sweeping_alone(self) -> AsyncIterator[bool]:
+        """Whether nobody else sweeps until the block ends. Raises UpstreamFailed."""
+        try:
+            async with self.connections.connection() as connection, connection.transaction():
+                cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+                yield bool((await cursor.fetchone() or [False])[0])
+        except psycopg.Error as error:
+            raise Unreachable("retool", "The drafts database can not be reached") from error
+
+    @asynccontextmanager
+    async def exclusively(self) -> AsyncIterator[Connection]:
+        """One transaction, never two of them at once; for `setup`. Raises UpstreamFailed with the database's words."""
+        try:
+            async with self.connections.connection() as connection, connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+                yield connection
+        except psycopg.OperationalError as error:
+            raise Unreachable("retool", "The drafts database can not be reached: run `plan-api check`") from error
+        except psycopg.Error as error:
+            raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
+
+    async def _rows(
+        self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool = False
+    ) -> list[Any]:
+        """Run one statement within the deadline, on a new connection if the first turns out broken.
+
+        All of ours may be sent again. Raises UpstreamFailed, or Misconfigured.
+        """
+        began, told = time.perf_counter(), "ok"
+        seconds = left(self.deadline)
+        try:
+            async with self.capacity.place(seconds):
+                return await self._in_time(partial(self._once, statement, values, shape, writes=writes), seconds)
+        except UpstreamFailed as failure:
+            told = failure.code
+            raise _logged(failure) from failure.__cause__
+        finally:
+            telemetry.upstream_called("retool", told, time.perf_counter() - began)
+
+    async def _in_time(self, send: Send, seconds: float) -> list[Any]:
+        try:
+            return await within(seconds, self._tried(send, seconds))
+        except TimeoutError as error:
+            raise TimedOut("retool", "The drafts database did not answer in time") from error
+
+    async def _tried(self, send: Send, seconds: float) -> list[Any]:
+        try:
+            return await send()
+        except (Unreachable, Busy) as failure:
+            if isinstance(failure, Unreachable):
+                await self.connections.close()
+            return await sent_again(send, failure, tries=self.tries, seconds=left(seconds))
+
+    async def _once(
+        self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool
+    ) -> list[Any]:
+        try:
+            async with self.connections.connection() as connection, connection.cursor(row_factory=shape) as cursor:
+                encoding = connection.info.parameter_status("server_encoding") or "UTF8"
+                await cursor.execute(statement, held(values, encoding, writes=writes))
+                return await cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise failure_of(error, self.columns.table) from error
+
+
+def _draft(
+    parts: Parts,
+    draft_id: str,
+    name: str,
+    status: str,
+    document: str | None,
+    aidbox_id: str | None,
+    process_id: str | None,
+    created_by: str | None,
+    updated_at: str,
+) -> Draft:
+    """A row as it is selected."""
+    start = FINGERPRINT_LENGTH if parts.revision else 0
+    return Draft(
+        draft_id,
+        name,
+        status,
+        document[start:] if document is not None and parts.plan else None,
+        document[:start] if document is not None and parts.revision else None,
+        aidbox_id,
+        process_id,
+        created_by,
+        datetime.fromisoformat(updated_at),
+        is_too_large=document is None and any(parts),
+    )
+
+
+def _not_kept(what: str) -> WriteRefused:
+    message = "The drafts database has not kept what was written: run `plan-api check`, and see the log"
+    return WriteRefused("retool", message, detail=f"{what} was not kept, by a trigger or rule of the table's own")
+
+
+def _logged(failure: UpstreamFailed) -> UpstreamFailed:
+    reason = failure.detail
+    _log.warning("upstream call failed", extra={"upstream": "retool", "code": failure.code, "reason": reason})
+    return failure
+
+
+def _as_json(text: str | None) -> str | None:
+    """A text column's content as JSON: itself, or, when it is none, a JSON string that shows it."""
+    if text is None:
+        return None
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return msgspec.json.encode(text).decode()
+    return text

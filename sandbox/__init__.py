@@ -1,0 +1,182 @@
+"""The three real systems on one machine that has Python only: PostgreSQL, a process engine, a FHIR store.
+
+Used by the command line (`demo`, `sandbox`) and by the tests. All three keep their data in the embedded PostgreSQL,
+below one folder; whatever way this process ends, nothing of them is left running.
+"""
+
+import fcntl
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from sandbox.jars import cache_folder, fetch, read_list
+from sandbox.jvm import java_server
+from sandbox.keeper import Keeper
+from sandbox.ports import free_listener, listener_at, port_of
+from sandbox.postgres import database_url, make_databases, postgres_server
+from sandbox.server import SandboxError, Server
+
+__all__ = ["Engine", "Ports", "Sandbox", "SandboxError", "Server", "running"]
+
+Engine = Literal["operaton", "camunda"]
+ENGINE_NAMES: dict[Engine, str] = {"operaton": "Operaton", "camunda": "Camunda"}
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Ports:
+    """0: a free one."""
+
+    postgres: int = 0
+    engine: int = 0
+    store: int = 0
+
+
+ANY_PORTS = Ports()
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where the three systems answer, and the handles to stop, kill and pause them."""
+
+    engine: Engine
+    retool_database_url: str
+    camunda_url: str
+    cockpit_url: str
+    aidbox_url: str
+    postgres: Server
+    engine_server: Server
+    store: Server
+
+
+@contextmanager
+def running(
+    folder: Path,
+    *,
+    engine: Engine = "operaton",
+    ports: Ports = ANY_PORTS,
+    durable: bool = True,
+    fresh: bool = False,
+    engine_timezone: str = "UTC",
+    console: Console,
+) -> Iterator[Sandbox]:
+    """The sandbox with its data in `folder`, all three ready. `durable=False`: only a power cut may lose commits."""
+    folder = folder.absolute()
+    with _sole_user(folder), Keeper() as keeper, ExitStack() as ending:
+        # only what a sandbox makes: the folder may have been given by mistake
+        for made in ("postgres", "logs", "temporary") if fresh else ("temporary",):
+            shutil.rmtree(folder / made, ignore_errors=True)
+        fetch([*read_list(HERE / engine / "jars.txt"), *read_list(HERE / "hapi" / "jars.txt")], console)
+        sandbox = _assemble(folder, engine, _chosen(ports), keeper, durable=durable, engine_timezone=engine_timezone)
+        ending.callback(_stop, sandbox)
+        _start(sandbox, console)
+        yield sandbox
+
+
+def _assemble(
+    folder: Path, engine: Engine, ports: Ports, keeper: Keeper, *, durable: bool, engine_timezone: str
+) -> Sandbox:
+    return Sandbox(
+        engine=engine,
+        retool_database_url=database_url(ports.postgres, "retool"),
+        camunda_url=f"http://127.0.0.1:{ports.engine}/engine-rest",
+        cockpit_url=f"http://127.0.0.1:{ports.engine}/{engine}/app/cockpit/default/",
+        aidbox_url=f"http://127.0.0.1:{ports.store}/fhir",
+        postgres=postgres_server(folder / "postgres", ports.postgres, durable=durable, keeper=keeper),
+        engine_server=_engine(folder, engine, ports, keeper, engine_timezone),
+        store=_store(folder, ports, keeper),
+    )
+
+
+def _engine(folder: Path, engine: Engine, ports: Ports, keeper: Keeper, timezone: str) -> Server:
+    return java_server(
+        ENGINE_NAMES[engine],
+        _class_path(engine),
+        [f"--spring.config.location=file:{HERE / engine / 'application.properties'}"],
+        folder=folder,
+        port=ports.engine,
+        database_port=ports.postgres,
+        database="engine",
+        ready=("/engine-rest/version", 200),
+        keeper=keeper,
+        flags=[f"-Duser.timezone={timezone}"],
+    )
+
+
+def _store(folder: Path, ports: Ports, keeper: Keeper) -> Server:
+    settings, beans = HERE / "hapi" / "application.properties", HERE / "hapi" / "beans.xml"
+    return java_server(
+        "HAPI FHIR",
+        _class_path("hapi"),
+        [f"--spring.config.location=file:{settings}", f"--spring.main.sources=file:{beans}"],
+        folder=folder,
+        port=ports.store,
+        database_port=ports.postgres,
+        database="fhir",
+        # a missing resource, because /metadata takes the store seconds to put together
+        ready=("/fhir/InsurancePlan/none", 404),
+        keeper=keeper,
+    )
+
+
+def _class_path(program: str) -> Sequence[Path]:
+    return [cache_folder() / jar.path for jar in read_list(HERE / program / "jars.txt")]
+
+
+def _start(sandbox: Sandbox, console: Console) -> None:
+    """PostgreSQL first; then the two that need it, side by side."""
+    _launch_and_wait([sandbox.postgres], console)
+    make_databases(sandbox.retool_database_url)
+    _launch_and_wait([sandbox.engine_server, sandbox.store], console)
+
+
+def _launch_and_wait(servers: Sequence[Server], console: Console) -> None:
+    began = time.monotonic()
+    for server in servers:
+        server.launch()
+    for server in servers:
+        with console.status(f"Starting {server.name}"):
+            server.wait_until_ready()
+        console.print(f"{server.name} is ready after {time.monotonic() - began:.1f} s")
+
+
+def _stop(sandbox: Sandbox) -> None:
+    """The two that hold connections first, side by side; PostgreSQL last."""
+    sandbox.postgres.resume()  # paused, it would keep the two from ending
+    sandbox.engine_server.ask_to_stop()
+    sandbox.store.ask_to_stop()
+    sandbox.engine_server.stop()
+    sandbox.store.stop()
+    sandbox.postgres.stop()
+
+
+def _chosen(ports: Ports) -> Ports:
+    """Every port is held until all three are known, so that no two are the same."""
+    with ExitStack() as held:
+        wanted = (ports.postgres, ports.engine, ports.store)
+        return Ports(*(port_of(held.enter_context(_held(port))) for port in wanted))
+
+
+def _held(wanted: int) -> socket.socket:
+    try:
+        return listener_at(wanted) if wanted else free_listener()
+    except OSError as error:
+        raise SandboxError(f"Port {wanted} is in use." if wanted else f"There is no port: {error}.") from error
+
+
+@contextmanager
+def _sole_user(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "in-use").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SandboxError(f"Another sandbox is running in {folder}.") from error
+        yield
