@@ -1,4 +1,4 @@
-# The service alone: the locked production packages, api/ without the sandbox, and the process.
+# The service alone: the locked production packages, api/ and the two libraries it stands on, and the process.
 #   docker build -t plan-api .
 # A base image with its digest (PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…) makes a build repeatable to the byte.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
@@ -11,9 +11,11 @@ RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
         --require-hashes --only-binary :all: --requirement requirements.production.lock
 COPY api ./api
+COPY columnar ./columnar
+COPY plandiff ./plandiff
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
-RUN python -m compileall -q --invalidation-mode unchecked-hash api
+RUN python -m compileall -q --invalidation-mode unchecked-hash api columnar plandiff
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -27,6 +29,8 @@ ENV PATH="/opt/venv/bin:$PATH" \
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app/api ./api
+COPY --from=build /app/columnar ./columnar
+COPY --from=build /app/plandiff ./plandiff
 COPY --from=build /app/bpmn ./bpmn
 # A number, so that an orchestrator can see that it is not root; all files above are root's.
 USER 10001:10001

@@ -22,7 +22,8 @@ from weakref import WeakValueDictionary
 
 from api.caller import present_caller
 from api.deadline import left
-from api.errors import ApprovalApiError, Busy
+from api.errors import ApprovalApiError, Busy, Refused, UserErrorCode
+from plandiff.plan_document import InvalidPlan
 
 Result = TypeVar("Result")
 
@@ -51,7 +52,7 @@ class Calculator:
         time for it before the request has to end.
         """
         if size is not None and size <= SMALL:
-            return work()
+            return _done(work)
         sent = pickle.dumps(work, protocol=pickle.HIGHEST_PROTOCOL)
         try:
             async with asyncio.timeout(left(LONGEST)), self._turn(), self._free:
@@ -153,16 +154,23 @@ def results(works: Sequence[partial[Any]]) -> list[Any]:
     return [_result(work) for work in works]
 
 
-def _result(work: partial[Any]) -> Any:
+def _done(work: partial[Result]) -> Result:
     try:
         return work()
+    except InvalidPlan as error:
+        raise Refused(UserErrorCode.INVALID_PLAN, str(error), field="draftId") from error
+
+
+def _result(work: partial[Any]) -> Any:
+    try:
+        return _done(work)
     except ApprovalApiError as error:
         return error
 
 
 def _outcome(work: partial[Any]) -> tuple[bool, Any]:
     try:
-        return True, work()
+        return True, _done(work)
     except ApprovalApiError as error:
         return False, error
     except Exception as error:  # noqa: BLE001  # a fault of ours, told where it is logged

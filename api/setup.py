@@ -9,7 +9,9 @@ from api.upstreams import Upstreams
 from api.upstreams.retool.drafts_table import look, numbers_offer, ready_statements
 from api.upstreams.retool.records import Columns
 
-MODEL = Path(__file__).parent.parent / "bpmn" / "benefit-approval.bpmn"
+_HERE = Path(__file__).parent
+_FOLDERS = (_HERE / "bpmn", _HERE.parent / "bpmn")  # in the wheel, in the project
+MODEL = next(path for folder in _FOLDERS if (path := folder / "benefit-approval.bpmn").exists())
 
 
 async def set_up(upstreams: Upstreams, *, name: str = MODEL.name, model: bytes | None = None) -> list[str]:

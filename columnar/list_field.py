@@ -1,6 +1,6 @@
 """Fields that cross to another system: `hop`, each written once, for a whole list of objects. Used by the types.
 
-The executor in compiled/ asks for a list at once; graphql-core's own asks for one object at a time, and the loaders
+The executor beside this asks for a list at once; graphql-core's own asks for one object at a time, and the loaders
 put those together. Both run the same function.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import strawberry
+from strawberry.types import Info
 
-from api.schema.info import Info
 from columnar.batch_loader import Loader
 
 Key = TypeVar("Key")
@@ -17,14 +17,14 @@ Value = TypeVar("Value")
 
 COLUMN = "column"  # in a field's metadata
 
-Column = Callable[[Sequence[Any], Info], Awaitable[Sequence[Any]]]
+Column = Callable[[Sequence[Any], Info[Any, Any]], Awaitable[Sequence[Any]]]
 """Objects and the request → what each of them has, in their order. Of the info only what all rows share is right."""
 
 
 def hop(column: Column, *, description: str, metadata: Mapping[str, object]) -> Any:
     """A field without arguments, of the type it is annotated with in its class."""
 
-    async def one(root: Any, info: Info) -> Any:
+    async def one(root: Any, info: Info[Any, Any]) -> Any:
         return (await column([root], info))[0]
 
     del one.__annotations__["return"]  # strawberry then takes the class's

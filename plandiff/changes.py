@@ -11,10 +11,9 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
-from api.errors import Refused, UserErrorCode
 from plandiff.labels import ORDER, Step, Steps, is_set, path, shown
 from plandiff.matching import Object, canonical, is_objects, keyed
-from plandiff.plan_document import MAX_DEPTH, counted
+from plandiff.plan_document import MAX_DEPTH, InvalidPlan, counted
 
 NARRATIVE = ("text",)  # written for people as a whole, so it is one thing
 META = ("meta",)
@@ -77,7 +76,7 @@ def changes(
     """What leads from one plan to the other, in the order of the fields; no plan at all is None.
 
     What is more than `at_most` is one last entry that counts it. A change of order counts for elements that stay,
-    not where new ones are put in. Raises Refused (INVALID_PLAN) for documents nested deeper than MAX_DEPTH.
+    not where new ones are put in. Raises InvalidPlan for documents nested deeper than MAX_DEPTH.
     """
     found = _differences(content(before), content(after), (), terms)
     told = list(islice(found, at_most))
@@ -86,7 +85,7 @@ def changes(
 
 
 def content(document: Mapping[str, Any] | None) -> Object:
-    """What counts of a document, without null and empty parts. Raises Refused (INVALID_PLAN)."""
+    """What counts of a document, without null and empty parts. Raises InvalidPlan."""
     pruned: Object = _pruned(counted(document or {}), MAX_DEPTH)
     return pruned
 
@@ -95,7 +94,7 @@ def _pruned(value: Any, levels: int) -> Any:
     if not isinstance(value, dict | list):
         return value
     if levels == 0:
-        raise Refused(UserErrorCode.INVALID_PLAN, f"The plan is nested deeper than {MAX_DEPTH} levels.")
+        raise InvalidPlan(f"The plan is nested deeper than {MAX_DEPTH} levels.")
     if isinstance(value, list):
         kept = [_pruned(item, levels - 1) for item in value]
         return [item for item in kept if item] if is_objects(kept) else kept

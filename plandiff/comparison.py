@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api.errors import Refused
 from plandiff import plan_document
 from plandiff.changes import Change, Terms, changes
 from plandiff.labels import Steps, labels, paths
 from plandiff.losses import digest, explained, losses
 from plandiff.matching import canonical
 from plandiff.merge import Conflict, Side, bounded, conflicts, merge
-from plandiff.plan_document import PROCESS_TAG, Plan
+from plandiff.plan_document import PROCESS_TAG, InvalidPlan, Plan
 
 PATH, LABEL, VALUES, TEXTS = "path", "label", "values", "texts"
 ALL = frozenset({PATH, LABEL, VALUES, TEXTS})
@@ -41,7 +40,7 @@ class Entry(NamedTuple):
 def compared(
     plan: str, current: bytes | None, *, max_bytes: int, terms: Terms, wanted: AbstractSet[str] = ALL
 ) -> list[Entry]:
-    """What a draft's plan changes against the current one. Raises Refused (INVALID_PLAN)."""
+    """What a draft's plan changes against the current one. Raises InvalidPlan."""
     found = changes(_read(current), plan_document.parse(plan, max_bytes=max_bytes), terms=terms)
     return entries([(each, each.kind.value, (each.before, each.after)) for each in found], wanted)
 
@@ -55,7 +54,7 @@ def conflicting(
     terms: Terms,
     wanted: AbstractSet[str] = ALL,
 ) -> list[Entry]:
-    """What both a draft and the store changed since the base. Raises Refused (INVALID_PLAN)."""
+    """What both a draft and the store changed since the base. Raises InvalidPlan."""
     mine = plan_document.parse(plan, max_bytes=max_bytes)
     return of_conflicts(conflicts(_read(base), mine, _read(current), terms=terms), wanted)
 
@@ -68,7 +67,7 @@ def of_conflicts(found: list[Conflict], wanted: AbstractSet[str] = ALL) -> list[
 def noted_version(plan: str, process_id: str, *, max_bytes: int) -> str | None:
     """The version that a draft notes it stands on, since the process it was last submitted to.
 
-    Raises Refused (INVALID_PLAN).
+    Raises InvalidPlan.
     """
     ours = (
         tag.get("version")
@@ -101,7 +100,7 @@ def moved(
     max_bytes: int,
     terms: Terms,
 ) -> Moved:
-    """What the draft changed since the base, made in the current version, with a note of that. Raises Refused."""
+    """What the draft changed since the base, made in the current version, with a note of that. Raises InvalidPlan."""
     mine = plan_document.parse(plan, max_bytes=max_bytes)
     merged = merge(_read(base), mine, _read(current), sides, otherwise=otherwise, terms=terms)
     unknown = min(set(sides) - merged.paths, default=None)
@@ -150,7 +149,7 @@ def _text(value: Any, code: bytes | None) -> str | None:
 
 
 def demand_fit(plan: str, *, max_bytes: int) -> None:
-    """Raises Refused (INVALID_PLAN) for a draft's plan that can not be submitted."""
+    """Raises InvalidPlan for a draft's plan that can not be submitted."""
     plan_document.check(plan_document.parse(plan, max_bytes=max_bytes))
 
 
@@ -158,13 +157,13 @@ def says_all(plan: str, plan_id: str, held: bytes, *, max_bytes: int, keeps_digi
     """Whether a version of the plan says all that a draft says; what is no plan says nothing a version could."""
     try:
         mine = plan_document.parse(plan, max_bytes=max_bytes)
-    except Refused:
+    except InvalidPlan:
         return False
     return plan_document.is_held({**mine, "id": plan_id}, plan_document.read(held), keeps_digits=keeps_digits)
 
 
 def resource_of(plan: str, plan_id: str, process_id: str, *, max_bytes: int) -> bytes:
-    """What is sent to the store. Raises Refused (INVALID_PLAN)."""
+    """What is sent to the store. Raises InvalidPlan."""
     mine = plan_document.parse(plan, max_bytes=max_bytes)
     return plan_document.write(plan_document.tagged_resource(mine, plan_id, process_id, digest(mine)))
 

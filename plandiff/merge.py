@@ -60,7 +60,7 @@ class Means(NamedTuple):
 
 
 def conflicts(base: Document, mine: Document, theirs: Document, *, terms: Terms = USUAL) -> list[Conflict]:
-    """What both sides changed since the base, to different values. Raises Refused (INVALID_PLAN) as `changes` does."""
+    """What both sides changed since the base, to different values. Raises InvalidPlan as `changes` does."""
     return merge(base, mine, theirs, terms=terms).conflicts
 
 
@@ -78,7 +78,7 @@ def merge(
 
     An object of plain values alone (Money, Quantity, Period, Coding …) and a CodeableConcept mean what they say
     together: each side changing another part of one is a conflict about all of it. What does not count in a plan
-    (see `documents.counted`) is mine. Raises Refused (INVALID_PLAN) as `changes` does.
+    (see `documents.counted`) is mine. Raises InvalidPlan as `changes` does.
     """
     left: list[Conflict] = []
     paths: set[str] = set()

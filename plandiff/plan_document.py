@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import msgspec
 
-from api.errors import Refused, UserErrorCode
 from plandiff.matching import canonical
 
 Plan = dict[str, Any]
@@ -34,18 +33,22 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
+class InvalidPlan(ValueError):
+    """The document is no plan that a store could keep; its message says why, in a sentence for its author."""
+
+
 def parse(text: str | bytes, *, max_bytes: int) -> Plan:
-    """The plan in a draft. Raises Refused (INVALID_PLAN) for what is no InsurancePlan, is too big or too deep."""
+    """The plan in a draft. Raises InvalidPlan for what is no InsurancePlan, is too big or too deep."""
     size = len(text.encode()) if isinstance(text, str) else len(text)
     if size > max_bytes:
-        raise _invalid(f"The plan has {size} bytes; at most {max_bytes} can be submitted.")
+        raise InvalidPlan(f"The plan has {size} bytes; at most {max_bytes} can be submitted.")
     plan = _decoded(text)
     if not isinstance(plan, dict) or plan.get("resourceType") != "InsurancePlan":
-        raise _invalid("The plan must be a FHIR InsurancePlan: an object with resourceType InsurancePlan.")
+        raise InvalidPlan("The plan must be a FHIR InsurancePlan: an object with resourceType InsurancePlan.")
     if _is_deeper(plan, MAX_DEPTH):
-        raise _invalid(f"The plan is nested deeper than {MAX_DEPTH} levels.")
+        raise InvalidPlan(f"The plan is nested deeper than {MAX_DEPTH} levels.")
     if oddity := next(_oddities(plan), None):
-        raise _invalid(f"The plan has {oddity}, which no store can keep.")
+        raise InvalidPlan(f"The plan has {oddity}, which no store can keep.")
     return plan
 
 
@@ -60,12 +63,12 @@ def write(plan: object) -> bytes:
 
 
 def check(plan: Plan) -> None:
-    """Rules of FHIR R4 that stores differ on. Raises Refused (INVALID_PLAN). The store has the last word."""
+    """Rules of FHIR R4 that stores differ on. Raises InvalidPlan. The store has the last word."""
     if not plan.get("identifier") and not plan.get("name"):
-        raise _invalid("The plan needs an identifier or a name (FHIR R4 InsurancePlan, rule ipn-1).")
+        raise InvalidPlan("The plan needs an identifier or a name (FHIR R4 InsurancePlan, rule ipn-1).")
     status = plan.get("status")
     if status is not None and status not in STATUSES:
-        raise _invalid(f"The plan's status must be one of {', '.join(STATUSES)} (FHIR R4 publication-status).")
+        raise InvalidPlan(f"The plan's status must be one of {', '.join(STATUSES)} (FHIR R4 publication-status).")
 
 
 def plan_id_for(draft_id: str) -> str:
@@ -206,7 +209,7 @@ def _decoded(text: str | bytes) -> object:
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:
-        raise _invalid("The plan is not readable JSON.") from error
+        raise InvalidPlan("The plan is not readable JSON.") from error
 
 
 def _is_deeper(value: object, levels: int) -> bool:
@@ -232,7 +235,3 @@ def _oddities(value: object) -> Iterator[str]:
 
 def _object(value: object) -> Plan:
     return cast("Plan", value) if isinstance(value, dict) else {}
-
-
-def _invalid(message: str) -> Refused:
-    return Refused(UserErrorCode.INVALID_PLAN, message, field="draftId")

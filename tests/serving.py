@@ -22,7 +22,7 @@ from api.settings import Settings
 from api.transport.header_limits import server_options
 from api.upstreams.http.call import Transports
 
-SAMPLES = Path(__file__).parent.parent / "api" / "sandbox" / "samples"
+SAMPLES = Path(__file__).parent.parent / "sandbox" / "samples"
 GOLD = (SAMPLES / "own" / "insuranceplan-gold-ppo.json").read_text("utf-8")
 
 

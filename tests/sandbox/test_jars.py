@@ -14,7 +14,7 @@ from rich.console import Console
 from sandbox import SandboxError
 from sandbox.jars import Jar, cache_folder, fetch, read_list
 
-HAPI = Path(__file__).parents[2] / "api" / "sandbox" / "hapi" / "jars.txt"
+HAPI = Path(__file__).parents[2] / "sandbox" / "hapi" / "jars.txt"
 SMALL = ("jakarta.inject-api", "jsr305")
 
 

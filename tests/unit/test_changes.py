@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from api.coordination.decide import Verdict
-from api.errors import Refused
 from api.schema.changes import ConflictSide, FieldChangeKind
 from api.schema.history import AuditEventKind
 from plandiff.changes import Kind, Terms, changes
 from plandiff.labels import labels
 from plandiff.matching import canonical
 from plandiff.merge import Side, bounded, conflicts, merge
-from plandiff.plan_document import PROCESS_TAG
+from plandiff.plan_document import PROCESS_TAG, InvalidPlan
 from tests.serving import GOLD
 
 Plan = dict[str, Any]
@@ -276,9 +275,9 @@ def test_what_is_too_deep_is_refused() -> None:
     deep: object = "bottom"
     for _ in range(100_000):
         deep = {"a": deep}
-    with pytest.raises(Refused, match="nested deeper than 64 levels"):
+    with pytest.raises(InvalidPlan, match="nested deeper than 64 levels"):
         changes(plan(), plan(x=deep))
-    with pytest.raises(Refused, match="nested deeper than 64 levels"):
+    with pytest.raises(InvalidPlan, match="nested deeper than 64 levels"):
         merge(plan(), plan(x=deep), plan(name="Q"))
     while isinstance(deep, dict):  # taken apart by hand: its own end would recurse
         deep = deep.popitem()[1]

@@ -1,1 +1,1 @@
-"""TODO api/coordination/process."""
+"""What the approval process asks of this service: external tasks, publication, the worker, reconciliation."""

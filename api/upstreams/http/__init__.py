@@ -1,1 +1,1 @@
-"""TODO api/upstreams/http."""
+"""What the two HTTP systems share: one call with its deadline, retries, authentication and connections."""
