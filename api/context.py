@@ -90,7 +90,7 @@ class Context:
     async def calculated(self, work: partial[Result]) -> Result:
         """What a function makes of plans, in a process beside this one; once a request, however often it is asked.
 
-        Raises OverLimit when the plans are too large for one request, and what the function and the calculator raise.
+        Raises OverLimit when the plans are too large for one request, and what the function and the process raise.
         """
         if self._calculations is None:
             self._calculations = Loader(self._results, largest=LARGEST_BATCH)
@@ -105,7 +105,7 @@ class Context:
             share = list(takewhile(_within(LARGEST_SHARE), paid)) or paid[:1]
             del paid[: len(share)]
             run = partial(results, [partial(work.function, *work.args, **dict(work.options)) for work in share])
-            answers = await self.upstreams.calculator.run(run)
+            answers = await self.upstreams.plan_processes.run(run)
             found |= zip(share, answers, strict=True)
         return found
 

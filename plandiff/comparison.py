@@ -1,6 +1,6 @@
 """What a draft changes and where it conflicts, from documents as texts to entries ready for an answer. Pure.
 
-Done in a calculating process (`api.plan_processes`): it takes and gives what is quickly sent there and back.
+Made to run in a process of its own: texts and bytes go in and come out, which are quickly pickled.
 """
 
 from collections.abc import Mapping, Sequence

@@ -37,7 +37,7 @@ async def create_draft_from_plan(
     asked_id = _checked_id(draft_id)
     version = await _version(upstreams, plan_id, version_id)
     resource = bytes(version.resource)
-    document = (await upstreams.calculator.run(partial(draft_of, resource), size=len(resource))).decode()
+    document = (await upstreams.plan_processes.run(partial(draft_of, resource), size=len(resource))).decode()
     title = _checked_name(version.name or plan_id if name is None else name)
     open_drafts = await upstreams.retool.count(DraftFilter(statuses=(OPEN,), created_by=viewer.id))
     if open_drafts >= most_open and asked_id is None:
@@ -92,7 +92,7 @@ async def _says(upstreams: Upstreams, draft: Draft, title: str, document: str, p
     return (
         same_person(draft.created_by, viewer.id)
         and (draft.name, draft.aidbox_id, draft.camunda_process_id) == (title, plan_id, None)
-        and await upstreams.calculator.run(partial(is_same_text, draft.plan_data, document), size=2 * len(document))
+        and await upstreams.plan_processes.run(partial(is_same_text, draft.plan_data, document), size=2 * len(document))
     )
 
 

@@ -64,11 +64,11 @@ async def rebase(
     """
     draft = await _changeable_draft(upstreams, settings, viewer, draft_id, revision)
     process_id, plan, most = draft.camunda_process_id or "", draft.plan_data, settings.max_plan_bytes
-    noted = await upstreams.calculator.run(partial(noted_version, plan, process_id, max_bytes=most), size=len(plan))
+    noted = await upstreams.plan_processes.run(partial(noted_version, plan, process_id, max_bytes=most), size=len(plan))
     base_key, base, current = await _versions(upstreams, draft, noted)
     if version_id is not None and version_id != current.version_id:
         raise _moved("The plan has a newer version than the one you looked at; look at the conflicts again.")
-    result = await upstreams.calculator.run(
+    result = await upstreams.plan_processes.run(
         partial(
             moved,
             _bytes(base),
@@ -153,7 +153,7 @@ async def _write(upstreams: Upstreams, draft: Draft, plan: str) -> None:
     if now.is_submitted:
         raise _in_approval(now)
     # A write that is sent again on a new connection finds what its first try wrote.
-    if not await upstreams.calculator.run(partial(is_same_text, now.plan_data, plan), size=2 * len(plan)):
+    if not await upstreams.plan_processes.run(partial(is_same_text, now.plan_data, plan), size=2 * len(plan)):
         raise _stale()
 
 

@@ -65,7 +65,7 @@ async def submit(
             return await _already_submitted(upstreams, settings, draft)
         await _demand_news(upstreams, settings, draft)
         fit = partial(demand_fit, draft.plan_data, max_bytes=settings.max_plan_bytes)
-        await upstreams.calculator.run(fit, size=len(draft.plan_data))
+        await upstreams.plan_processes.run(fit, size=len(draft.plan_data))
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
         await settle(upstreams, settings, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)

@@ -11,7 +11,7 @@ import psycopg
 from pydantic import SecretStr
 
 from api.draft_status import StatusNames
-from api.plan_processes import Calculator, open_calculator
+from api.plan_processes import PlanProcesses
 from api.settings import Settings
 from api.tls import secure_context
 from api.upstreams.aidbox.client import Aidbox
@@ -35,7 +35,7 @@ class Upstreams:
     retool: Retool
     camunda: Camunda
     aidbox: Aidbox
-    calculator: Calculator
+    plan_processes: PlanProcesses
 
 
 def as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
@@ -81,7 +81,7 @@ async def open_upstreams(
         size=settings.retool_pool_size,
         connection_class=connection_class,
     )
-    async with engine.client, store.client, open_calculator(settings.calculating_processes) as calculator:
+    async with engine.client, store.client:
         try:
             drafts = Retool(
                 connections,
@@ -93,7 +93,7 @@ async def open_upstreams(
             )
             own = Ownership(settings.draft_source)
             plans = Aidbox(store, KeptVersions(settings.kept_versions_bytes))
-            yield Upstreams(drafts, Camunda(engine, own), plans, calculator)
+            yield Upstreams(drafts, Camunda(engine, own), plans, PlanProcesses(settings.calculating_processes))
         finally:
             await connections.close()
 

@@ -89,8 +89,8 @@ BUGS = (
     Bug(
         "a plan that says so already is written again",
         PUBLISH,
-        "if await upstreams.calculator.run(asked, size=len(resource) + len(held)):",
-        "if not await upstreams.calculator.run(asked, size=len(resource) + len(held)):",
+        "if await upstreams.plan_processes.run(asked, size=len(resource) + len(held)):",
+        "if not await upstreams.plan_processes.run(asked, size=len(resource) + len(held)):",
         "same or already or twice",
         STORIES,
     ),

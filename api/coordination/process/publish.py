@@ -97,20 +97,20 @@ async def says_the_same(upstreams: Upstreams, settings: Settings, draft: Draft, 
     plan, held = draft.plan_data, bytes(version.resource)
     most, keeps_digits = settings.max_plan_bytes, settings.aidbox_keeps_digits
     asked = partial(comparison.says_all, plan, version.id, held, max_bytes=most, keeps_digits=keeps_digits)
-    return await upstreams.calculator.run(asked, size=len(plan) + len(held))
+    return await upstreams.plan_processes.run(asked, size=len(plan) + len(held))
 
 
 async def _resource(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str, process_id: str) -> bytes:
     """What is sent to the store. Raises Refused (INVALID_PLAN)."""
     plan = draft.plan_data
     made = partial(comparison.resource_of, plan, plan_id, process_id, max_bytes=settings.max_plan_bytes)
-    return await upstreams.calculator.run(made, size=len(plan))
+    return await upstreams.plan_processes.run(made, size=len(plan))
 
 
 async def _lost(upstreams: Upstreams, resource: bytes, published: PlanVersion) -> str | None:
     held = bytes(published.resource)
     asked = partial(comparison.what_is_lost, resource, held)
-    return await upstreams.calculator.run(asked, size=len(resource) + len(held))
+    return await upstreams.plan_processes.run(asked, size=len(resource) + len(held))
 
 
 def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar], process_id: str) -> str | None:
@@ -192,7 +192,7 @@ async def _whole_version(
     versions = [bytes(version.resource) for version in written]
     tags = [None if is_reviewed else _tag(version, process_id) for version in written]
     asked = partial(comparison.first_whole, resource, versions, [tag.display if tag else None for tag in tags])
-    place = await upstreams.calculator.run(asked, size=sum(map(len, versions)))
+    place = await upstreams.plan_processes.run(asked, size=sum(map(len, versions)))
     return None if place is None else written[place]
 
 
@@ -203,7 +203,7 @@ async def _base_after(
     if not written or current is None:
         return {}
     first, now = bytes(written[0].resource), bytes(current.resource)
-    is_ours = current.version_id == written[0].version_id or await upstreams.calculator.run(
+    is_ours = current.version_id == written[0].version_id or await upstreams.plan_processes.run(
         partial(comparison.is_same_version, first, now), size=len(first) + len(now)
     )
     return {"baseVersion": current.version_id} if is_ours else {}
@@ -216,7 +216,7 @@ async def _write(
     if current is not None:
         held = bytes(current.resource)
         asked = partial(comparison.is_written, resource, held, keeps_digits=settings.aidbox_keeps_digits)
-        if await upstreams.calculator.run(asked, size=len(resource) + len(held)):
+        if await upstreams.plan_processes.run(asked, size=len(resource) + len(held)):
             return current
     base_version = current.version_id if current else None
     return await upstreams.aidbox.put(plan_id, msgspec.Raw(resource), base_version=base_version)
