@@ -20,7 +20,7 @@ import typer
 from prometheus_client import start_http_server
 from rich.console import Console
 
-from api import serving
+from api import serving, settings_page
 from api import settings as configuration
 from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
@@ -281,7 +281,7 @@ def key(
 @app.command("settings")
 def print_settings() -> None:
     """Print every setting with its default and meaning, as docs/settings.md has them."""
-    typer.echo(configuration.page(), nl=False)
+    typer.echo(settings_page.page(), nl=False)
 
 
 @contextmanager

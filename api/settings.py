@@ -1,10 +1,10 @@
 """Every setting, read once from the environment and `.env`, then frozen. Read by `__main__`, handed down as parameters.
 
-The names are the environment's, in small letters. `page` makes docs/settings.md; a test compares.
+A setting's name is the environment variable's in lower case, and the text below it is its description.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -118,251 +118,238 @@ Origins = Annotated[Names, AfterValidator(_origins)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
-# The first setting of each group, and the group's heading on the page of settings.
-GROUPS = {
-    "retool_database_url": "Drafts database",
-    "drafts_table": "Drafts table",
-    "camunda_url": "Engine",
-    "aidbox_url": "FHIR store",
-    "tls_ca_file": "All three systems",
-    "host": "Address and processes",
-    "auth": "Who asks",
-    "oidc_issuer": "Tokens",
-    "admin_group": "Roles",
-    "graphiql": "Pages and metrics",
-    "request_seconds": "Limits on requests",
-    "max_tokens": "Limits on documents and answers",
-    "calculating_processes": "Execution",
-    "introspection": "Documents that clients may send",
-    "max_open_drafts": "Drafts and plans",
-    "worker": "Worker",
-    "log_level": "Log",
-}
-PAGE_HEAD = """# Settings
-
-*For operators.* All settings come from environment variables or a `.env` file and are read once, at the start. A wrong
-or missing one stops the start with one line that names it. This page is generated:
-`plan-api settings > docs/settings.md`.
-"""
-
-
 class Settings(BaseSettings):
     """The whole configuration. A wrong or missing value raises Misconfigured through `read`."""
 
-    model_config = SettingsConfigDict(env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True)
-
-    retool_database_url: PostgresAddress = Field(description="The PostgreSQL database that holds the drafts.")
-    retool_pool_size: int = Field(10, ge=2, le=200, description="Connections to it, at most; a sweep has one of them.")
-    retool_timeout: Seconds = Field(5, description="Deadline of one statement, in seconds.")
-
-    drafts_table: str = Field("benefit_plan_drafts", description="The drafts' table, `schema.table` allowed.")
-    drafts_column_id: str = Field("id", description="Its column: text, uuid or integer.")
-    drafts_column_name: str = Field("name", description="Its column.")
-    drafts_column_status: str = Field("status", description="Its column.")
-    drafts_column_plan_data: str = Field("plan_data", description="Its column: jsonb, json or text.")
-    drafts_column_aidbox_id: str = Field("aidbox_id", description="Its column.")
-    drafts_column_camunda_process_id: str = Field("camunda_process_id", description="Its column.")
-    drafts_column_created_by: str = Field("created_by", description="Its column.")
-    drafts_column_updated_at: str = Field("updated_at", description="Its column.")
-    draft_statuses: DraftStatuses = Field(
-        default={},
-        description="What the status column calls our statuses where it has texts of its own, by commas:"
-        " `approved:published,withdrawn:draft again`. One to one; a status that is not named keeps its name.",
-    )
-    draft_source: str = Field(
-        "retool",
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        description="This deployment's name in the engine: processes are started with it as `draftSource`, and those"
-        " with another one are left to other deployments. Deployments that share an engine each need their own.",
+    model_config = SettingsConfigDict(
+        env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True, use_attribute_docstrings=True
     )
 
-    camunda_url: HttpAddress = Field(description="The engine's REST API, ending in /engine-rest.")
-    camunda_username: str | None = Field(None, description="HTTP Basic user of the engine.")
-    camunda_password: SecretStr | None = Field(None, description="And its password.")
-    camunda_token: SecretStr | None = Field(None, description="Or a bearer token.")
-    camunda_timeout: Seconds = Field(10, description="Deadline of one request, in seconds.")
-    camunda_connections: int = Field(50, ge=1, le=1000, description="Connections to the engine, at most.")
-    camunda_tls_certificate: FilePath | None = Field(None, description="A client certificate for it (PEM file).")
-    camunda_tls_key: FilePath | None = Field(None, description="And its private key (PEM file, not encrypted).")
+    retool_database_url: PostgresAddress
+    """Connection URL of the PostgreSQL database that holds the drafts."""
+    retool_pool_size: int = Field(10, ge=2, le=200)
+    """Most connections to the drafts database; one of them is reserved for reconciliation while it runs."""
+    retool_timeout: Seconds = 5
+    """Timeout of one SQL statement, in seconds."""
 
-    aidbox_url: HttpAddress = Field(description="The store's FHIR R4 base, ending in /fhir.")
-    aidbox_client_id: str | None = Field(None, description="Client id at the store.")
-    aidbox_client_secret: SecretStr | None = Field(None, description="And its secret.")
-    aidbox_auth: Literal["basic", "client_credentials"] = Field(
-        "basic", description="`basic` sends them as HTTP Basic, `client_credentials` trades them for a token."
-    )
-    aidbox_token_url: HttpAddress | None = Field(
-        None, description="The token endpoint; by default /auth/token beside /fhir."
-    )
-    aidbox_keeps_digits: bool = Field(
-        default=True,
-        description="Whether the store keeps numbers as they are written, so that 1500.00 does not become 1500.0, as "
-        "`plan-api check --write` finds out; if not, equal amounts count as equal in changes and conflicts.",
-    )
-    aidbox_timeout: Seconds = Field(10, description="Deadline of one request, in seconds.")
-    aidbox_connections: int = Field(50, ge=1, le=1000, description="Connections to the store, at most.")
-    kept_versions_bytes: int = Field(
-        20_000_000, ge=0, description="Room for versions of plans, which never change once they are read; 0: none."
-    )
-    aidbox_tls_certificate: FilePath | None = Field(None, description="A client certificate for it (PEM file).")
-    aidbox_tls_key: FilePath | None = Field(None, description="And its private key (PEM file, not encrypted).")
+    drafts_table: str = "benefit_plan_drafts"
+    """Name of the drafts table; `schema.table` is allowed."""
+    drafts_column_id: str = "id"
+    """Column of a draft's id: text, uuid or integer."""
+    drafts_column_name: str = "name"
+    """Column of a draft's name."""
+    drafts_column_status: str = "status"
+    """Column of a draft's status."""
+    drafts_column_plan_data: str = "plan_data"
+    """Column of a draft's plan: jsonb, json or text."""
+    drafts_column_aidbox_id: str = "aidbox_id"
+    """Column of the id of the plan that a draft edits or became."""
+    drafts_column_camunda_process_id: str = "camunda_process_id"
+    """Column of the id of the process instance a draft was last submitted to."""
+    drafts_column_created_by: str = "created_by"
+    """Column of the id of a draft's author."""
+    drafts_column_updated_at: str = "updated_at"
+    """Column of the time a draft was last changed."""
+    draft_statuses: DraftStatuses = {}
+    """Names of the statuses in a drafts table that has texts of its own, separated by commas:
+    `approved:published,withdrawn:draft again`. One to one; a status that is not listed keeps its name."""
+    draft_source: str = Field("retool", pattern="^[A-Za-z0-9_.-]{1,64}$")
+    """This deployment's name in the engine: it starts processes with it as `draftSource` and touches none with another
+    name. Deployments that share an engine each need their own."""
 
-    tls_ca_file: FilePath | None = Field(
-        None, description="Authorities of your own (PEM file), believed in https:// beside the public ones."
-    )
+    camunda_url: HttpAddress
+    """Base URL of the engine's REST API, ending in /engine-rest."""
+    camunda_username: str | None = None
+    """User name for HTTP Basic authentication at the engine."""
+    camunda_password: SecretStr | None = None
+    """Password for HTTP Basic authentication at the engine."""
+    camunda_token: SecretStr | None = None
+    """Bearer token for the engine, instead of a user name and password."""
+    camunda_timeout: Seconds = 10
+    """Timeout of one request to the engine, in seconds."""
+    camunda_connections: int = Field(50, ge=1, le=1000)
+    """Most connections to the engine."""
+    camunda_tls_certificate: FilePath | None = None
+    """Client certificate for the engine (PEM file)."""
+    camunda_tls_key: FilePath | None = None
+    """Private key of the engine's client certificate (PEM file, not encrypted)."""
 
-    read_tries: int = Field(
-        3, ge=1, le=10, description="How often a read is sent, in its deadline, while its system is away or busy."
-    )
-    breaker_failures: int = Field(
-        8, ge=0, description="Failures running after which a system is left alone for a moment; 0: it never is."
-    )
-    breaker_seconds: Seconds = Field(2, description="And for how long, before it is tried once.")
-    host: str = Field("127.0.0.1", description="The address `serve` listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="And its port.")
-    operations_port: int | None = Field(
-        None,
-        ge=1,
-        le=65_535,
-        description="A port of HOST for /metrics and for the details of /ready; PORT then answers neither.",
-    )
-    processes: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Processes of `serve` that share the port, each a replica with all the limits here for itself; "
-        "more than the machine has cores are of no use.",
-    )
-    auth: Kinds = Field(
-        min_length=1,
-        description="How callers say who they are: `oidc`, `gateway`, both by a comma,"
-        " or `headers`, which believes X-User-Id as it comes (development).",
-    )
-    auth_default_user: str | None = Field(None, description="With `headers`: who a request without X-User-Id acts as.")
-    auth_default_groups: Names = Field(frozenset(), description="And that person's groups, by commas.")
-    gateway_keys: GatewayKeys = Field(
-        (), description="With `gateway`: the keys' entries by commas, as `plan-api key` prints them."
-    )
-    gateway_groups_needed: bool = Field(
-        default=True,
-        description="With `gateway`: whether a request without the header X-User-Groups is refused; if not, it is of a "
-        "person without groups.",
-    )
-    oidc_issuer: PrivateAddress | None = Field(None, description="With `oidc`: the issuer, exactly as tokens name it.")
-    oidc_audience: Names = Field(frozenset(), description="What tokens for this service have in `aud`; one of these.")
-    oidc_jwks_url: PrivateAddress | None = Field(None, description="Its keys; by default where the issuer says.")
-    oidc_user_claim: str = Field("email", min_length=1, description="The claim with the id of a person.")
-    oidc_name_claim: str = Field("name", min_length=1, description="The claim with the name.")
-    oidc_groups_claim: Names = Field(
-        frozenset({"groups"}), description="The claims with the groups, by commas; `realm_access.roles` is a path."
-    )
-    oidc_acts_for_others_group: str | None = Field(
-        None, description="The group whose members may name somebody else in `userId`; by default nobody may."
-    )
-    oidc_algorithms: Algorithms = Field(
-        frozenset({"RS256", "PS256", "ES256"}), min_length=1, description="Signatures that are accepted."
-    )
-    oidc_token_types: Annotated[Names, AfterValidator(_lowered)] = Field(
-        frozenset({"jwt", "at+jwt"}), min_length=1, description="What `typ` may be; a token without is a `jwt`."
-    )
-    oidc_leeway_seconds: int = Field(30, ge=0, le=300, description="How far clocks may differ.")
-    oidc_keys_seconds: int = Field(600, ge=1, le=86_400, description="How long the issuer's keys are kept.")
-    oidc_refetch_seconds: Seconds = Field(30, description="Pause between two fetches for an unknown key.")
-    oidc_timeout: Seconds = Field(5, description="Deadline of one request to the issuer, in seconds.")
-    admin_group: str = Field("benefit-admins", min_length=1, description="The group that may do what owners may.")
-    auditor_group: str = Field("benefit-auditors", min_length=1, description="The group that may read everything.")
-    allow_own_approval: bool = Field(default=False, description="Whether submitters may decide their own plans.")
-    graphiql: bool = Field(default=True, description="Whether browsers get the GraphiQL page at /graphql.")
+    aidbox_url: HttpAddress
+    """Base URL of the store's FHIR R4 API, ending in /fhir."""
+    aidbox_client_id: str | None = None
+    """Client id at the store."""
+    aidbox_client_secret: SecretStr | None = None
+    """Client secret at the store."""
+    aidbox_auth: Literal["basic", "client_credentials"] = "basic"
+    """How the client id and secret reach the store: `basic` sends them as HTTP Basic, `client_credentials` exchanges
+    them for a token."""
+    aidbox_token_url: HttpAddress | None = None
+    """Token endpoint for AIDBOX_AUTH=client_credentials; by default /auth/token beside /fhir."""
+    aidbox_keeps_digits: bool = True
+    """Whether the store keeps numbers as they are written, so that 1500.00 does not become 1500.0 (`plan-api check
+    --write` finds out). If not, equal amounts count as equal in changes and conflicts."""
+    aidbox_timeout: Seconds = 10
+    """Timeout of one request to the store, in seconds."""
+    aidbox_connections: int = Field(50, ge=1, le=1000)
+    """Most connections to the store."""
+    kept_versions_bytes: int = Field(20000000, ge=0)
+    """Size of the cache of plan versions, in bytes; a version never changes once it is written. 0 switches the cache
+    off."""
+    aidbox_tls_certificate: FilePath | None = None
+    """Client certificate for the store (PEM file)."""
+    aidbox_tls_key: FilePath | None = None
+    """Private key of the store's client certificate (PEM file, not encrypted)."""
 
-    metrics: bool = Field(default=True, description="Whether /metrics tells Prometheus how this replica fares.")
-    worker_metrics_port: int | None = Field(
-        None, ge=1, le=65_535, description="Where `plan-api worker`, alone, serves its /metrics, on HOST."
-    )
+    tls_ca_file: FilePath | None = None
+    """Certificate authorities of your own (PEM file), trusted in addition to the public ones."""
 
-    request_seconds: Seconds = Field(30, description="How long a request may take in all, whatever it waits for.")
-    max_body_bytes: int = Field(1_000_000, ge=1_000, description="The largest request that is read.")
-    receive_seconds: Seconds = Field(
-        15,
-        description="How long a request's head may take to arrive, its body again, and 64 kB of an answer to be taken.",
-    )
-    max_connections: int = Field(
-        700, ge=2, description="Connections of clients, at most; beyond that the one idle for longest is closed."
-    )
-    max_unsent_bytes: int = Field(
-        50_000_000,
-        ge=1_000_000,
-        description="Bytes of answers that clients have not taken yet, in all; beyond that the connection that waits "
-        "longest for its client is closed.",
-    )
-    max_requests: int = Field(400, ge=1, description="Requests answered side by side; more are told to come back.")
-    max_requests_per_caller: int = Field(100, ge=1, description="And of one person or program.")
-    max_tokens: int = Field(
-        5_000, ge=100, description="Words and signs of a query, which may have 20 times as many characters."
-    )
-    max_depth: int = Field(15, ge=1, le=150, description="Levels of fields in a query, leaves included.")
-    max_introspection_depth: int = Field(20, ge=1, le=150, description="And of those about the schema itself.")
-    max_root_fields: int = Field(20, ge=1, description="Fields at a query's root.")
-    max_aliases: int = Field(50, ge=0, description="Aliases in a query, its fragments put in.")
-    max_directives: int = Field(50, ge=0, description="Directives, counted alike.")
-    max_selections: int = Field(1_000, ge=1, description="Fields and fragments, counted alike.")
-    max_cost: int = Field(
-        100_000, ge=100, description="Values an answer could have, lists at their longest; a JSON document is 10."
-    )
-    max_cost_at_once: int = Field(
-        65_000,
-        ge=100,
-        description="And those of all large answers being put together, which wait for one another; a twentieth of "
-        "this is large.",
-    )
-    max_answer_bytes: int = Field(
-        25_000_000,
-        ge=100_000,
-        description="The largest answer; one that would be larger is refused with ANSWER_TOO_LARGE.",
-    )
-    calculating_processes: int = Field(
-        1,
-        ge=1,
-        le=16,
-        description="Processes beside each replica in which plans are compared and merged, about 25 MB each; they "
-        "start when they are needed.",
-    )
-    executor: Literal["compiled", "stock"] = Field(
-        "compiled",
-        description="How queries are executed: lists by columns, or all by graphql-core. Answers are the same.",
-    )
-    introspection: bool = Field(default=True, description="Whether clients may read the schema.")
-    suggestions: bool = Field(default=False, description="Whether wrong names are answered with similar right ones.")
-    persisted_operations: Path | None = Field(
-        None, description="Trusted operations: a folder of .graphql files, or a JSON manifest."
-    )
-    persisted_only: bool = Field(default=False, description="Whether nothing but these is executed.")
-    registered_queries_bytes: int = Field(
-        1_000_000, ge=0, description="Room for queries that clients register by hash (APQ); 0: they can not."
-    )
-    cors_origins: Origins = Field(
-        frozenset(), description="Origins whose pages may read answers, by commas: `https://app.example.com`."
-    )
+    read_tries: int = Field(3, ge=1, le=10)
+    """Most attempts of one read, with backoff and within its timeout, while a system is away or busy."""
+    breaker_failures: int = Field(8, ge=0)
+    """Consecutive failures after which the circuit breaker of a system opens; 0: it never opens."""
+    breaker_seconds: Seconds = 2
+    """How long an open circuit breaker waits before it lets one trial request through, in seconds."""
+    host: str = "127.0.0.1"
+    """Address that `serve` listens on."""
+    port: int = Field(8000, ge=0, le=65535)
+    """TCP port that `serve` listens on."""
+    operations_port: int | None = Field(None, ge=1, le=65535)
+    """Separate port on HOST for /metrics and for the details of /ready; PORT then answers neither."""
+    processes: int = Field(1, ge=1, le=64)
+    """Processes of `serve` that share the port. Each is a replica with all limits for itself; more than the machine has
+    cores gain nothing."""
+    auth: Kinds = Field(min_length=1)
+    """How callers prove who they are: `oidc`, `gateway`, both separated by a comma, or `headers`, which trusts
+    X-User-Id as it is sent (development only)."""
+    auth_default_user: str | None = None
+    """With AUTH=headers: the user of a request that has no X-User-Id."""
+    auth_default_groups: Names = frozenset()
+    """With AUTH=headers: the groups of AUTH_DEFAULT_USER, separated by commas."""
+    gateway_keys: GatewayKeys = ()
+    """With AUTH=gateway: the entries of the accepted keys, separated by commas, as `plan-api key` prints them."""
+    gateway_groups_needed: bool = True
+    """With AUTH=gateway: whether a request without X-User-Groups is refused; if not, it is from a user without groups.
+    """
+    oidc_issuer: PrivateAddress | None = None
+    """With AUTH=oidc: the issuer, exactly as tokens name it in `iss`."""
+    oidc_audience: Names = frozenset()
+    """With AUTH=oidc: accepted values of a token's `aud`, separated by commas."""
+    oidc_jwks_url: PrivateAddress | None = None
+    """URL of the issuer's signing keys (JWKS); by default the one its discovery document names."""
+    oidc_user_claim: str = Field("email", min_length=1)
+    """Token claim with the user's id."""
+    oidc_name_claim: str = Field("name", min_length=1)
+    """Token claim with the user's name."""
+    oidc_groups_claim: Names = frozenset({"groups"})
+    """Token claims with the user's groups, separated by commas; `realm_access.roles` is a path."""
+    oidc_acts_for_others_group: str | None = None
+    """Group whose members may name another user in `userId`; by default nobody may."""
+    oidc_algorithms: Algorithms = Field(frozenset({"RS256", "PS256", "ES256"}), min_length=1)
+    """Accepted signature algorithms of tokens, separated by commas."""
+    oidc_token_types: Annotated[Names, AfterValidator(_lowered)] = Field(frozenset({"jwt", "at+jwt"}), min_length=1)
+    """Accepted values of a token's `typ` header, separated by commas; a token without one counts as `jwt`."""
+    oidc_leeway_seconds: int = Field(30, ge=0, le=300)
+    """Clock difference to the issuer that is tolerated, in seconds."""
+    oidc_keys_seconds: int = Field(600, ge=1, le=86400)
+    """How long the issuer's signing keys are cached, in seconds."""
+    oidc_refetch_seconds: Seconds = 30
+    """Shortest pause between two requests for a signing key that is not cached, in seconds."""
+    oidc_timeout: Seconds = 5
+    """Timeout of one request to the issuer, in seconds."""
+    admin_group: str = Field("benefit-admins", min_length=1)
+    """Group whose members may do everything an owner may."""
+    auditor_group: str = Field("benefit-auditors", min_length=1)
+    """Group whose members may read everything."""
+    allow_own_approval: bool = False
+    """Whether submitters may decide their own submissions."""
+    graphiql: bool = True
+    """Whether browsers get the GraphiQL page at /graphql."""
 
-    max_open_drafts: int = Field(
-        1_000,
-        ge=1,
-        description="Drafts of one author that were never submitted; with as many createDraftFromPlan makes no more.",
-    )
-    max_plan_bytes: int = Field(1_000_000, ge=1_000, description="The largest plan that can be submitted.")
-    publish_retries: int = Field(60, ge=0, description="Tries to reach a store that is away, before an incident.")
-    worker: bool = Field(default=True, description="Whether `serve` also runs the worker.")
-    worker_concurrency: int = Field(
-        4, ge=1, le=100, description="External tasks of one topic that it carries out side by side."
-    )
-    worker_poll_seconds: Seconds = Field(2, description="Pause between two looks for work left behind.")
-    lock_seconds: Seconds = Field(
-        20, description="How long an external task stays ours: what a crash left in hand is taken up after that."
-    )
-    reconcile_seconds: Seconds = Field(
-        30, description="Pause between two looks for drafts whose process ended without them."
-    )
-    settle_seconds: Seconds = Field(10, description="How long a mutation waits for what it caused.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    metrics: bool = True
+    """Whether /metrics is served for Prometheus."""
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535)
+    """Port on HOST where `plan-api worker`, run alone, serves /metrics."""
+
+    request_seconds: Seconds = 30
+    """Deadline of a whole request, in seconds."""
+    max_body_bytes: int = Field(1000000, ge=1000)
+    """Largest request body that is read, in bytes."""
+    receive_seconds: Seconds = 15
+    """Timeout for receiving a request's head, for receiving its body, and for a client to take each 64 kB of an answer,
+    in seconds."""
+    max_connections: int = Field(700, ge=2)
+    """Most connections of clients; when there are more, the one idle for longest is closed."""
+    max_unsent_bytes: int = Field(50000000, ge=1000000)
+    """Most bytes of answers that clients have not yet taken, over all connections; when there are more, the connection
+    that has waited longest is closed."""
+    max_requests: int = Field(400, ge=1)
+    """Most concurrent requests; further ones are answered 503 with Retry-After."""
+    max_requests_per_caller: int = Field(100, ge=1)
+    """Most concurrent requests of one caller; further ones are answered 429 with Retry-After."""
+    max_tokens: int = Field(5000, ge=100)
+    """Most tokens of a GraphQL document; it may have 20 times as many characters."""
+    max_depth: int = Field(15, ge=1, le=150)
+    """Deepest nesting of fields in a GraphQL document, leaves included."""
+    max_introspection_depth: int = Field(20, ge=1, le=150)
+    """Deepest nesting of introspection fields in a GraphQL document."""
+    max_root_fields: int = Field(20, ge=1)
+    """Most fields at the root of a GraphQL operation."""
+    max_aliases: int = Field(50, ge=0)
+    """Most aliases in a GraphQL operation, with fragments expanded."""
+    max_directives: int = Field(50, ge=0)
+    """Most directives in a GraphQL operation, with fragments expanded."""
+    max_selections: int = Field(1000, ge=1)
+    """Most fields and fragments in a GraphQL operation, with fragments expanded."""
+    max_cost: int = Field(100000, ge=100)
+    """Highest cost of an operation: the values its answer could have, each list at its longest; a JSON document counts
+    as 10."""
+    max_cost_at_once: int = Field(65000, ge=100)
+    """Highest total cost of the large answers that are computed at the same time; further ones queue. Large means more
+    than a twentieth of this."""
+    max_answer_bytes: int = Field(25000000, ge=100000)
+    """Largest answer in bytes; a larger one is refused with ANSWER_TOO_LARGE."""
+    calculating_processes: int = Field(1, ge=1, le=16)
+    """Worker processes beside each replica in which plans are compared and merged, about 25 MB each; they start when
+    first needed."""
+    executor: Literal["compiled", "stock"] = "compiled"
+    """How queries are executed: `compiled` executes lists by columns, `stock` is graphql-core alone. The answers are
+    the same."""
+    introspection: bool = True
+    """Whether clients may read the schema."""
+    suggestions: bool = False
+    """Whether error messages suggest similar names for a misspelled field."""
+    persisted_operations: Path | None = None
+    """Trusted operations: a folder of .graphql files, or a JSON manifest."""
+    persisted_only: bool = False
+    """Whether only the operations of PERSISTED_OPERATIONS are executed."""
+    registered_queries_bytes: int = Field(1000000, ge=0)
+    """Size of the cache of queries that clients register by hash (automatic persisted queries), in bytes; 0 switches
+    them off."""
+    cors_origins: Origins = frozenset()
+    """Origins whose pages may read answers, separated by commas: `https://app.example.com`."""
+
+    max_open_drafts: int = Field(1000, ge=1)
+    """Most drafts of one author that were never submitted; createDraftFromPlan makes no more."""
+    max_plan_bytes: int = Field(1000000, ge=1000)
+    """Largest plan that can be submitted, in bytes."""
+    publish_retries: int = Field(60, ge=0)
+    """Attempts to publish while the store is away, before the engine reports an incident."""
+    worker: bool = True
+    """Whether `serve` also runs the worker."""
+    worker_concurrency: int = Field(4, ge=1, le=100)
+    """External tasks of one topic that the worker carries out at the same time."""
+    worker_poll_seconds: Seconds = 2
+    """Pause between two polls of the worker for external tasks, in seconds."""
+    lock_seconds: Seconds = 20
+    """Lock duration of an external task, in seconds. After a crash another worker takes over when the lock expires."""
+    reconcile_seconds: Seconds = 30
+    """Pause between two rounds of reconciliation, which looks for drafts whose process has ended without updating them,
+    in seconds."""
+    settle_seconds: Seconds = 10
+    """How long a mutation waits for the external task it caused, in seconds, before it answers that the task is still
+    under way."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged."""
 
     @model_validator(mode="after")
     def _coherent_about_callers(self) -> "Settings":
@@ -410,6 +397,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"TLS_CA_FILE or {system}_TLS_… is wrong: {error}") from None
 
 
+def described(name: str) -> str:
+    """A setting's description, on one line."""
+    return " ".join((Settings.model_fields[name].description or "").split())
+
+
 def read(**overrides: object) -> Settings:
     """The settings of this environment. Raises Misconfigured with one line that names what is wrong."""
     try:
@@ -418,39 +410,11 @@ def read(**overrides: object) -> Settings:
         raise Misconfigured("; ".join(_sentence(problem) for problem in error.errors())) from None
 
 
-def page() -> str:
-    """docs/settings.md: a table for each group of settings, in the order of the class."""
-    names = list(Settings.model_fields)
-    starts = [names.index(first) for first in GROUPS]
-    blocks = [names[start:end] for start, end in zip(starts, [*starts[1:], len(names)], strict=True)]
-    parts = [f"## {title}\n\n{_table(block)}" for title, block in zip(GROUPS.values(), blocks, strict=True)]
-    return "\n".join([PAGE_HEAD, *parts])
-
-
-def _table(names: Sequence[str]) -> str:
-    rows = [f"| `{name.upper()}` | {_default(name)} | {Settings.model_fields[name].description} |" for name in names]
-    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
-
-
-def _default(name: str) -> str:
-    field = Settings.model_fields[name]
-    return "**required**" if field.is_required() else _shown(field.default)
-
-
-def _shown(default: object) -> str:
-    if default is None or default in (frozenset(), (), {}):
-        return ""
-    if isinstance(default, frozenset):
-        default = ",".join(sorted(default))
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
-
-
 def _sentence(problem: object) -> str:
     location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")  # type: ignore[index]  # a TypedDict of pydantic's core
     if not location:
         return str(message)
     name = str(location[0])
-    field = Settings.model_fields.get(name)
-    meaning = field.description if field and field.description else ""
+    meaning = described(name) if name in Settings.model_fields else ""
     wrong = "is missing" if problem["type"] == "missing" else f"is wrong ({message})"  # type: ignore[index]  # as above
     return f"{name.upper()} {wrong}: {meaning}"

@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_command
 
 from api import __main__ as command_line
-from api import settings, telemetry
+from api import settings_page, telemetry
 from api.errors import OVERLOADED, Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
@@ -94,11 +94,11 @@ def all_kinds(root: type[UpstreamFailed]) -> list[type[UpstreamFailed]]:
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:
-    assert page("settings.md") == settings.page(), "run `plan-api settings > docs/settings.md`"
+    assert page("settings.md") == settings_page.page(), "run `plan-api settings > docs/settings.md`"
 
 
 def test_every_setting_is_in_a_group() -> None:
-    assert re.findall(r"^\| `(\w+)` \|", settings.page(), re.MULTILINE) == [
+    assert re.findall(r"^\| `(\w+)` \|", settings_page.page(), re.MULTILINE) == [
         name.upper() for name in Settings.model_fields
     ]
 
