@@ -28,7 +28,7 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from columnar.leaf_values import Convert, Unusual, converter
-from columnar.list_field import COLUMN, Column
+from columnar.batched_field import COLUMN, Column
 
 DEFINITION = "strawberry-definition"
 

@@ -22,7 +22,7 @@ from api.upstreams.camunda.ownership import LINK_VARIABLES
 from api.upstreams.camunda.records import DECISION_PREFIX, text
 from api.upstreams.retool import records as retool_records
 from columnar.batch_loader import Loader
-from columnar.list_field import found_of
+from columnar.batched_field import found_of
 
 PROCESS, VALUES, TASKS, WAITING, TIMERS = (
     "process",

@@ -29,7 +29,7 @@ from api.schema.visible import draft_by_id, linked_variables
 from api.upstreams.camunda.ownership import LINK_VARIABLES
 from api.upstreams.camunda.records import VARIABLES
 from api.upstreams.retool import records as retool_records
-from columnar.list_field import hop
+from columnar.batched_field import hop
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus

@@ -16,7 +16,7 @@ from api.schema.scalars import Json
 from api.schema.visible import readable
 from api.upstreams.aidbox import records
 from api.upstreams.aidbox.records import PlanKey
-from columnar.list_field import found_of
+from columnar.batched_field import found_of
 
 BASE_VARIABLES = ("aidboxPlanId", "baseVersion")
 

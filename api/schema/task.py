@@ -20,7 +20,7 @@ from api.schema.user_error import UserErrorCode
 from api.schema.visible import audit_hidden, look_in_vain, readable, sees
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.retool import records as retool_records
-from columnar.list_field import found_of, hop
+from columnar.batched_field import found_of, hop
 
 
 @strawberry.type(description="Whether the viewer may decide a task, and if not, why.")

@@ -16,7 +16,7 @@ from api.upstreams.camunda import records as camunda_records
 from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted
 from api.upstreams.retool import records as retool_records
 from api.upstreams.retool.records import Reader
-from columnar.list_field import found_of
+from columnar.batched_field import found_of
 
 
 async def draft_by_id(info: Info, draft_id: str) -> retool_records.Draft | None:

@@ -102,7 +102,7 @@ BUGS = (
         "tests/unit/test_batching.py tests/executor tests/calls/test_counts.py",
         (
             "keys that are none shift the others",
-            "columnar/list_field.py",
+            "columnar/batched_field.py",
             "return [None if key is None else next(found) for key in keys]",
             "return [next(found, None) for key in keys]",
         ),

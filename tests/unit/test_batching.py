@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from columnar.batch_loader import Loader
-from columnar.list_field import found_of
+from columnar.batched_field import found_of
 
 
 class Source:
