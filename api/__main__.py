@@ -252,7 +252,7 @@ def check(
     logging.getLogger("api").addHandler(logging.NullHandler())  # the findings say it already
     findings = _run(run_checks(_settings_without_auth(), may_write=write))
     for finding in findings:
-        typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.told}", fg=COLOURS[finding.grade])
+        typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.message}", fg=COLOURS[finding.grade])
     raise typer.Exit(1 if any(finding.grade is Grade.WRONG for finding in findings) else 0)
 
 

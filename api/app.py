@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.authentication import open_authentication
 from api.coordination.process.worker import GIVING_BACK, work
-from api.deadline import within
+from api.deadline import with_deadline
 from api.settings import Settings
 from api.telemetry import begin_request
 from api.transport.cross_site import with_browser_rules
@@ -29,18 +29,18 @@ from api.transport.health import live, ready
 from api.transport.metrics import metrics
 from api.transport.persisted_queries import open_operations
 from api.transport.readiness import Health
-from api.transport.request_slots import Places
+from api.transport.request_slots import RequestSlots
 from api.transport.rest import problem, submit_plan
 from api.transport.state import UNTIL_SENT, State
-from api.upstreams import as_it_is, open_upstreams
+from api.upstreams import open_upstreams, unchanged
 from api.upstreams.http.call import Transports
 from api.upstreams.http.proxies import named_proxies
 from api.upstreams.retool.pool import Connection
-from api.weighted_semaphore import Room
+from api.weighted_semaphore import WeightedSemaphore
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
 LARGE_BODY = 65_536  # bytes, as many as the server's buffer holds before it waits for the client
-LONGEST_GOODBYE = 8.0  # seconds; what the worker has in hand then is given back
+LONGEST_STOP = 8.0  # seconds; what the worker has in hand then is given back
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def build_app(
     *,
     note: str = "",
     stop: asyncio.Event | None = None,
-    transports: Transports = as_it_is,
+    transports: Transports = unchanged,
     connection_class: type[Connection] = Connection,
 ) -> ASGIApp:
     """The ASGI application. `note`: a sentence for the IDE's page. Raises Misconfigured.
@@ -75,11 +75,19 @@ def build_app(
         ):
             stopped = stop or asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None
-            places, room, health = Places(settings), Room(settings.max_cost_at_once), Health(upstreams)
-            yield {"held": State(settings, upstreams, authentication, operations, places, room, health, note)}
+            request_slots, large_answers, health = (
+                RequestSlots(settings),
+                WeightedSemaphore(settings.max_cost_at_once),
+                Health(upstreams),
+            )
+            yield {
+                "held": State(
+                    settings, upstreams, authentication, operations, request_slots, large_answers, health, note
+                )
+            }
             stopped.set()
             if worker is not None:
-                await _goodbye(worker)
+                await _stop_worker(worker)
 
     routes = [
         Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]),
@@ -121,9 +129,9 @@ async def gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _goodbye(worker: asyncio.Task[None]) -> None:
+async def _stop_worker(worker: asyncio.Task[None]) -> None:
     """Let the worker finish what it holds; what is not done in time stays in the engine for another."""
-    done, _ = await asyncio.wait([worker], timeout=LONGEST_GOODBYE)
+    done, _ = await asyncio.wait([worker], timeout=LONGEST_STOP)
     if not done:
         _log.warning("the worker was stopped in the middle of its work")
         worker.cancel()
@@ -161,7 +169,7 @@ def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send_whole(message, send)
 
-        with within(seconds), ExitStack() as until_sent:
+        with with_deadline(seconds), ExitStack() as until_sent:
             scope[UNTIL_SENT] = until_sent
             await app(scope, receive, send_with_id)
 

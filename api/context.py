@@ -10,10 +10,10 @@ from api.errors import OverLimit
 from api.identity import Viewer
 from api.loaders import Loaders
 from api.plan_processes import results
-from api.requirements import EVERYTHING, Needs
+from api.requirements import EVERYTHING, Requirements
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.weighted_semaphore import Room
+from api.weighted_semaphore import WeightedSemaphore
 from columnar.batch_loader import Loader
 
 Result = TypeVar("Result")
@@ -40,7 +40,7 @@ class Work(NamedTuple):
 class Context:
     """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write.
 
-    `room`: for large answers, the same for all requests.
+    `large_answers`: for large answers, the same for all requests.
     `shapes`: what the executor keeps with the document from one request to the next.
     `acting`: the person the last mutation was done for, where that is not the viewer; its payload is read as theirs.
     `cost`: of its answer, and of the plans that were compared for it.
@@ -52,8 +52,8 @@ class Context:
     viewer: Viewer
     upstreams: Upstreams
     settings: Settings
-    room: Room
-    needs: Needs = EVERYTHING
+    large_answers: WeightedSemaphore
+    requirements: Requirements = EVERYTHING
     may_be_given_up: bool = False
     shapes: object = None
     acting: Viewer | None = None
@@ -68,7 +68,7 @@ class Context:
     def loaders(self) -> Loaders:
         """Made when the first is used: what the request reads is known by then."""
         if self._loaders is None:
-            self._loaders = Loaders(self.upstreams, self.reader, self.needs)
+            self._loaders = Loaders(self.upstreams, self.reader, self.requirements)
         return self._loaders
 
     @property
@@ -131,6 +131,6 @@ def _within(size: int) -> Callable[[Work], bool]:
     return fits
 
 
-def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings, room: Room) -> Context:
+def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings, large_answers: WeightedSemaphore) -> Context:
     """The context of a request now begun."""
-    return Context(viewer, upstreams, settings, room)
+    return Context(viewer, upstreams, settings, large_answers)

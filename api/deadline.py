@@ -12,7 +12,7 @@ _ends: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def with_deadline(seconds: float) -> Iterator[None]:
     """What is awaited in the block has so many seconds in all; an earlier end, set further out, stays."""
     ends = asyncio.get_running_loop().time() + seconds
     outer = _ends.get()
@@ -23,7 +23,7 @@ def within(seconds: float) -> Iterator[None]:
         _ends.reset(token)
 
 
-def left(at_most: float) -> float:
+def seconds_left(at_most: float) -> float:
     """Seconds that may still be waited, `at_most` if nothing ends sooner; 0 or less when the time is over."""
     ends = _ends.get()
     return at_most if ends is None else min(at_most, ends - asyncio.get_running_loop().time())

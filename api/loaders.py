@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from api.identity import Viewer
-from api.requirements import RESOURCE, Needs
+from api.requirements import RESOURCE, Requirements
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand
 from api.upstreams.camunda.candidates import candidate_groups
@@ -45,17 +45,19 @@ class Loaders:
     on to them all, so that what was read goes with the request, and not when the garbage collector comes.
     """
 
-    def __init__(self, upstreams: Upstreams, viewer: Viewer, needs: Needs) -> None:
+    def __init__(self, upstreams: Upstreams, viewer: Viewer, requirements: Requirements) -> None:
         self.retool, self.camunda, self.aidbox = upstreams.retool, upstreams.camunda, upstreams.aidbox
         self.viewer = viewer
-        self.needs = needs
+        self.requirements = requirements
 
-    drafts = by_key(lambda own: partial(own.retool.drafts_by_id, parts=own.needs.of_draft("drafts")))
-    drafts_by_plan = by_key(lambda own: partial(own.retool.drafts_by_plan, parts=own.needs.of_draft("drafts_by_plan")))
+    drafts = by_key(lambda own: partial(own.retool.drafts_by_id, parts=own.requirements.of_draft("drafts")))
+    drafts_by_plan = by_key(
+        lambda own: partial(own.retool.drafts_by_plan, parts=own.requirements.of_draft("drafts_by_plan"))
+    )
     tasks = by_key(lambda own: partial(tasks_by_id, own.camunda))
     processes = by_key(lambda own: partial(known_processes, own.camunda))
     processes_by_draft = by_key(lambda own: partial(known_submissions, own.camunda))
-    variables = by_key(lambda own: partial(known_variables, own.camunda, names=own.needs.names))
+    variables = by_key(lambda own: partial(known_variables, own.camunda, names=own.requirements.names))
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
     timers = by_key(lambda own: own.camunda.timers_by_process)
@@ -65,12 +67,12 @@ class Loaders:
     tasks_are_shown = by_key(lambda own: partial(_tasks_are_shown, own.camunda))
     involved = by_key(lambda own: partial(_involved, own.camunda, own.viewer))
     concerning = by_key(lambda own: partial(_concerning, own.camunda, own.viewer))
-    plans = by_key(lambda own: partial(own.aidbox.plans_by_id, whole=own.needs.has("plans", RESOURCE)))
+    plans = by_key(lambda own: partial(own.aidbox.plans_by_id, with_document=own.requirements.has("plans", RESOURCE)))
     plan_versions = by_key(
-        lambda own: partial(own.aidbox.versions_by_key, whole=own.needs.has("plan_versions", RESOURCE))
+        lambda own: partial(own.aidbox.versions_by_key, with_document=own.requirements.has("plan_versions", RESOURCE))
     )
     plan_histories = by_key(
-        lambda own: partial(own.aidbox.histories_by_key, whole=own.needs.has("plan_histories", RESOURCE))
+        lambda own: partial(own.aidbox.histories_by_key, with_document=own.requirements.has("plan_histories", RESOURCE))
     )
 
     def abandon(self) -> None:

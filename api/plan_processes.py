@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from api.caller import present_caller
-from api.deadline import left
+from api.deadline import seconds_left
 from api.errors import ApprovalApiError, Busy, Refused, UserErrorCode
 from plandiff.plan_document import InvalidPlan
 
@@ -48,7 +48,7 @@ class PlanProcesses:
         if size is not None and size <= SMALL:
             return _done(work)
         try:
-            async with asyncio.timeout(left(LONGEST)), self._turn():
+            async with asyncio.timeout(seconds_left(LONGEST)), self._turn():
                 return await self._in_process(work)
         except TimeoutError as error:
             raise Busy("plan-api", "Comparing plans takes longer than a request may; ask for fewer at once") from error

@@ -14,7 +14,7 @@ PLAN, REVISION, RESOURCE = "plan", "revision", "resource"
 
 
 @dataclass(frozen=True)
-class Needs:
+class Requirements:
     """`variables`: names of process variables. `parts`: by loader, parts of what it finds. None stands for all."""
 
     variables: frozenset[str] | None = None
@@ -34,4 +34,4 @@ class Needs:
         return tuple(name for name in VARIABLES if self.variables is None or name in self.variables) or VARIABLES
 
 
-EVERYTHING = Needs()
+EVERYTHING = Requirements()

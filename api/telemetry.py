@@ -20,37 +20,45 @@ from pythonjsonlogger.json import JsonFormatter
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 UPSTREAM_CALLS = Counter(
-    "plan_api_upstream_calls", "Calls to a system, by what became of them: ok, or an error code.", ["upstream", "told"]
+    "plan_api_upstream_calls", "Calls to a system, by outcome: ok, or an error code.", ["upstream", "outcome"]
 )
-UPSTREAM_SECONDS = Histogram("plan_api_upstream_seconds", "How long they took, all tries included.", ["upstream"])
-KEPT_VERSIONS = Counter(
-    "plan_api_kept_versions", "Versions of plans that were asked for: kept from an earlier request, or not.", ["told"]
-)
+UPSTREAM_SECONDS = Histogram("plan_api_upstream_seconds", "Duration of a call, retries included.", ["upstream"])
+VERSION_CACHE = Counter("plan_api_version_cache", "Look-ups in the cache of plan versions: hit or miss.", ["outcome"])
 EXTERNAL_TASKS = Counter(
     "plan_api_external_tasks",
-    "External tasks carried out, by what was reported: done, left, gave_up, postponed, or lost to another worker.",
-    ["topic", "told"],
+    "External tasks carried out, by outcome: done, bpmn_error, incident, retry, or lost to another worker.",
+    ["topic", "outcome"],
 )
 EXTERNAL_TASK_AGE = Histogram(
     "plan_api_external_task_age_seconds",
-    "How old they were then.",
+    "Age of an external task when it was carried out.",
     ["topic"],
     buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 300, 3600, 86400),
 )
-WORKER_LOOKS = Counter("plan_api_worker_looks", "Looks for work left behind: found, nothing or failed.", ["told"])
-WORKER_BUSY = Gauge(
-    "plan_api_worker_busy", "External tasks that this replica's worker has in hand.", multiprocess_mode="livesum"
+WORKER_POLLS = Counter(
+    "plan_api_worker_polls", "Polls of the worker for external tasks: found, nothing or failed.", ["outcome"]
 )
-RECONCILED = Counter("plan_api_reconciled", "Drafts whose process ended without them, by what they became.", ["told"])
-SWEEPS = Counter("plan_api_sweeps", "Looks for such drafts: done, elsewhere (by another replica) or failed.", ["told"])
+WORKER_BUSY = Gauge(
+    "plan_api_worker_busy", "External tasks that this replica's worker is carrying out.", multiprocess_mode="livesum"
+)
+RECONCILED = Counter(
+    "plan_api_reconciled", "Drafts whose process had ended without updating them, by the status they got.", ["outcome"]
+)
+RECONCILIATIONS = Counter(
+    "plan_api_reconciliations", "Rounds of reconciliation: done, elsewhere (by another replica) or failed.", ["outcome"]
+)
 DRAFTS_WAITING = Gauge(
-    "plan_api_drafts_waiting", "Drafts in approval that the last sweep saw.", multiprocess_mode="mostrecent"
+    "plan_api_drafts_waiting", "Drafts in approval at the last reconciliation.", multiprocess_mode="mostrecent"
 )
 DRAFTS_UNKNOWN = Gauge(
-    "plan_api_drafts_unknown", "Those of them whose process the engine does not know.", multiprocess_mode="mostrecent"
+    "plan_api_drafts_unknown",
+    "Drafts in approval whose process the engine did not know at the last reconciliation.",
+    multiprocess_mode="mostrecent",
 )
 DRAFTS_UNLINKED = Gauge(
-    "plan_api_drafts_unlinked", "And those that name another draft's process.", multiprocess_mode="mostrecent"
+    "plan_api_drafts_unlinked",
+    "Drafts in approval that named another draft's process at the last reconciliation.",
+    multiprocess_mode="mostrecent",
 )
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names a folder for the numbers of several processes
@@ -69,16 +77,16 @@ def begin_request(offered: str | None) -> str:
     return chosen
 
 
-def upstream_called(upstream: str, told: str, seconds: float) -> None:
+def upstream_called(upstream: str, outcome: str, seconds: float) -> None:
     """Count a call to a system, with all its tries."""
-    _calls(upstream, told).inc()
+    _calls(upstream, outcome).inc()
     _seconds(upstream).observe(seconds)
 
 
 def versions_looked_up(kept: int, missing: int) -> None:
     """Count a look for versions of plans among those that are kept."""
-    KEPT_VERSIONS.labels("hit").inc(kept)
-    KEPT_VERSIONS.labels("miss").inc(missing)
+    VERSION_CACHE.labels("hit").inc(kept)
+    VERSION_CACHE.labels("miss").inc(missing)
 
 
 def numbers() -> bytes:

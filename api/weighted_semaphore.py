@@ -1,4 +1,5 @@
-"""Room for large answers, so that many of them at once do not take a replica's memory: `Room`, one for the service.
+"""`WeightedSemaphore`: a FIFO semaphore whose slots are values of large answers. One for the service, so that many
+large answers at once do not take a replica's memory.
 
 Made by `app`, taken by schema/documents.py for each operation it executes. Small answers never wait.
 """
@@ -8,13 +9,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from api.deadline import left
+from api.deadline import seconds_left
 from api.errors import OVERLOADED, OverLimit
 
 LARGE = 1 / 20  # of the room; what needs less takes none
 
 
-class Room:
+class WeightedSemaphore:
     """For so many values in all, see schema/costing.py. Who comes first is served first."""
 
     def __init__(self, values: int) -> None:
@@ -24,7 +25,7 @@ class Room:
 
     @asynccontextmanager
     async def taken(self, values: int, *, seconds: float) -> AsyncIterator[None]:
-        """Room for so many values until the block ends; for more than there ever are, all of it.
+        """Slots for so many values until the block ends; for more than there ever are, all of it.
 
         Raises OverLimit (OVERLOADED) when there is none within these seconds, or before the request has to end.
         """
@@ -32,7 +33,7 @@ class Room:
             yield
             return
         size = min(values, self._values)
-        await self._wait(size, left(seconds))
+        await self._wait(size, seconds_left(seconds))
         try:
             yield
         finally:

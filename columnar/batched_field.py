@@ -21,7 +21,7 @@ Column = Callable[[Sequence[Any], Info[Any, Any]], Awaitable[Sequence[Any]]]
 """Objects and the request → what each of them has, in their order. Of the info only what all rows share is right."""
 
 
-def hop(column: Column, *, description: str, metadata: Mapping[str, object]) -> Any:
+def batched_field(column: Column, *, description: str, metadata: Mapping[str, object]) -> Any:
     """A field without arguments, of the type it is annotated with in its class."""
 
     async def one(root: Any, info: Info[Any, Any]) -> Any:

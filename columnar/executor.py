@@ -15,7 +15,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from columnar.execution import Run
 from columnar.plan import Shape, shape_of
-from columnar.shape_cache import KeptShapes
+from columnar.shape_cache import ShapeCache
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -24,7 +24,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shapes: dict[tuple[int, int], tuple[FieldDetailsList, Shape | None]] = {}
-        self._kept: KeptShapes = getattr(self.context_value, "shapes", None) or KeptShapes()
+        self._kept: ShapeCache = getattr(self.context_value, "shapes", None) or ShapeCache()
         self._is_plain = self.abort_signal is None and not getattr(self.middleware_manager, "middlewares", None)
 
     def complete_list_value(

@@ -27,8 +27,8 @@ from graphql.execution.values import get_argument_values
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from columnar.leaf_values import Convert, Unusual, converter
 from columnar.batched_field import COLUMN, Column
+from columnar.leaf_values import Convert, Unusual, converter
 
 DEFINITION = "strawberry-definition"
 

@@ -18,7 +18,7 @@ MOST = 16  # of one document
 Made = Callable[[], Shape | None]
 
 
-class KeptShapes:
+class ShapeCache:
     """Those of one document, for one schema."""
 
     def __init__(self) -> None:

@@ -68,8 +68,8 @@ class Authentication:
             raise Unauthenticated("The key is not accepted.", reason="key: not known", token_refused=True)
         user_id, groups = person(headers, groups_needed=self.settings.gateway_groups_needed)
         if not user_id:
-            told = "This request does not say for whom it is made: set the header X-User-Id."
-            raise Unauthenticated(told, reason=f"no X-User-Id from {key.name}")
+            message = "This request does not say for whom it is made: set the header X-User-Id."
+            raise Unauthenticated(message, reason=f"no X-User-Id from {key.name}")
         _log.debug("key accepted", extra={"key": f"{key.name}:{key.digest[:8]}"})
 
         return replace(self._member(user_id, groups), key=key.name, acts_for_others=key.trusted, is_program=key.trusted)

@@ -51,15 +51,17 @@ def person(headers: Headers, *, groups_needed: bool) -> tuple[str | None, frozen
     if given and not user_id:
         raise Unauthenticated(f"X-User-Id must be {USABLE}.", reason="X-User-Id is no id")
     if user_id and groups_needed and "x-user-groups" not in headers:
-        told = "This request does not say which groups the person is in: set the header X-User-Groups, empty for none."
-        raise Unauthenticated(told, reason="no X-User-Groups")
+        message = (
+            "This request does not say which groups the person is in: set the header X-User-Groups, empty for none."
+        )
+        raise Unauthenticated(message, reason="no X-User-Groups")
     listed = single(headers, "x-user-groups") or ""
     if len(listed) > LONGEST_GROUPS:
         raise Unauthenticated(f"X-User-Groups may have {LONGEST_GROUPS} characters.", reason="X-User-Groups too long")
     groups = frozenset(group for part in listed.split(",") if (group := part.strip()))
     if any(is_placeholder(group) for group in groups):
-        told = "X-User-Groups must be names, by commas, and no placeholder."
-        raise Unauthenticated(told, reason="X-User-Groups is a placeholder")
+        message = "X-User-Groups must be names, by commas, and no placeholder."
+        raise Unauthenticated(message, reason="X-User-Groups is a placeholder")
     return user_id, groups
 
 

@@ -43,7 +43,7 @@ async def verified(token: str, issuer: Issuer, expected: Expected) -> dict[str, 
     try:
         registry.validate(claims)
     except ExpiredTokenError:
-        refuse("expired", told="The token has expired.")
+        refuse("expired", message="The token has expired.")
     except JoseError as error:
         refuse(str(error))
     if "cnf" in claims:
@@ -51,9 +51,9 @@ async def verified(token: str, issuer: Issuer, expected: Expected) -> dict[str, 
     return claims
 
 
-def refuse(reason: str, told: str = "The token is not accepted.") -> NoReturn:
+def refuse(reason: str, message: str = "The token is not accepted.") -> NoReturn:
     """Raise Unauthenticated. `reason` is for the log: nothing of the token may be in it but names of claims."""
-    raise Unauthenticated(told, reason=f"token: {reason}", token_refused=True)
+    raise Unauthenticated(message, reason=f"token: {reason}", token_refused=True)
 
 
 def _header(token: str, expected: Expected) -> dict[str, Any]:

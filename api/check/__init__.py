@@ -17,20 +17,20 @@ from api.upstreams import open_upstreams
 
 __all__ = ["Finding", "Grade", "run_checks"]
 
-PATIENCE = 8.0  # seconds for each system
+TIMEOUT = 8.0  # seconds for each system
 
 
 async def run_checks(settings: Settings, *, may_write: bool = False) -> list[Finding]:
     """Everything that can be looked at without changing anything: drafts, engine, store, asked side by side.
 
-    A system that can not be asked, or not within PATIENCE, is one finding; the others are still looked at. With
+    A system that can not be asked, or not within TIMEOUT, is one finding; the others are still looked at. With
     `may_write` a test plan is written to the store after that, read and deleted, unless something is wrong there.
     """
     async with open_upstreams(settings) as upstreams:
         parts = await asyncio.gather(
-            look_at_drafts(upstreams.retool, deadline=min(settings.retool_timeout, PATIENCE)),
+            look_at_drafts(upstreams.retool, deadline=min(settings.retool_timeout, TIMEOUT)),
             _in_time("engine", settings.camunda_url, look_at_engine(upstreams.camunda, settings.camunda_url)),
-            look_at_approvals(upstreams, seconds=PATIENCE),
+            look_at_approvals(upstreams, seconds=TIMEOUT),
             _in_time("store", settings.aidbox_url, look_at_store(upstreams.aidbox, settings.aidbox_url)),
         )
         is_fit = all(finding.grade is not Grade.WRONG for finding in parts[-1])
@@ -43,7 +43,7 @@ async def run_checks(settings: Settings, *, may_write: bool = False) -> list[Fin
 
 async def _in_time(subject: str, url: str, look: Awaitable[list[Finding]]) -> list[Finding]:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             return await look
     except TimeoutError:
         return [wrong(subject, f"does not answer in time at {address_of(url)}")]

@@ -67,18 +67,18 @@ def judge(
     """`links`: variables by process. `there`: ids of drafts that the table has. Pure."""
     unlinked = [row.id for row in rows if links.get(row.process_id or "") and not _is_linked(own, row, links)]
     if unlinked:
-        told = f"{_some(unlinked)} name another draft's process, as copied rows do: each can be submitted for itself"
-        yield warning(SUBJECT, f"drafts {told}")
+        message = f"{_some(unlinked)} name another draft's process, as copied rows do: each can be submitted for itself"
+        yield warning(SUBJECT, f"drafts {message}")
     linked = {row.process_id for row in rows if _is_linked(own, row, links)}
     nobodys = [each for each in running if not links[each].get("draftSource") and each not in linked]
     if nobodys:
-        told = f"{_some(nobodys)} name no deployment, so nobody carries them out: set their variable draftSource"
-        yield warning(SUBJECT, f"processes {told}")
+        message = f"{_some(nobodys)} name no deployment, so nobody carries them out: set their variable draftSource"
+        yield warning(SUBJECT, f"processes {message}")
     ours = [each for each in running if links[each].get("draftSource") == own.draft_source]
     missing = [each for each in ours if _draft_id(links[each]) not in there]
     if missing:
-        told = "are of drafts that are not in the table: end them, or give each deployment a DRAFT_SOURCE of its own"
-        yield warning(SUBJECT, f"processes {_some(missing)} {told}")
+        message = "are of drafts that are not in the table: end them, or give each deployment a DRAFT_SOURCE of its own"
+        yield warning(SUBJECT, f"processes {_some(missing)} {message}")
     others = Counter(text(links[each].get("draftSource")) for each in running) - Counter({own.draft_source: len(ours)})
     if named := sorted(source for source in others if source):
         yield ok(SUBJECT, f"of other deployments, and left to them: {', '.join(named)[:200]}")
@@ -91,12 +91,12 @@ def judge_default(own: Ownership, model: str | None) -> Iterator[Finding]:
     listeners = [each for each in ET.fromstring(model).iter() if each.tag.endswith("}executionListener")]  # noqa: S314  # our own engine's, with expat's limits
     named = [found[1] for each in listeners if (found := _DEFAULT.search(each.get("expression", "")))]
     if not named:
-        told = "are carried out by nobody: copy the listener of our model that sets draftSource"
+        message = "are carried out by nobody: copy the listener of our model that sets draftSource"
     elif named[0] != own.draft_source:
-        told = f"are of {named[0]}: name {own.draft_source} in their draftSource, or in the model's listener"
+        message = f"are of {named[0]}: name {own.draft_source} in their draftSource, or in the model's listener"
     else:
         return
-    yield warning(SUBJECT, f"processes that are started by hand {told}")
+    yield warning(SUBJECT, f"processes that are started by hand {message}")
 
 
 def _is_linked(own: Ownership, row: Waiting, links: Links) -> bool:

@@ -20,12 +20,12 @@ def judge_rules(rules: SeenRules, columns: Columns, *, is_enum: bool) -> Iterato
         yield from _statuses(rules, columns)
     written = [getattr(columns, field) for field in MADE]
     if missing := [name for name in rules.mandatory if name not in written]:
-        told = f"{', '.join(missing)}: must have a value and has no default, so no draft can be made from a plan"
-        yield warning("new drafts", f"{told}; give it a default")
+        message = f"{', '.join(missing)}: must have a value and has no default, so no draft can be made from a plan"
+        yield warning("new drafts", f"{message}; give it a default")
     for rule in rules.unique:
         if set(rule.columns) <= set(written) and columns.id not in rule.columns:
-            told = f"{' and '.join(rule.columns)} is unique ({rule.name}): a draft made from a plan is refused where"
-            yield warning("new drafts", f"{told} there is another; give it a name of its own")
+            message = f"{' and '.join(rule.columns)} is unique ({rule.name}): a draft made from a plan is refused where"
+            yield warning("new drafts", f"{message} there is another; give it a name of its own")
     for rule in rules.references:
         if set(rule.columns) & set(written):
             yield warning("new drafts", f"{', '.join(rule.columns)}: {rule.rule}; others are refused")

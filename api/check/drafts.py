@@ -153,8 +153,8 @@ def _further_rights(seen: Mapping[str, SeenColumn], columns: Columns) -> Iterato
 def _statuses(table: SeenTable) -> Finding:
     if not table.strange:
         return ok("statuses", "all known")
-    told = _listed([f"{status[:40]!r} ({number})" for status, number in table.strange])
-    return warning("statuses", f"{told}: unknown, so these count as drafts")
+    message = _listed([f"{status[:40]!r} ({number})" for status, number in table.strange])
+    return warning("statuses", f"{message}: unknown, so these count as drafts")
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -51,8 +51,8 @@ async def _model(camunda: Camunda) -> list[Finding]:
     key, definition = camunda.own.process_key, await camunda.definition()
     if definition is None:
         may_deploy = not await missing(camunda, [DEPLOY])
-        told = "run `plan-api setup`" if may_deploy else f"`plan-api setup` needs {DEPLOY.named(key)}"
-        return [wrong("model", f"{key} is not deployed: {told}")]
+        message = "run `plan-api setup`" if may_deploy else f"`plan-api setup` needs {DEPLOY.named(key)}"
+        return [wrong("model", f"{key} is not deployed: {message}")]
     if definition.suspended:
         finding = wrong(
             "model",
@@ -67,8 +67,8 @@ async def _suspended(camunda: Camunda) -> list[Finding]:
     """Approvals that an operator has suspended, and may have forgotten."""
     of_ours = {"processDefinitionKey": camunda.own.process_key, "suspended": "true"}
     count = await _count(camunda, "/process-instance/count", of_ours)
-    told = f"{count} suspended, so nobody can decide or withdraw them: Cockpit activates them"
-    return [warning("approvals", told)] if count else []
+    message = f"{count} suspended, so nobody can decide or withdraw them: Cockpit activates them"
+    return [warning("approvals", message)] if count else []
 
 
 def judge_version(version: str, address: str) -> Finding:
@@ -78,13 +78,13 @@ def judge_version(version: str, address: str) -> Finding:
         return warning("engine", f"version {version[:40]} at {address}; 7.20 or newer is needed")
     major, minor = int(numbers[1]), int(numbers[2])
     if major == OLDEST[0] and minor < OLDEST[1]:
-        told = "7.20 or newer is needed, older ones ignore conditions they do not know and answer with everything"
-        return wrong("engine", f"version {version} at {address}; {told}")
+        message = "7.20 or newer is needed, older ones ignore conditions they do not know and answer with everything"
+        return wrong("engine", f"version {version} at {address}; {message}")
     return ok("engine", f"version {version} at {address}")
 
 
 async def _history(camunda: Camunda) -> Finding:
-    """The history level is not told over REST, but a process that was started shows whether its variables are kept."""
+    """The history level is not in the REST API, but a process that was started shows whether its variables are kept."""
     body = {**camunda.own.of_our_key, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
     response = await camunda.engine.call("POST", "/history/process-instance", body=body, params={"maxResults": 1})
     newest = camunda.engine.decode(response, list[_Instance])
@@ -102,8 +102,8 @@ async def _history(camunda: Camunda) -> Finding:
 def judge_history(*, keeps_variables: bool, keeps_details: bool) -> Finding:
     """What is lost at a history level: `activity`, where there are no variables; `audit`, without details. Pure."""
     if not keeps_variables:
-        told = "keeps no variables (level activity), so nothing can be decided: level audit keeps them, full more"
-        return wrong("history", told)
+        message = "keeps no variables (level activity), so nothing can be decided: level audit keeps them, full more"
+        return wrong("history", message)
     if not keeps_details:
         lost = "of closed tasks the model says whom they were offered to, so others whom they were offered lose them"
         return warning(

@@ -22,42 +22,44 @@ class Finding:
 
     grade: Grade
     subject: str
-    told: str
+    message: str
 
 
-def ok(subject: str, told: str) -> Finding:
+def ok(subject: str, message: str) -> Finding:
     """Right as it is."""
-    return Finding(Grade.OK, subject, told)
+    return Finding(Grade.OK, subject, message)
 
 
-def warning(subject: str, told: str) -> Finding:
+def warning(subject: str, message: str) -> Finding:
     """Worth a look."""
-    return Finding(Grade.WARNING, subject, told)
+    return Finding(Grade.WARNING, subject, message)
 
 
-def wrong(subject: str, told: str) -> Finding:
+def wrong(subject: str, message: str) -> Finding:
     """To be mended."""
-    return Finding(Grade.WRONG, subject, told)
+    return Finding(Grade.WRONG, subject, message)
 
 
 def failure(subject: str, failed: UpstreamFailed, *, address: str, url_rule: str, credentials: str) -> Finding:
     """A question over HTTP that got no answer. `url_rule` says what the URL should be, `credentials` which settings."""
     match failed:
         case Denied() if failed.status == 403:
-            told = f"a permission or a policy there refuses it to this service (status 403); see {credentials} for whom"
+            message = (
+                f"a permission or a policy there refuses it to this service (status 403); see {credentials} for whom"
+            )
         case Denied():
-            told = f"does not accept this service's credentials (status {failed.status}): see {credentials}"
+            message = f"does not accept this service's credentials (status {failed.status}): see {credentials}"
         case TimedOut():
-            told = f"does not answer in time at {address}"
+            message = f"does not answer in time at {address}"
         case Unreachable():
-            told = f"can not be reached at {address}: does it run? {url_rule}"
+            message = f"can not be reached at {address}: does it run? {url_rule}"
         case Garbled():
-            told = f"something else answers at {address}: {url_rule}"
+            message = f"something else answers at {address}: {url_rule}"
         case _ if failed.status == 404:
-            told = f"something else answers at {address}: {url_rule}"
+            message = f"something else answers at {address}: {url_rule}"
         case _:
-            told = failed.message
-    return wrong(subject, told)
+            message = failed.message
+    return wrong(subject, message)
 
 
 def address_of(url: str) -> str:

@@ -21,8 +21,8 @@ def judge_model(xml: str) -> Iterator[Finding]:
         "error codes", set(ERROR_CODES), _caught_errors(root), "a process that raises it ends without an outcome"
     )
     if not _caught_errors(root) & {PUBLICATION_WITHDRAWN, ""}:
-        told = f"{PUBLICATION_WITHDRAWN} missing, what is withdrawn after publication gave up ends at no end event"
-        yield warning("error codes", f"{told}: {DEPLOY}")
+        message = f"{PUBLICATION_WITHDRAWN} missing, what is withdrawn after publication gave up ends at no end event"
+        yield warning("error codes", f"{message}: {DEPLOY}")
     yield from _steps(root)
     yield from _unguarded(root)
 
@@ -31,8 +31,8 @@ def _topics(root: ET.Element) -> Iterator[Finding]:
     found = {attribute(element, "topic") or "" for element in root.iter() if attribute(element, "type") == "external"}
     by_expression = {topic for topic in found if topic.startswith(("${", "#{"))}
     if by_expression:
-        told = f"{_listed(by_expression)} is worked out while the process runs; see that it comes to one of these"
-        yield warning("topics", f"{told}: {_listed(set(TOPICS))}")
+        message = f"{_listed(by_expression)} is worked out while the process runs; see that it comes to one of these"
+        yield warning("topics", f"{message}: {_listed(set(TOPICS))}")
     if unknown := found - by_expression - set(TOPICS):
         yield wrong("topics", f"nobody carries out {_listed(unknown)}; this service knows {_listed(set(TOPICS))}")
     if (missing := set(TOPICS) - found) and not by_expression:
@@ -85,8 +85,8 @@ def _unguarded(root: ET.Element) -> Iterator[Finding]:
         listeners = extensions(task, "taskListener")
         guards = [each for each in listeners if each.get("event") == "complete" and GUARD in each.get("expression", "")]
         if not guards:
-            told = f"{task.get('id')} can be completed by who has just lost it: copy our listeners with {GUARD}"
-            yield warning("steps", told)
+            message = f"{task.get('id')} can be completed by who has just lost it: copy our listeners with {GUARD}"
+            yield warning("steps", message)
 
 
 def _listed(words: Collection[str]) -> str:

@@ -16,18 +16,18 @@ LONGEST = 100  # characters of an id; clients may send anything as one
 _log = logging.getLogger("api.audit")
 
 
-def audit(viewer: Viewer, what: str, told: str, *, code: str | None = None, **named: object) -> None:
-    """Write a line. `told`: done, refused or failed. `named`: the ids, by the names they have in inputs.
+def audit(viewer: Viewer, what: str, outcome: str, *, code: str | None = None, **named: object) -> None:
+    """Write a line. `outcome`: done, refused or failed. `named`: the ids, by the names they have in inputs.
 
     `key`: the gateway's key that vouched for the viewer, where one did.
     """
-    words = {"viewer": viewer.id, "key": viewer.key, "what": what, "told": told, "code": code, **named}
-    _log.info("audit", extra={name: _short(value) for name, value in words.items() if value is not None})
+    line = {"viewer": viewer.id, "key": viewer.key, "what": what, "outcome": outcome, "code": code, **named}
+    _log.info("audit", extra={name: _short(value) for name, value in line.items() if value is not None})
 
 
 @contextmanager
 def audited(viewer: Viewer, what: str, **named: object) -> Iterator[dict[str, object]]:
-    """A line about the block, whatever becomes of it. It may name further ids, and an outcome as `told` and `code`."""
+    """A line about the block, whatever becomes of it. It may name further ids, and set `outcome` and `code`."""
     more: dict[str, object] = {}
     try:
         yield more
@@ -38,8 +38,8 @@ def audited(viewer: Viewer, what: str, **named: object) -> Iterator[dict[str, ob
         code = failure.code if isinstance(failure, UpstreamFailed) else type(failure).__name__
         audit(viewer, what, "failed", code=code, **named)
         raise
-    outcome = {"told": "done", **named, **more}
-    audit(viewer, what, **outcome)  # type: ignore[arg-type]  # `told` and `code` are texts
+    words = {"outcome": "done", **named, **more}
+    audit(viewer, what, **words)  # type: ignore[arg-type]  # `outcome` and `code` are texts
 
 
 def _short(value: object) -> str:

@@ -60,8 +60,10 @@ async def create_draft_from_plan(
 
 
 def _too_many(most_open: int) -> Refused:
-    told = f"You have {most_open} drafts that were never submitted, the most there can be: submit or delete some first."
-    return Refused(UserErrorCode.TOO_MANY_DRAFTS, told)
+    message = (
+        f"You have {most_open} drafts that were never submitted, the most there can be: submit or delete some first."
+    )
+    return Refused(UserErrorCode.TOO_MANY_DRAFTS, message)
 
 
 def _refusal(refused: WriteRefused) -> Refused | WriteRefused:

@@ -11,7 +11,7 @@ from api.coordination.process.publish import published_version
 from api.coordination.process.reconcile import released
 from api.coordination.rules.permissions import demand_running, demand_submitter
 from api.coordination.rules.visibility import readable_draft
-from api.deadline import left
+from api.deadline import seconds_left
 from api.errors import Busy, Gone, Refused, Unreachable, UserErrorCode
 from api.identity import Viewer
 from api.settings import Settings
@@ -104,7 +104,7 @@ async def _locked_publication(upstreams: Upstreams, settings: Settings, process_
     that has ended. Raises Busy when another holds it for longer than a mutation waits.
     """
     worker_id, now = f"withdrawal-{uuid.uuid4().hex}", asyncio.get_running_loop().time
-    until = now() + left(settings.settle_seconds)
+    until = now() + seconds_left(settings.settle_seconds)
     while (stopped := _stopped(await _waiting(upstreams, process_id))) is not None:
         try:
             locked = await upstreams.camunda.lock(stopped, worker_id, lock_seconds=settings.lock_seconds)

@@ -13,7 +13,7 @@ from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.task import Task, task
 from api.schema.visible import linked_variables, visible
 from api.upstreams.camunda import records as camunda_records
@@ -89,37 +89,37 @@ class ApprovalStatus:
     process_id: strawberry.Private[str]
     author: strawberry.Private[str | None]
     waiting: strawberry.Private[list[camunda_records.Task]]
-    draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=reads())
+    draft_status: DraftStatus = strawberry.field(description="What the draft itself says.", metadata=requires())
     state: ApprovalState = strawberry.field(
         description="Where the approval stands.",
-        metadata=reads(PROCESS, VALUES, TASKS, WAITING, TIMERS, variables=(*OUTCOME_VARIABLES, *LINK_VARIABLES)),
+        metadata=requires(PROCESS, VALUES, TASKS, WAITING, TIMERS, variables=(*OUTCOME_VARIABLES, *LINK_VARIABLES)),
     )
     workflow_active: bool = strawberry.field(
-        description="Whether its process still runs.", metadata=reads(PROCESS, variables=LINK_VARIABLES)
+        description="Whether its process still runs.", metadata=requires(PROCESS, variables=LINK_VARIABLES)
     )
     current_activity: str | None = strawberry.field(
         description="Keys of the process steps now open, by commas; null when none is.",
-        metadata=reads(TASKS, WAITING, variables=LINK_VARIABLES),
+        metadata=requires(TASKS, WAITING, variables=LINK_VARIABLES),
     )
     problem: str | None = strawberry.field(
         description="Why publication stopped, when state is PUBLISH_FAILED, or why what was decided could not be "
         "noted on the draft.",
-        metadata=reads(PROCESS, WAITING, variables=LINK_VARIABLES),
+        metadata=requires(PROCESS, WAITING, variables=LINK_VARIABLES),
     )
     submitted_at: datetime | None = strawberry.field(
-        description="When the process was started.", metadata=reads(PROCESS, variables=LINK_VARIABLES)
+        description="When the process was started.", metadata=requires(PROCESS, variables=LINK_VARIABLES)
     )
     submitted_by: Person | None = strawberry.field(
-        description="Who submitted the draft.", metadata=reads(VALUES, variables=("submittedBy", *LINK_VARIABLES))
+        description="Who submitted the draft.", metadata=requires(VALUES, variables=("submittedBy", *LINK_VARIABLES))
     )
     submitted_revision: str | None = strawberry.field(
         description="The revision that was submitted.",
-        metadata=reads(VALUES, variables=("draftRevision", *LINK_VARIABLES)),
+        metadata=requires(VALUES, variables=("draftRevision", *LINK_VARIABLES)),
     )
 
     @strawberry.field(
         description="The tasks that wait for a decision, as far as the viewer may see them.",
-        metadata=reads(VALUES, TASKS, variables=("submittedBy", *LINK_VARIABLES)),
+        metadata=requires(VALUES, TASKS, variables=("submittedBy", *LINK_VARIABLES)),
     )
     async def open_tasks(self, info: Info) -> list[Task]:
         """Asks the engine whom they are offered to, unless the viewer sees all of this draft's."""
@@ -129,7 +129,7 @@ class ApprovalStatus:
 
     @strawberry.field(
         description="The decisions made so far, oldest first.",
-        metadata=reads(VALUES, variables=LINK_VARIABLES),
+        metadata=requires(VALUES, variables=LINK_VARIABLES),
     )
     async def decisions(self, info: Info) -> list[TaskDecision]:
         """By the decision variables of the process."""
@@ -142,13 +142,13 @@ async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draf
     The variables are read with any of them: they tell whether the process is the draft's.
     """
     processes, loaders = [record.camunda_process_id or "" for record in records], info.context.loaders
-    needs = info.context.needs
+    requirements = info.context.requirements
 
     async def read(part: str, loader: Loader[str, Value]) -> Sequence[Value | None]:
-        return await loader.load_many(processes) if needs.has("approvals", part) else [None] * len(records)
+        return await loader.load_many(processes) if requirements.has("approvals", part) else [None] * len(records)
 
     async def links() -> Sequence[Variables]:
-        is_asked = any(needs.has("approvals", part) for part in (PROCESS, VALUES, TASKS, WAITING))
+        is_asked = any(requirements.has("approvals", part) for part in (PROCESS, VALUES, TASKS, WAITING))
         return await linked_variables(info, records) if is_asked else [{}] * len(records)
 
     asked = (
@@ -159,7 +159,7 @@ async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draf
     )
     process, values, tasks, waiting = await asyncio.gather(*asked)
     found = list(zip(process, values, tasks, waiting, strict=True))
-    if any(is_idle(each[0], each[2] or [], each[3] or []) for each in found) and needs.has("approvals", TIMERS):
+    if any(is_idle(each[0], each[2] or [], each[3] or []) for each in found) and requirements.has("approvals", TIMERS):
         await demand(info.context.upstreams.camunda, READ_TASKS, READ_INSTANCES)
     timers = await found_of(loaders.timers, [_timed(info, *each) for each in found])
     return [_status(record, *each, due) for record, each, due in zip(records, found, timers, strict=True)]
@@ -173,7 +173,7 @@ def _timed(
     waiting: list[camunda_records.ExternalTask] | None,
 ) -> str | None:
     """The process, if where it stands depends on whether it waits for a timer."""
-    is_read = info.context.needs.has("approvals", TIMERS)
+    is_read = info.context.requirements.has("approvals", TIMERS)
     is_timed = is_read and is_between_steps(process, variables or {}, tasks or [], waiting or [])
     return process.id if process and is_timed else None
 

@@ -47,15 +47,15 @@ def demand_few(context: Context, *, entities: int = 0, tasks: int = 0, field: st
     """
     entities, tasks = context.entities_asked + entities, context.tasks_asked + tasks
     if entities > MOST_ENTITIES:
-        told = (
+        message = (
             f"One request may ask for at most {MOST_ENTITIES} entities in all: ask for the others in another request."
         )
-        raise Refused(UserErrorCode.INVALID, told, field=field)
+        raise Refused(UserErrorCode.INVALID, message, field=field)
     if tasks > MOST_TASKS:
-        told = (
+        message = (
             f"One request may ask for at most {MOST_TASKS} tasks by id in all: ask for the others in another request."
         )
-        raise Refused(UserErrorCode.INVALID, told, field=field)
+        raise Refused(UserErrorCode.INVALID, message, field=field)
     context.entities_asked, context.tasks_asked = entities, tasks
 
 
@@ -84,5 +84,5 @@ async def or_refused(
 def _outcome(payload: object) -> dict[str, object]:
     """The draft, which may be a new one; and what is left to mend where nothing was refused outright."""
     errors: list[UserError] = getattr(payload, "user_errors", [])
-    left = {"told": "refused", "code": errors[0].code.value} if errors else {}
-    return {"draft_id": getattr(payload, "draft_id", None), **left}
+    refusal = {"outcome": "refused", "code": errors[0].code.value} if errors else {}
+    return {"draft_id": getattr(payload, "draft_id", None), **refusal}

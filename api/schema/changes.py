@@ -12,7 +12,7 @@ import strawberry
 from api.coordination import rebase
 from api.schema.answer_size import weigh
 from api.schema.info import Info
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.scalars import Json
 from api.schema.visible import linked_variables
 from api.upstreams.aidbox.records import PlanVersion
@@ -52,17 +52,18 @@ class FieldChangeKind(Enum):
 class FieldChange:
     """One entry of coordination/changes.py."""
 
-    path: str = strawberry.field(description=PATH, metadata=reads(comparison.PATH))
+    path: str = strawberry.field(description=PATH, metadata=requires(comparison.PATH))
     kind: FieldChangeKind = strawberry.field(description="Added, removed or changed.")
-    label: str = strawberry.field(description=LABEL, metadata=reads(comparison.LABEL))
+    label: str = strawberry.field(description=LABEL, metadata=requires(comparison.LABEL))
     before: Json | None = strawberry.field(
-        description="The plan's value, exact to the digit; null when it has none.", metadata=reads(comparison.VALUES)
+        description="The plan's value, exact to the digit; null when it has none.", metadata=requires(comparison.VALUES)
     )
     after: Json | None = strawberry.field(
-        description="The draft's value, exact to the digit; null when it has none.", metadata=reads(comparison.VALUES)
+        description="The draft's value, exact to the digit; null when it has none.",
+        metadata=requires(comparison.VALUES),
     )
-    before_text: str | None = strawberry.field(description=f"`before` {AS_TEXT}", metadata=reads(comparison.TEXTS))
-    after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=reads(comparison.TEXTS))
+    before_text: str | None = strawberry.field(description=f"`before` {AS_TEXT}", metadata=requires(comparison.TEXTS))
+    after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=requires(comparison.TEXTS))
 
 
 @strawberry.type(description="One field that both the draft and the store changed, to different values.")
@@ -70,22 +71,22 @@ class FieldConflict:
     """One conflict of coordination/merging.py."""
 
     path: str = strawberry.field(
-        description=f"{PATH} The choices of rebaseDraft name it.", metadata=reads(comparison.PATH)
+        description=f"{PATH} The choices of rebaseDraft name it.", metadata=requires(comparison.PATH)
     )
-    label: str = strawberry.field(description=LABEL, metadata=reads(comparison.LABEL))
+    label: str = strawberry.field(description=LABEL, metadata=requires(comparison.LABEL))
     base: Json | None = strawberry.field(
         description="As it was in the version the draft goes back to; null: not there.",
-        metadata=reads(comparison.VALUES),
+        metadata=requires(comparison.VALUES),
     )
     mine: Json | None = strawberry.field(
-        description="As the draft has it; null: not there.", metadata=reads(comparison.VALUES)
+        description="As the draft has it; null: not there.", metadata=requires(comparison.VALUES)
     )
     theirs: Json | None = strawberry.field(
-        description="As the store has it now; null: not there.", metadata=reads(comparison.VALUES)
+        description="As the store has it now; null: not there.", metadata=requires(comparison.VALUES)
     )
-    base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=reads(comparison.TEXTS))
-    mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=reads(comparison.TEXTS))
-    theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=reads(comparison.TEXTS))
+    base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=requires(comparison.TEXTS))
+    mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=requires(comparison.TEXTS))
+    theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=requires(comparison.TEXTS))
 
 
 @strawberry.enum(description="Which value a conflicting field is to have.")
@@ -152,8 +153,8 @@ def _weighed(found: list[Entry]) -> list[Entry]:
 
 
 def _wanted(info: Info, of: str) -> frozenset[str]:
-    needs = info.context.needs
-    return frozenset(part for part in comparison.ALL if needs.has(of, part))
+    requirements = info.context.requirements
+    return frozenset(part for part in comparison.ALL if requirements.has(of, part))
 
 
 def _bytes(version: PlanVersion | None) -> bytes | None:

@@ -69,8 +69,8 @@ def too_deep_to_read() -> OverLimit:
 
 def excess(code: str, words: str, found: int, limit: int) -> OverLimit:
     """One refusal."""
-    told = str(found) if found <= LARGEST_TOLD else f"more than {LARGEST_TOLD}"
-    return OverLimit(code, f"The query has {told} {words}; the limit is {limit}.")
+    message = str(found) if found <= LARGEST_TOLD else f"more than {LARGEST_TOLD}"
+    return OverLimit(code, f"The query has {message} {words}; the limit is {limit}.")
 
 
 def too_long(found: int, settings: Settings) -> OverLimit:

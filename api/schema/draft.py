@@ -23,13 +23,13 @@ from api.schema.changes import (
 from api.schema.history import AuditEvent, history_of
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.scalars import Json
 from api.schema.visible import draft_by_id, linked_variables
 from api.upstreams.camunda.ownership import LINK_VARIABLES
 from api.upstreams.camunda.records import VARIABLES
 from api.upstreams.retool import records as retool_records
-from columnar.batched_field import hop
+from columnar.batched_field import batched_field
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
@@ -81,10 +81,10 @@ class Draft:
         description="As the drafts database has it; `approval` tells where the process is."
     )
     plan_data: Json = strawberry.field(
-        description="The plan as written (FHIR InsurancePlan JSON), exact to the digit.", metadata=reads(PLAN)
+        description="The plan as written (FHIR InsurancePlan JSON), exact to the digit.", metadata=requires(PLAN)
     )
     revision: str = strawberry.field(
-        description="Fingerprint of name and planData; moves whenever either does.", metadata=reads(REVISION)
+        description="Fingerprint of name and planData; moves whenever either does.", metadata=requires(REVISION)
     )
     created_by: strawberry.ID | None = strawberry.field(description="Who wrote it; null when nobody is on record.")
     updated_at: datetime = strawberry.field(description="When the row last changed.")
@@ -95,21 +95,21 @@ class Draft:
         description="The plan of the store it edits or became; null for a new plan."
     )
 
-    base_plan: PlanVersion | None = hop(
+    base_plan: PlanVersion | None = batched_field(
         _base_plans,
         description="The plan version this draft was submitted against, if it edits one.",
-        metadata=reads(variables=(*BASE_VARIABLES, *LINK_VARIABLES), finds=("plan_versions",)),
+        metadata=requires(variables=(*BASE_VARIABLES, *LINK_VARIABLES), loaders=("plan_versions",)),
     )
-    current_plan: PlanVersion | None = hop(
+    current_plan: PlanVersion | None = batched_field(
         _current_plans,
         description="The plan as the store has it now. Null when there is none yet.",
-        metadata=reads(finds=("plans",)),
+        metadata=requires(loaders=("plans",)),
     )
 
     @strawberry.field(
         description="`planData` as a text, which no client can alter: JSON.parse makes 1500 of 1500.00 and rounds what "
         "is beyond 2^53. To write a plan back, change this with a parser that leaves numbers as they are written.",
-        metadata=reads(PLAN),
+        metadata=requires(PLAN),
     )
     def plan_data_text(self) -> str:
         """As in the row."""
@@ -119,7 +119,7 @@ class Draft:
         description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "
         "plan). At most 500 entries, the last of more says how many. Null when the store could not be asked, or the "
         "draft holds no plan.",
-        metadata=reads(PLAN, finds=(CHANGES,), whole=("plans",)),
+        metadata=requires(PLAN, loaders=(CHANGES,), with_document=("plans",)),
     )
     async def changes(self, info: Info) -> list[FieldChange] | None:
         """By currentPlan's request."""
@@ -129,8 +129,11 @@ class Draft:
         description="Fields that both this draft and the store changed, to different values, since the version the "
         "draft goes back to: the one rebaseDraft moved it onto, else the one it became, else basePlan. "
         "Empty: no conflict. Null when that could not be asked, or the draft holds no plan.",
-        metadata=reads(
-            PLAN, variables=(*CONFLICT_VARIABLES, *LINK_VARIABLES), finds=(CONFLICTS,), whole=("plans", "plan_versions")
+        metadata=requires(
+            PLAN,
+            variables=(*CONFLICT_VARIABLES, *LINK_VARIABLES),
+            loaders=(CONFLICTS,),
+            with_document=("plans", "plan_versions"),
         ),
     )
     async def conflicts(self, info: Info) -> list[FieldConflict] | None:
@@ -140,7 +143,7 @@ class Draft:
     @strawberry.field(
         description="Every submission of this draft and what came of it, newest first. Null when the engine could not "
         "be asked.",
-        metadata=reads(variables=VARIABLES),
+        metadata=requires(variables=VARIABLES),
     )
     async def history(
         self, info: Info, limit: Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")] = 50
@@ -148,10 +151,10 @@ class Draft:
         """Three requests to the engine, for all drafts of an answer."""
         return await history_of(info, self.record, checked_limit(limit))
 
-    approval: Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None = hop(
+    approval: Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None = batched_field(
         _approvals,
         description="Where its approval stands, asked live of the engine.",
-        metadata=reads(finds=("approvals",)),
+        metadata=requires(loaders=("approvals",)),
     )
 
     @classmethod

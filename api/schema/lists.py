@@ -12,7 +12,7 @@ from api.errors import Refused, UserErrorCode
 from api.schema.arguments import checked_sort, checked_text
 from api.schema.draft import Draft, DraftStatus, draft
 from api.schema.info import Info
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.task import Task, task
 from api.schema.visible import draft_by_id, reader
 from api.upstreams.camunda.authorizations import READ_TASKS, demand
@@ -74,7 +74,9 @@ class TaskPage:
     limit: strawberry.Private[int]
     offset: strawberry.Private[int]
 
-    @strawberry.field(description="The tasks of this page. Null when the engine could not be asked.", metadata=reads())
+    @strawberry.field(
+        description="The tasks of this page. Null when the engine could not be asked.", metadata=requires()
+    )
     async def items(self, info: Info) -> list[Task] | None:
         """One request, and one more for an empty page."""
         if self.query is None or self.limit == 0:
@@ -88,7 +90,7 @@ class TaskPage:
         return [task(record) for record in records]
 
     @strawberry.field(
-        description="How many tasks match in all. Null when the engine could not be asked.", metadata=reads()
+        description="How many tasks match in all. Null when the engine could not be asked.", metadata=requires()
     )
     async def total_count(self, info: Info) -> int | None:
         """One request, and one more where there is none."""
@@ -191,7 +193,7 @@ class DraftPage:
     @strawberry.field(
         description="The drafts of this page; for given ids in their order, null where there is none for the viewer. "
         "Null as a whole when the drafts database could not be asked.",
-        metadata=reads(finds=("drafts", "draft_page")),
+        metadata=requires(loaders=("drafts", "draft_page")),
     )
     async def items(self, info: Info) -> list[Draft | None] | None:
         """One statement."""
@@ -199,14 +201,14 @@ class DraftPage:
             found = await asyncio.gather(*(draft_by_id(info, draft_id) for draft_id in self._page_of_ids()))
             return [draft(record) for record in found]
         database, narrowed = info.context.upstreams.retool, await self._readable(info)
-        parts = info.context.needs.of_draft("draft_page")
+        parts = info.context.requirements.of_draft("draft_page")
         records = await database.page(narrowed, self.sorting, limit=self.limit, offset=self.offset, parts=parts)
         return [draft(record) for record in records]
 
     @strawberry.field(
         description="How many match in all; for given ids, how many were given. "
         "Null when the drafts database could not be asked.",
-        metadata=reads(),
+        metadata=requires(),
     )
     async def total_count(self, info: Info) -> int | None:
         """One statement, or none for given ids."""

@@ -11,7 +11,7 @@ from api.requirements import RESOURCE
 from api.schema.answer_size import weighed
 from api.schema.arguments import checked_limit
 from api.schema.info import Info
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.scalars import Json
 from api.schema.visible import readable
 from api.upstreams.aidbox import records
@@ -36,11 +36,12 @@ class PlanVersion:
     status: str | None = strawberry.field(description="FHIR publication status: draft, active, retired or unknown.")
     published_at: datetime = strawberry.field(description="When the store took this version.")
     resource: Json = strawberry.field(
-        description="The whole FHIR InsurancePlan, exact to the digit.", metadata=reads(RESOURCE)
+        description="The whole FHIR InsurancePlan, exact to the digit.", metadata=requires(RESOURCE)
     )
 
     @strawberry.field(
-        description="`resource` as a text, which no client can alter; see Draft.planDataText.", metadata=reads(RESOURCE)
+        description="`resource` as a text, which no client can alter; see Draft.planDataText.",
+        metadata=requires(RESOURCE),
     )
     def resource_text(self) -> str:
         """As the store sent it."""
@@ -48,7 +49,7 @@ class PlanVersion:
 
     @strawberry.field(
         description="The plan's versions, newest first. Null when the store could not be asked.",
-        metadata=reads(finds=("plan_histories",)),
+        metadata=requires(loaders=("plan_histories",)),
     )
     async def history(
         self,
@@ -62,7 +63,7 @@ class PlanVersion:
     @strawberry.field(
         description="The draft that edits this plan or became it, the last touched one of several; null when the "
         "viewer may not read that.",
-        metadata=reads(finds=("drafts_by_plan",)),
+        metadata=requires(loaders=("drafts_by_plan",)),
     )
     async def draft(self, info: Info) -> Annotated["Draft", strawberry.lazy("api.schema.draft")] | None:
         """By the reference in the drafts table."""

@@ -29,7 +29,7 @@ from strawberry.types.graphql import OperationType
 
 from api.bounded_cache import BoundedCache
 from api.errors import OverLimit
-from api.requirements import EVERYTHING, Needs
+from api.requirements import EVERYTHING, Requirements
 from api.schema.answer_cost import Costing
 from api.schema.document_limits import (
     CHARACTERS_A_TOKEN,
@@ -44,7 +44,7 @@ from api.schema.document_limits import (
 from api.schema.document_size import largest
 from api.schema.requires import Reading
 from api.settings import Settings
-from columnar.shape_cache import KeptShapes
+from columnar.shape_cache import ShapeCache
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20
@@ -63,10 +63,10 @@ class Document:
     def __init__(self, parsed: DocumentNode) -> None:
         self.parsed = parsed
         self.amount = largest(parsed)
-        self.shapes = KeptShapes()
+        self.shapes = ShapeCache()
         self._mistakes: list[GraphQLError] | None = None
         self._costs: dict[tuple[str | None, bytes], int] = {}
-        self._needs: dict[str | None, Needs] = {}
+        self._requirements: dict[str | None, Requirements] = {}
 
     def mistakes(self, schema: GraphQLSchema) -> list[GraphQLError]:
         """What validation finds. To be asked only of documents within their limits."""
@@ -95,18 +95,20 @@ class Document:
             self._costs.clear()
         self._costs[key] = cost
 
-    def needs(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> Needs:
+    def requirements(
+        self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]
+    ) -> Requirements:
         """What an operation of this valid document reads; looked through again only where variables change it."""
-        if operation_name in self._needs:
-            return self._needs[operation_name]
+        if operation_name in self._requirements:
+            return self._requirements[operation_name]
         operation = get_operation_ast(self.parsed, operation_name)
         if operation is None:
             return EVERYTHING
         reading = Reading(schema, self.parsed, operation, variables)
-        needs = reading.needs()
+        requirements = reading.requirements()
         if not reading.read_variables:
-            self._needs[operation_name] = needs
-        return needs
+            self._requirements[operation_name] = requirements
+        return requirements
 
     def has_several_operations(self) -> bool:
         """Whether a request has to say which one it means."""
@@ -173,7 +175,7 @@ class Ready(SchemaExtension):
         """Once there is room for it, while there is time left to ask the systems."""
         context = self.execution_context.context
         await self._pause()
-        async with context.room.taken(self._cost, seconds=context.settings.request_seconds / 2):
+        async with context.large_answers.taken(self._cost, seconds=context.settings.request_seconds / 2):
             yield
 
     async def _pause(self) -> None:
@@ -198,7 +200,7 @@ class Ready(SchemaExtension):
         self._cost = self._document.cost(schema, name, context.variables or {})
         if over := costs_too_much(self._cost, settings):
             return [_refusal(over)]
-        context.context.needs = self._document.needs(schema, name, context.variables or {})
+        context.context.requirements = self._document.requirements(schema, name, context.variables or {})
         context.context.shapes = self._document.shapes
         context.context.cost = self._cost
         context.context.may_be_given_up = context.operation_type is OperationType.QUERY

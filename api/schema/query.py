@@ -25,7 +25,7 @@ from api.schema.lists import (
 )
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.task import Task, task_by_id
 from api.schema.visible import draft_by_id
 from api.upstreams.camunda.records import concerns
@@ -39,7 +39,7 @@ DraftId = Annotated[strawberry.ID, strawberry.argument(description="Retool's id 
 class Query:
     """One field a question."""
 
-    @strawberry.field(description="The person the request acts for.", metadata=reads())
+    @strawberry.field(description="The person the request acts for.", metadata=requires())
     def viewer(self, info: Info) -> Person:
         """Asks nobody."""
         return viewer_as_person(info.context.viewer)
@@ -47,7 +47,7 @@ class Query:
     @strawberry.field(
         description="Open tasks of one person: assigned to them, or claimable by one of their groups. "
         "Defaults to the viewer; of others only those assigned to them are known.",
-        metadata=reads(),
+        metadata=requires(),
     )
     async def pending_tasks(
         self,
@@ -81,7 +81,7 @@ class Query:
 
     @strawberry.field(
         description="One task, open or already completed. Null when there is none that the viewer may see.",
-        metadata=reads(variables=("submittedBy", "draftId")),
+        metadata=requires(variables=("submittedBy", "draftId")),
     )
     async def task(
         self,
@@ -93,7 +93,8 @@ class Query:
         return await task_by_id(info, id)
 
     @strawberry.field(
-        description="One draft. Null when there is none that the viewer may read.", metadata=reads(finds=("drafts",))
+        description="One draft. Null when there is none that the viewer may read.",
+        metadata=requires(loaders=("drafts",)),
     )
     async def draft(self, info: Info, id: DraftId) -> Draft | None:  # noqa: A002  # the schema's word
         """Through the loader, so that several aliases are one statement."""
@@ -105,7 +106,7 @@ class Query:
         "the last submission of each, those they submitted, whose task waits for them, or whose task was theirs; what "
         "they may read for other reasons, an earlier submission for example, is found by its id. For auditors and "
         "administrators the page has all.",
-        metadata=reads(),
+        metadata=requires(),
     )
     async def drafts(
         self,
@@ -134,7 +135,7 @@ class Query:
 
     @strawberry.field(
         description="One plan of the store; the given version, else the latest.",
-        metadata=reads(finds=("plans", "plan_versions")),
+        metadata=requires(loaders=("plans", "plan_versions")),
     )
     async def plan(
         self,
@@ -151,7 +152,7 @@ class Query:
     @strawberry.field(
         description="Where the approval of a draft stands, asked live of the engine. Null when there is no such draft "
         "that the viewer may read.",
-        metadata=reads(finds=("approvals",)),
+        metadata=requires(loaders=("approvals",)),
     )
     async def approval_status(self, info: Info, draft_id: DraftId) -> ApprovalStatus | None:
         """Null when there is no such draft that the viewer may read."""

@@ -27,7 +27,7 @@ from graphql import (
     get_named_type,
 )
 
-from api.requirements import EVERYTHING, RESOURCE, Needs
+from api.requirements import EVERYTHING, RESOURCE, Requirements
 
 KEY = "reads"
 DEFINITION = "strawberry-definition"  # where strawberry leaves its own field on graphql-core's
@@ -35,24 +35,24 @@ DEFINITION = "strawberry-definition"  # where strawberry leaves its own field on
 
 @dataclass(frozen=True)
 class Reads:
-    """`of`: parts of what the field stands on. `variables`: of the process. `finds`: loaders of what its own
-    selection stands on. `whole`: loaders of plans that it reads itself.
+    """`of`: parts of what the field stands on. `variables`: of the process. `loaders`: loaders of what its own
+    selection stands on. `with_document`: loaders of plans that it reads itself.
     """
 
     of: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
-    finds: tuple[str, ...] = ()
-    whole: tuple[str, ...] = ()
+    loaders: tuple[str, ...] = ()
+    with_document: tuple[str, ...] = ()
 
 
 NOTHING = Reads()
 
 
-def reads(
-    *of: str, variables: tuple[str, ...] = (), finds: tuple[str, ...] = (), whole: tuple[str, ...] = ()
+def requires(
+    *of: str, variables: tuple[str, ...] = (), loaders: tuple[str, ...] = (), with_document: tuple[str, ...] = ()
 ) -> Mapping[str, Reads]:
     """For a field's `metadata`."""
-    return {KEY: Reads(of, variables, finds, whole)}
+    return {KEY: Reads(of, variables, loaders, with_document)}
 
 
 def reads_of(field: GraphQLField) -> Reads | None:
@@ -85,14 +85,14 @@ class Reading:
         self._says_all = True
         self.read_variables = False
 
-    def needs(self) -> Needs:
+    def requirements(self) -> Requirements:
         """What the operation reads."""
         root = self._schema.get_root_type(self._operation.operation)
         self._parts_read(root, self._operation.selection_set)
         if not self._says_all:
             return EVERYTHING
         parts = {loader: frozenset(parts) for loader, parts in self._parts.items()}
-        return Needs(frozenset(self._variables), parts)
+        return Requirements(frozenset(self._variables), parts)
 
     def _parts_read(self, parent: object, selections: SelectionSetNode | None) -> set[str]:
         """The parts of `parent` that a selection reads; what it finds further on is noted."""
@@ -112,9 +112,9 @@ class Reading:
             self._says_all = False
             return
         self._variables.update(said.variables)
-        for loader in said.finds:
+        for loader in said.loaders:
             self._parts[loader] |= below
-        for loader in said.whole:
+        for loader in said.with_document:
             self._parts[loader].add(RESOURCE)
 
     def _fields(

@@ -15,12 +15,12 @@ from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
-from api.schema.requires import reads
+from api.schema.requires import requires
 from api.schema.user_error import UserErrorCode
 from api.schema.visible import audit_hidden, look_in_vain, readable, sees
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.retool import records as retool_records
-from columnar.batched_field import found_of, hop
+from columnar.batched_field import batched_field, found_of
 
 
 @strawberry.type(description="Whether the viewer may decide a task, and if not, why.")
@@ -132,41 +132,41 @@ class Task:
     priority: int = strawberry.field(description="As the model or an operator set it; 50 is the engine's default.")
     process_id: strawberry.ID = strawberry.field(description="The process instance it belongs to.")
 
-    candidate_groups: list[str] = hop(
+    candidate_groups: list[str] = batched_field(
         _candidate_groups,
         description="Groups whose members may claim it, or could while it was open, as the engine has them.",
-        metadata=reads(),
+        metadata=requires(),
     )
-    submitted_by: Person | None = hop(
-        _submitters, description="Who submitted the draft.", metadata=reads(variables=("submittedBy",))
+    submitted_by: Person | None = batched_field(
+        _submitters, description="Who submitted the draft.", metadata=requires(variables=("submittedBy",))
     )
-    draft: Draft | None = hop(
+    draft: Draft | None = batched_field(
         _drafts,
         description="The draft under review. Null when it is no longer in this process, unless the viewer may read it, "
         "and when the engine or the drafts database could not be asked.",
-        metadata=reads(variables=("draftId",), finds=("drafts",)),
+        metadata=requires(variables=("draftId",), loaders=("drafts",)),
     )
-    base_plan: PlanVersion | None = hop(
+    base_plan: PlanVersion | None = batched_field(
         _base_plans,
         description="The plan version the draft was submitted against. "
         "Null when there is none or the store could not be asked.",
-        metadata=reads(variables=BASE_VARIABLES, finds=("plan_versions",)),
+        metadata=requires(variables=BASE_VARIABLES, loaders=("plan_versions",)),
     )
-    current_plan: PlanVersion | None = hop(
+    current_plan: PlanVersion | None = batched_field(
         _current_plans,
         description="The plan as the store has it now. Null for a new plan.",
-        metadata=reads(variables=("aidboxPlanId",), finds=("plans",)),
+        metadata=requires(variables=("aidboxPlanId",), loaders=("plans",)),
     )
-    has_conflict: bool | None = hop(
+    has_conflict: bool | None = batched_field(
         _conflicts,
         description="True when the store moved on since submission: approving would end in a conflict. "
         "Null when that could not be asked.",
-        metadata=reads(variables=BASE_VARIABLES),
+        metadata=requires(variables=BASE_VARIABLES),
     )
-    decidable: Decidability | None = hop(
+    decidable: Decidability | None = batched_field(
         _decidable,
         description="Whether the viewer may decide it, and if not, why.",
-        metadata=reads(variables=("submittedBy", "submissionActedBy")),
+        metadata=requires(variables=("submittedBy", "submissionActedBy")),
     )
 
     @classmethod

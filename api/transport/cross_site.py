@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.settings import LOOPBACK, Settings
-from api.transport.request_slots import NotAsked
+from api.transport.request_slots import HttpRefusal
 from api.transport.rest import problem
 
 # Where an answer has one of these of its own (the IDE's page does), that one counts.
@@ -97,7 +97,7 @@ def _with_headers(app: ASGIApp, *, varies: bool = False) -> ASGIApp:
 
 
 def refuse_cross_site(request: Request, settings: Settings) -> None:
-    """Raise NotAsked (403) for what a page of another site can send without being allowed to: links, forms, images.
+    """Raise HttpRefusal (403) for what a page of another site can send without being allowed to: links, forms, images.
 
     Browsers say where a request comes from; programs say nothing of the kind and are not held up.
     """
@@ -110,7 +110,7 @@ def refuse_cross_site(request: Request, settings: Settings) -> None:
         "A page of another site can not ask this. Send Content-Type: application/json or the header "
         "Apollo-Require-Preflight, and have the page's origin named in CORS_ORIGINS."
     )
-    raise NotAsked(403, message, code="CROSS_SITE_REFUSED")
+    raise HttpRefusal(403, message, code="CROSS_SITE_REFUSED")
 
 
 def _is_of_another_site(headers: Headers) -> bool:

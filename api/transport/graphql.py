@@ -28,7 +28,7 @@ from api.transport.disconnect import unless_left
 from api.transport.graphiql import examples, page
 from api.transport.graphql_errors import error_entries, request_error
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
-from api.transport.request_slots import COME_BACK, NotAsked, received
+from api.transport.request_slots import COME_BACK, HttpRefusal, received
 from api.transport.state import State, admitted, challenge, state_of
 
 GRAPHIQL_ASSETS = "/graphiql"
@@ -53,11 +53,11 @@ async def graphql(request: Request) -> Response:
     media_type = chosen_media_type(request.headers.get("accept"))
     try:
         if media_type is None:
-            raise NotAsked(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
+            raise HttpRefusal(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
         refuse_cross_site(request, state.settings)
         viewer = await admitted(request)
         result = await _execute(request, viewer, await _parameters(request))
-    except NotAsked as refusal:
+    except HttpRefusal as refusal:
         body = request_error(refusal.message, code=refusal.code)
         return _answer(refusal.status, media_type or JSON, body, refusal.headers)
     except Unauthenticated as refusal:
@@ -77,7 +77,7 @@ def _graphiql(state: State) -> Response:
 
 async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> ExecutionResult:
     state = state_of(request)
-    context = make_context(viewer, state.upstreams, state.settings, state.room)
+    context = make_context(viewer, state.upstreams, state.settings, state.large_answers)
     work = schema_for(state.settings).execute(
         state.operations.text(parameters.query, parameters.document_id, parameters.extensions or {}),
         variable_values=parameters.variables,
@@ -94,8 +94,8 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
     except InvalidOperationTypeError as error:
         kind = error.operation_type.value
         if kind == OperationType.MUTATION.value:
-            raise NotAsked(405, "A mutation is asked by POST.", {"Allow": "POST"}) from error
-        raise NotAsked(400, f"There is no {kind} here.") from error
+            raise HttpRefusal(405, "A mutation is asked by POST.", {"Allow": "POST"}) from error
+        raise HttpRefusal(400, f"There is no {kind} here.") from error
     finally:
         # graphql-core's executor holds on to itself and all this; what was read need not wait for the garbage collector
         context.renew_loaders()
@@ -105,7 +105,7 @@ def _in_room(result: ExecutionResult) -> ExecutionResult:
     """The result, unless there was no room for it."""
     cause = result.errors[0].original_error if result.errors else None
     if isinstance(cause, OverLimit) and cause.code == OVERLOADED:
-        raise NotAsked(503, cause.message, COME_BACK, code=OVERLOADED)
+        raise HttpRefusal(503, cause.message, COME_BACK, code=OVERLOADED)
     return result
 
 
@@ -131,15 +131,15 @@ async def _parameters(request: Request) -> Parameters:
     if request.method == "GET":
         return _from_query(request)
     if request.method != "POST":
-        raise NotAsked(405, "GraphQL is asked by GET or POST.", {"Allow": "GET, POST"})
+        raise HttpRefusal(405, "GraphQL is asked by GET or POST.", {"Allow": "GET, POST"})
     if not is_json(request.headers.get("content-type", "")):
-        raise NotAsked(415, f"The body must be {JSON} in UTF-8.")
+        raise HttpRefusal(415, f"The body must be {JSON} in UTF-8.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise NotAsked(415, "The body must not be compressed.", {"Accept-Encoding": "identity"})
+        raise HttpRefusal(415, "The body must not be compressed.", {"Accept-Encoding": "identity"})
     settings = state_of(request).settings
     body = await received(request, at_most=settings.max_body_bytes, seconds=settings.receive_seconds)
     if body.lstrip()[:1] == b"[":
-        raise NotAsked(400, "One request at a time: a list of them is not answered here.", code="BATCH_REFUSED")
+        raise HttpRefusal(400, "One request at a time: a list of them is not answered here.", code="BATCH_REFUSED")
     parameters: Parameters = _decoded(body, Parameters)
     return parameters
 
@@ -163,9 +163,9 @@ def _decoded(body: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=kind)
     except RecursionError as error:
-        raise NotAsked(400, "The request is nested too deeply.") from error
+        raise HttpRefusal(400, "The request is nested too deeply.") from error
     except (msgspec.DecodeError, ValueError) as error:
-        raise NotAsked(400, f"The request is not as GraphQL over HTTP has it: {error}") from error
+        raise HttpRefusal(400, f"The request is not as GraphQL over HTTP has it: {error}") from error
 
 
 def _executed(result: ExecutionResult, media_type: str, settings: Settings) -> Response:

@@ -103,7 +103,7 @@ class Patient(HttpToolsProtocol):
         """A first head is awaited from the start."""
         super().connection_made(transport)
         settings = self.app_state["held"].settings
-        self._patience = settings.receive_seconds
+        self._timeout = settings.receive_seconds
         self._most_unsent = settings.max_unsent_bytes
         self.idle_since = self.loop.time()
         self._wait()
@@ -197,8 +197,8 @@ class Patient(HttpToolsProtocol):
 
     def _wait(self) -> None:
         if self._clock is None:
-            words = f"The head of a request has to come within {self._patience:g} seconds."
-            self._clock = self.loop.call_later(self._patience, self._end, 408, words, "REQUEST_TOO_SLOW")
+            words = f"The head of a request has to come within {self._timeout:g} seconds."
+            self._clock = self.loop.call_later(self._timeout, self._end, 408, words, "REQUEST_TOO_SLOW")
 
     def _stop(self) -> None:
         self._awaited = self._let_by = 0
@@ -228,7 +228,7 @@ class Patient(HttpToolsProtocol):
         self.unsent_bytes = self.transport.get_write_buffer_size()
         if self.unsent_bytes:
             self.watched_since = self.loop.time()
-            self.unsent_timer = self.loop.call_later(self._patience, self._look_at_unsent)
+            self.unsent_timer = self.loop.call_later(self._timeout, self._look_at_unsent)
 
     def _look_at_unsent(self) -> None:
         """Abort, unless the client has taken all or enough of what was written for it."""

@@ -14,7 +14,7 @@ from api.bounded_cache import BoundedCache
 from api.errors import Misconfigured
 from api.schema import mistakes_in
 from api.settings import Settings
-from api.transport.request_slots import NotAsked
+from api.transport.request_slots import HttpRefusal
 
 PREFIX = "sha256:"
 FORMAT = "apollo-persisted-query-manifest"
@@ -38,16 +38,16 @@ class Operations:
         self._registered: BoundedCache[str, str] = BoundedCache(room)
 
     def text(self, query: str | None, document_id: str | None, extensions: Mapping[str, object]) -> str:
-        """The text to execute. Raises NotAsked: no query, an unknown or a wrong name, or one that is not trusted."""
+        """The text to execute. Raises HttpRefusal: no query, an unknown or a wrong name, or one that is not trusted."""
         naming = _naming(document_id, extensions)
         if naming is None:
             return self._as_written(query)
         if query and not naming.registers:
-            raise NotAsked(400, "A request has query or documentId, not both.")
+            raise HttpRefusal(400, "A request has query or documentId, not both.")
         if not query:
             return self._known(naming)
         if hash_of(query) != naming.id:
-            raise NotAsked(400, "sha256Hash is not the hash of this query.", code="PERSISTED_QUERY_HASH_MISMATCH")
+            raise HttpRefusal(400, "sha256Hash is not the hash of this query.", code="PERSISTED_QUERY_HASH_MISMATCH")
         text = self._as_written(query)
         # A full room is no error: the client sends the text again, as it does after a restart.
         self._registered.put(naming.id, text, len(text.encode()))
@@ -55,10 +55,10 @@ class Operations:
 
     def _as_written(self, query: str | None) -> str:
         if not query:
-            raise NotAsked(400, "The parameter query is missing.")
+            raise HttpRefusal(400, "The parameter query is missing.")
         if self._only and hash_of(query) not in self._trusted:
             message = "Only the operations known to this service are executed: name one by documentId."
-            raise NotAsked(400, message, code="PERSISTED_QUERY_REQUIRED")
+            raise HttpRefusal(400, message, code="PERSISTED_QUERY_REQUIRED")
         return query
 
     def _known(self, naming: Naming) -> str:
@@ -69,8 +69,8 @@ class Operations:
             return found
         if naming.registers and not self._room and not self._trusted:
             # These two words, with status 200, are what Apollo's clients look for.
-            raise NotAsked(200, "PersistedQueryNotSupported", code="PERSISTED_QUERY_NOT_SUPPORTED")
-        raise NotAsked(200, "PersistedQueryNotFound", code="PERSISTED_QUERY_NOT_FOUND")
+            raise HttpRefusal(200, "PersistedQueryNotSupported", code="PERSISTED_QUERY_NOT_SUPPORTED")
+        raise HttpRefusal(200, "PersistedQueryNotFound", code="PERSISTED_QUERY_NOT_FOUND")
 
 
 def open_operations(settings: Settings) -> Operations:
@@ -92,7 +92,7 @@ def _naming(document_id: str | None, extensions: Mapping[str, object]) -> Naming
     if named is None:
         return None
     if not isinstance(named, Mapping) or named.get("version") != 1 or not isinstance(named.get("sha256Hash"), str):
-        raise NotAsked(400, "extensions.persistedQuery must be {version: 1, sha256Hash: …}.")
+        raise HttpRefusal(400, "extensions.persistedQuery must be {version: 1, sha256Hash: …}.")
     return Naming(named["sha256Hash"].lower(), registers=True)
 
 

@@ -1,6 +1,6 @@
 """What a request may be before anything of it is looked at: its size, the time it takes to come, and how many at once.
 
-Called by graphql.py and rest.py. `NotAsked` is every refusal of the transport, with its HTTP status.
+Called by graphql.py and rest.py. `HttpRefusal` is every refusal of the transport, with its HTTP status.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ COME_BACK = {"Retry-After": "1"}  # seconds
 CLOSE = {"Connection": "close"}  # what is still to come is not read, so the connection can not serve another request
 
 
-class NotAsked(Exception):
+class HttpRefusal(Exception):
     """The request is not executed: the status, the sentence and the code that say why."""
 
     def __init__(
@@ -30,7 +30,7 @@ class NotAsked(Exception):
         self.code = code
 
 
-class Places:
+class RequestSlots:
     """How many requests are under way, in all and for each caller. One for the whole service."""
 
     def __init__(self, settings: Settings) -> None:
@@ -41,16 +41,16 @@ class Places:
 
     @contextmanager
     def taken(self, caller: str) -> Iterator[None]:
-        """A place of this caller's until the block ends. Raises NotAsked when there is none: 503 for all, 429 for one.
+        """Hold a slot for this caller during the block. Raises HttpRefusal, 503 or (the caller's own limit) 429.
 
         To be taken once it is known who asks: who does not say it takes no place from others.
         """
         if self._taken >= self._most:
             message = f"{self._most} requests are under way here, the most there can be. Try again."
-            raise NotAsked(503, message, COME_BACK, code=OVERLOADED)
+            raise HttpRefusal(503, message, COME_BACK, code=OVERLOADED)
         if self._callers[caller] >= self._most_each:
             message = f"{self._most_each} of your requests are under way, the most there can be. Try again."
-            raise NotAsked(429, message, COME_BACK, code="TOO_MANY_REQUESTS")
+            raise HttpRefusal(429, message, COME_BACK, code="TOO_MANY_REQUESTS")
         self._taken += 1
         self._callers[caller] += 1
         try:
@@ -63,13 +63,13 @@ class Places:
 
 
 async def received(request: Request, *, at_most: int, seconds: float) -> bytes:
-    """The body. Raises NotAsked: 413 when it has more bytes, 408 when it is not there in time."""
+    """The body. Raises HttpRefusal: 413 when it has more bytes, 408 when it is not there in time."""
     try:
         async with asyncio.timeout(seconds):
             return await _whole(request, at_most)
     except TimeoutError as error:
         message = f"The body has to come within {seconds:g} seconds."
-        raise NotAsked(408, message, CLOSE, code="REQUEST_TOO_SLOW") from error
+        raise HttpRefusal(408, message, CLOSE, code="REQUEST_TOO_SLOW") from error
 
 
 async def _whole(request: Request, at_most: int) -> bytes:
@@ -77,5 +77,5 @@ async def _whole(request: Request, at_most: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > at_most:
-            raise NotAsked(413, f"The body may have at most {at_most} bytes.", CLOSE, code="REQUEST_TOO_LARGE")
+            raise HttpRefusal(413, f"The body may have at most {at_most} bytes.", CLOSE, code="REQUEST_TOO_LARGE")
     return bytes(body)

@@ -29,7 +29,7 @@ from api.errors import (
 )
 from api.identity import Viewer
 from api.telemetry import request_id
-from api.transport.request_slots import NotAsked, received
+from api.transport.request_slots import HttpRefusal, received
 from api.transport.state import State, admitted, challenge, state_of
 
 LARGEST_BODY = 10_000  # bytes
@@ -62,7 +62,7 @@ async def submit_plan(request: Request) -> Response:
     """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id stands in the path as well."""
     try:
         done = await _submit(request)
-    except (NotAsked, ValidationError, ApprovalApiError) as failure:
+    except (HttpRefusal, ValidationError, ApprovalApiError) as failure:
         return _told(failure)
     body = {"processId": done.process_id, "status": "submitted"}
     return Response(orjson.dumps(body), 200, media_type="application/json")
@@ -81,9 +81,9 @@ async def _submit_for(state: State, viewer: Viewer, request: Request) -> Submiss
         return await submit(state.upstreams, state.settings, acting, body.draft_id)
 
 
-def _told(failure: NotAsked | ValidationError | ApprovalApiError) -> Response:
+def _told(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Response:
     match failure:
-        case NotAsked():
+        case HttpRefusal():
             answer = problem(failure.status, failure.code, failure.message, failure.headers)
         case ValidationError():
             answer = problem(400, UserErrorCode.INVALID, "; ".join(_sentence(wrong) for wrong in failure.errors()))
@@ -100,9 +100,9 @@ def _told(failure: NotAsked | ValidationError | ApprovalApiError) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The body. Raises NotAsked, also for what a web page could send from its visitor's browser without asking."""
+    """The body. Raises HttpRefusal, also for what a web page could send from its visitor's browser without asking."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise NotAsked(415, "The body must be application/json.", code=UserErrorCode.INVALID)
+        raise HttpRefusal(415, "The body must be application/json.", code=UserErrorCode.INVALID)
     return await received(request, at_most=LARGEST_BODY, seconds=state_of(request).settings.receive_seconds)
 
 

@@ -12,9 +12,9 @@ from api.identity import Viewer, canonical
 from api.settings import Settings
 from api.transport.persisted_queries import Operations
 from api.transport.readiness import Health
-from api.transport.request_slots import Places
+from api.transport.request_slots import RequestSlots
 from api.upstreams import Upstreams
-from api.weighted_semaphore import Room
+from api.weighted_semaphore import WeightedSemaphore
 
 UNTIL_SENT = "plan_api.until_sent"  # of an ASGI scope: what is given back when the answer is sent
 
@@ -27,8 +27,8 @@ class State:
     upstreams: Upstreams
     authentication: Authentication
     operations: Operations
-    places: Places
-    room: Room
+    request_slots: RequestSlots
+    large_answers: WeightedSemaphore
     health: Health
     note: str
 
@@ -46,15 +46,15 @@ async def viewer_of(request: Request) -> Viewer:
 
 
 async def admitted(request: Request) -> Viewer:
-    """Who asks, with a place for the request until its answer is sent, and a fair share of the systems' places.
+    """Who asks, with a place for the request until its answer is sent, and a fair share of the systems' request_slots.
 
-    Raises Unauthenticated and UpstreamFailed as `viewer_of`, and NotAsked when there is no place.
+    Raises Unauthenticated and UpstreamFailed as `viewer_of`, and HttpRefusal when there is no place.
     """
     viewer = await viewer_of(request)
     until_sent = request.scope[UNTIL_SENT]
     assert isinstance(until_sent, ExitStack)  # noqa: S101  # put there by `app` alone; for the type checker
     caller = canonical(viewer.id)
-    until_sent.enter_context(state_of(request).places.taken(caller))
+    until_sent.enter_context(state_of(request).request_slots.taken(caller))
     until_sent.enter_context(asked_by(caller))
     return viewer
 

@@ -15,7 +15,7 @@ from api.plan_processes import PlanProcesses
 from api.settings import Settings
 from api.tls import secure_context
 from api.upstreams.aidbox.client import Aidbox
-from api.upstreams.aidbox.version_cache import KeptVersions
+from api.upstreams.aidbox.version_cache import VersionCache
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.circuit_breaker import Capacity
@@ -38,7 +38,7 @@ class Upstreams:
     plan_processes: PlanProcesses
 
 
-def as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+def unchanged(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
     """The transport of an upstream, undisturbed."""
     return transport
 
@@ -47,7 +47,7 @@ def as_it_is(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBase
 async def open_upstreams(
     settings: Settings,
     *,
-    transports: Transports = as_it_is,
+    transports: Transports = unchanged,
     connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
 ) -> AsyncIterator[Upstreams]:
     """Connect to all three without waiting for any, and close them at the end.
@@ -92,7 +92,7 @@ async def open_upstreams(
                 capacity=_capacity("retool", settings.retool_pool_size, settings),
             )
             own = Ownership(settings.draft_source)
-            plans = Aidbox(store, KeptVersions(settings.kept_versions_bytes))
+            plans = Aidbox(store, VersionCache(settings.kept_versions_bytes))
             yield Upstreams(drafts, Camunda(engine, own), plans, PlanProcesses(settings.calculating_processes))
         finally:
             await connections.close()

@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 _jitter = wait_random_exponential(multiplier=0.1, max=2)  # seconds
 
 
-async def sent_again(
+async def retried(
     send: Callable[[], Awaitable[Answer]], failure: UpstreamFailed, *, tries: int, seconds: float
 ) -> Answer:
     """The answer of a further try, `failure` being what became of the first. `tries`: in all.

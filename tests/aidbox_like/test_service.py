@@ -187,7 +187,7 @@ def doctor(url: str, settings: Settings) -> list[str]:
         async with open_upstreams(settings.model_copy(update={"aidbox_url": url})) as upstreams:
             return await look_at_store(upstreams.aidbox, url)
 
-    return [finding.told for finding in asyncio.run(look()) if finding.subject == "plans"]
+    return [finding.message for finding in asyncio.run(look()) if finding.subject == "plans"]
 
 
 @pytest.mark.parametrize(

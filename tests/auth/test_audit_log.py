@@ -48,7 +48,7 @@ def lines_of(log: AuditLines) -> list[dict[str, Any]]:
 
 def test_every_mutation_is_a_line(api: Api, drafts: Drafts, log: AuditLines) -> None:
     draft_id = drafts.new(f"{SECRET} plan")
-    mine = {"viewer": "author", "told": "done", "draft_id": draft_id}
+    mine = {"viewer": "author", "outcome": "done", "draft_id": draft_id}
     submitted(api, draft_id, AUTHOR)
     assert lines_of(log) == [{**mine, "what": "submitForApproval"}]
     perform(api, WITHDRAW, AUTHOR, draftId=draft_id)
@@ -58,7 +58,7 @@ def test_every_mutation_is_a_line(api: Api, drafts: Drafts, log: AuditLines) -> 
     assert lines_of(log) == [{**mine, **acting, "what": "submitForApproval"}]
 
     task_id = open_task(api, draft_id)
-    theirs = {"viewer": "reviewer", "told": "done", "task_id": task_id}
+    theirs = {"viewer": "reviewer", "outcome": "done", "task_id": task_id}
     for what, operation in (("claimTask", CLAIM), ("unclaimTask", UNCLAIM), ("claimTask", CLAIM)):
         perform(api, operation, REVIEWER, taskId=task_id)
         assert lines_of(log) == [{**theirs, "what": what}]
@@ -77,7 +77,7 @@ def test_every_mutation_is_a_line(api: Api, drafts: Drafts, log: AuditLines) -> 
     assert lines_of(log) == [{**mine, "viewer": "admin", "what": "retryPublication"}]
     made = perform(api, CREATE, STRANGER, planId=draft_id, name=SECRET)["draft"]["id"]
     assert lines_of(log) == [
-        {"viewer": "stranger", "told": "done", "what": "createDraftFromPlan", "plan_id": draft_id, "draft_id": made}
+        {"viewer": "stranger", "outcome": "done", "what": "createDraftFromPlan", "plan_id": draft_id, "draft_id": made}
     ]
 
 
@@ -86,7 +86,7 @@ def test_every_refusal_is_a_line(api: Api, drafts: Drafts, log: AuditLines) -> N
     submitted(api, draft_id, AUTHOR)
     task_id = open_task(api, draft_id)
     log.records.clear()
-    refused = {"viewer": "stranger", "told": "refused", "code": "NOT_FOUND"}
+    refused = {"viewer": "stranger", "outcome": "refused", "code": "NOT_FOUND"}
     perform(api, SUBMIT, STRANGER, draftId=draft_id, comment=SECRET)
     assert lines_of(log) == [{**refused, "what": "submitForApproval", "draft_id": draft_id}]
     perform(api, COMPLETE, STRANGER, taskId=task_id, approved=True, comment=SECRET)
@@ -114,7 +114,7 @@ def test_what_could_not_be_done_is_a_line(settings: Settings, drafts: Drafts, lo
     away = settings.model_copy(update={"camunda_url": "http://127.0.0.1:9/engine-rest"})
     with serving(away) as api:
         api.answer(SUBMIT, AUTHOR, input={"draftId": draft_id})
-    told = {"viewer": "author", "what": "submitForApproval", "told": "failed", "code": "UPSTREAM_UNREACHABLE"}
+    told = {"viewer": "author", "what": "submitForApproval", "outcome": "failed", "code": "UPSTREAM_UNREACHABLE"}
     assert lines_of(log) == [{**told, "draft_id": draft_id}]
 
 
@@ -129,7 +129,9 @@ def test_it_is_json_and_written_whatever_the_log_level(capsys: pytest.CaptureFix
     former = (root.level, list(root.handlers))
     try:
         telemetry.start_logging("error")
-        logging.getLogger("api.audit").info("audit", extra={"viewer": "ann\nforged line", "what": "x", "told": "done"})
+        logging.getLogger("api.audit").info(
+            "audit", extra={"viewer": "ann\nforged line", "what": "x", "outcome": "done"}
+        )
         logging.getLogger("api.other").info("nothing")
     finally:
         root.setLevel(former[0])

@@ -146,7 +146,7 @@ def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(settings: Setti
 
 
 def test_forged_key_ids_take_no_place_from_others(settings: Settings) -> None:
-    """Places are for those who are known. These wait for an issuer that hangs, and take none."""
+    """Slots are for those who are known. These wait for an issuer that hangs, and take none."""
     given = {"oidc_timeout": 60, "oidc_refetch_seconds": 0.1, "max_requests": 2, "max_requests_per_caller": 2}
     with little_issuer(OLD) as issuer, api_for(settings, issuer, **given) as api, ThreadPoolExecutor(30) as pool:
         assert viewer(api, bearing(issuer.token(OLD))) == ANN

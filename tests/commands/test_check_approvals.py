@@ -25,7 +25,7 @@ def told(
 ) -> list[tuple[Grade, str]]:
     """The findings on these rows and processes."""
     found = judge(OWN, [Waiting(*row) for row in rows], running, links, there)
-    return [(finding.grade, finding.told) for finding in found]
+    return [(finding.grade, finding.message) for finding in found]
 
 
 def test_what_names_each_other_is_right() -> None:
@@ -85,7 +85,7 @@ def test_many_are_not_all_named() -> None:
     ],
 )  # fmt: skip
 def test_whose_are_those_started_by_hand(source: str, model: str | None, expected: list[str]) -> None:
-    assert [finding.told for finding in judge_default(Ownership(source), model)] == expected
+    assert [finding.message for finding in judge_default(Ownership(source), model)] == expected
 
 
 @pytest.fixture

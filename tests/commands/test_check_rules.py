@@ -27,7 +27,7 @@ ENUM = ("draft", *(status for status in STATUSES if status not in ("returned", "
 
 
 def graded(finding: Finding) -> tuple[str, str]:
-    return (finding.grade.value, finding.told)
+    return (finding.grade.value, finding.message)
 
 
 def told_of(column: str, kind: str, labels: tuple[str, ...] = ()) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from tests.commands.test_serve import Served, numbers, replica
 from tests.serving import REVIEWER, Api
 from tests.stories.behind import until
 
-COUNTED = 'plan_api_upstream_calls_total{told="ok",upstream="camunda"}'
+COUNTED = 'plan_api_upstream_calls_total{outcome="ok",upstream="camunda"}'
 BUSY = "plan_api_worker_busy"
 
 
@@ -120,7 +120,7 @@ def test_what_is_wrong_with_the_settings_is_told_once(settings: Settings, tmp_pa
 
 def test_what_a_killed_one_had_in_hand_is_not_counted(tmp_path: Path) -> None:
     counting = (
-        "from api.telemetry import WORKER_BUSY, WORKER_LOOKS; WORKER_BUSY.set(3); WORKER_LOOKS.labels('found').inc()"
+        "from api.telemetry import WORKER_BUSY, WORKER_POLLS; WORKER_BUSY.set(3); WORKER_POLLS.labels('found').inc()"
     )
     telling = "from api.telemetry import *; {} print(numbers().decode())"
     given = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
@@ -131,7 +131,7 @@ def test_what_a_killed_one_had_in_hand_is_not_counted(tmp_path: Path) -> None:
         return [line for line in done.stdout.splitlines() if not line.startswith("#")]
 
     python(counting)
-    found = 'plan_api_worker_looks_total{told="found"} 1.0'
+    found = 'plan_api_worker_polls_total{outcome="found"} 1.0'
     assert {f"{BUSY} 3.0", found} <= set(python(telling.format("")))
     after = python(telling.format("forget_the_dead();"))
     assert found in after

@@ -111,7 +111,7 @@ def test_metrics_tell_what_became_of_each_call(wired: Wired) -> None:
         with wired.wires["aidbox"].during(Refuse()):
             api.answer('{ a: plan(id: "a") { id } b: plan(id: "b") { id } }', REVIEWER)
         after = numbers(api)
-    failed = 'plan_api_upstream_calls_total{told="UPSTREAM_UNREACHABLE",upstream="aidbox"}'
+    failed = 'plan_api_upstream_calls_total{outcome="UPSTREAM_UNREACHABLE",upstream="aidbox"}'
     assert after[failed] - before.get(failed, 0) == 1
 
 
@@ -122,7 +122,7 @@ def test_metrics_tell_what_became_of_external_tasks(api: Api, behind: Behind) ->
     assert approved(api, draft_id)["status"] == "APPROVED"
     after = numbers(api)
     for topic in ("register-submission", "publish-plan"):
-        name = f'plan_api_external_tasks_total{{told="done",topic="{topic}"}}'
+        name = f'plan_api_external_tasks_total{{outcome="done",topic="{topic}"}}'
         assert after[name] - before.get(name, 0) == 1
         assert after[f'plan_api_external_task_age_seconds_count{{topic="{topic}"}}'] >= 1
 

@@ -47,7 +47,7 @@ class Level:
     async def _told(self) -> list[str]:
         async with open_upstreams(self.settings) as upstreams:
             found = await look_at_engine(upstreams.camunda, self.settings.camunda_url)
-        return [f"{finding.grade} {finding.told}" for finding in found if finding.subject == "history"]
+        return [f"{finding.grade} {finding.message}" for finding in found if finding.subject == "history"]
 
 
 @contextmanager

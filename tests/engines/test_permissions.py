@@ -201,7 +201,7 @@ def test_the_doctor_is_content_with_what_is_needed(people: People, able: Api, be
 def checked(settings: Settings) -> list[str]:
     """What the doctor says of the engine."""
     upstreams = asyncio.run(_looked_at(settings))
-    return [f"{finding.grade:7} {finding.subject}: {finding.told}" for finding in upstreams]
+    return [f"{finding.grade:7} {finding.subject}: {finding.message}" for finding in upstreams]
 
 
 async def _looked_at(settings: Settings) -> list[Finding]:

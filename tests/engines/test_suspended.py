@@ -39,7 +39,7 @@ def told(settings: Settings, subject: str) -> list[str]:
     async def looked() -> list[str]:
         async with open_upstreams(settings) as upstreams:
             found = await look_at_engine(upstreams.camunda, settings.camunda_url)
-        return [f"{finding.grade} {finding.told}" for finding in found if finding.subject == subject]
+        return [f"{finding.grade} {finding.message}" for finding in found if finding.subject == subject]
 
     return asyncio.run(looked())
 

@@ -13,7 +13,7 @@ from strawberry.extensions import SchemaExtension
 
 from api.schema import Schema
 from columnar.executor import CompiledExecutor
-from columnar.shape_cache import MOST, KeptShapes
+from columnar.shape_cache import MOST, ShapeCache
 from tests.executor.synthetic import CONFIG, STOCK, Query, World, queries, worlds
 from tests.executor.test_equal import UNHURRIED, difference, nothing_left_for_others, pytestmark, told
 
@@ -47,7 +47,7 @@ class Counting(CompiledExecutor):
 class Keeping(World):
     """A world with the shapes of a document."""
 
-    shapes: KeptShapes = field(default_factory=KeptShapes)
+    shapes: ShapeCache = field(default_factory=ShapeCache)
 
 
 KEPT = Schema(query=Query, config=CONFIG, extensions=[Same], execution_context_class=Counting)

@@ -53,7 +53,7 @@ BUGS = (
     Bug(
         "a broken statement is not sent again",
         RETOOL,
-        "return await sent_again(send, failure, tries=self.tries, seconds=left(seconds))",
+        "return await retried(send, failure, tries=self.tries, seconds=left(seconds))",
         "raise",
         "asked_again and withdraw",
     ),
@@ -149,7 +149,7 @@ BUGS = (
         "a failure that passes is an incident at once",
         TASKS,
         "return _postponed(settings, task, str(failure))",
-        "return GaveUp(str(failure))",
+        "return Incident(str(failure))",
         "(approve and new and plan)",
     ),
     Bug(

@@ -184,14 +184,14 @@ BUGS = (
         (
             "plans are read whole",
             "api/loaders.py",
-            'partial(own.aidbox.plans_by_id, whole=own.needs.has("plans", RESOURCE))',
-            "partial(own.aidbox.plans_by_id, whole=True)",
+            'partial(own.aidbox.plans_by_id, with_document=own.requirements.has("plans", RESOURCE))',
+            "partial(own.aidbox.plans_by_id, with_document=True)",
         ),
         (
             "drafts are read whole",
             "api/loaders.py",
-            'parts=own.needs.of_draft("drafts")',
-            'parts=own.needs.of_draft("nothing")',
+            'parts=own.requirements.of_draft("drafts")',
+            'parts=own.requirements.of_draft("nothing")',
         ),
         (
             "drafts that are in their tasks' processes are asked about as others are",
@@ -228,8 +228,8 @@ BUGS = (
         (
             "an old page of the store's",
             AIDBOX,
-            'found = await self._searched(plan_ids, "no-store", whole=whole)',
-            'found = await self._searched(plan_ids, "max-age=60", whole=whole)',
+            'found = await self._searched(plan_ids, "no-store", with_document=whole)',
+            'found = await self._searched(plan_ids, "max-age=60", with_document=whole)',
         ),
         (
             "only the first page of a search",

@@ -6,7 +6,7 @@ import msgspec
 from prometheus_client import REGISTRY
 
 from api.upstreams.aidbox.records import PlanVersion
-from api.upstreams.aidbox.version_cache import HEADER_BYTES, KeptVersions
+from api.upstreams.aidbox.version_cache import HEADER_BYTES, VersionCache
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
 BODY = msgspec.Raw(b'{"name":"A plan"}')
@@ -27,57 +27,57 @@ class Counts:
         return int(self._now()[0] - self.before[0]), int(self._now()[1] - self.before[1])
 
     def _now(self) -> tuple[float, float]:
-        name = "plan_api_kept_versions_total"
-        hits, misses = (REGISTRY.get_sample_value(name, {"told": told}) or 0 for told in ("hit", "miss"))
+        name = "plan_api_version_cache_total"
+        hits, misses = (REGISTRY.get_sample_value(name, {"outcome": told}) or 0 for told in ("hit", "miss"))
         return hits, misses
 
 
 def test_a_whole_version_serves_both_ways_of_asking() -> None:
-    kept, counts = KeptVersions(100_000), Counts()
+    kept, counts = VersionCache(100_000), Counts()
     kept.keep(version())
-    assert kept.find([KEY], whole=True) == {KEY: version()}
-    assert kept.find([KEY, ("plan", "2")], whole=False) == {KEY: version()}
+    assert kept.find([KEY], with_document=True) == {KEY: version()}
+    assert kept.find([KEY, ("plan", "2")], with_document=False) == {KEY: version()}
     assert counts() == (2, 1)
 
 
 def test_a_header_is_not_taken_for_the_whole() -> None:
-    kept, counts = KeptVersions(100_000), Counts()
+    kept, counts = VersionCache(100_000), Counts()
     kept.keep(version(document=None))
-    assert kept.find([KEY], whole=False) == {KEY: version(document=None)}
-    assert kept.find([KEY], whole=True) == {}
+    assert kept.find([KEY], with_document=False) == {KEY: version(document=None)}
+    assert kept.find([KEY], with_document=True) == {}
     kept.keep(version())
     kept.keep(version(document=None))
-    assert kept.find([KEY], whole=True) == {KEY: version()}
+    assert kept.find([KEY], with_document=True) == {KEY: version()}
     assert counts() == (2, 1)
 
 
 def test_of_an_answer_the_version_alone_stays() -> None:
     answer = msgspec.json.decode(b'[{"name":"A plan"}, 1]', type=list[msgspec.Raw])
-    kept = KeptVersions(100_000)
+    kept = VersionCache(100_000)
     kept.keep(version(document=answer[0]))
-    (found,) = kept.find([KEY], whole=True).values()
+    (found,) = kept.find([KEY], with_document=True).values()
     assert (found.resource, found.resource is answer[0]) == (BODY, False)
 
 
 def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
     one = HEADER_BYTES + len(BODY)
-    kept = KeptVersions(10 * one)
+    kept = VersionCache(10 * one)
     for number in range(10):
         kept.keep(version(number))
-    assert kept.find([("plan", "0")], whole=True)
+    assert kept.find([("plan", "0")], with_document=True)
     kept.keep(version(10))
-    found = kept.find([("plan", str(number)) for number in range(11)], whole=True)
+    found = kept.find([("plan", str(number)) for number in range(11)], with_document=True)
     assert sorted(int(number) for _, number in found) == [0, *range(2, 11)]
 
 
 def test_without_room_nothing_is_kept() -> None:
-    kept, counts = KeptVersions(0), Counts()
+    kept, counts = VersionCache(0), Counts()
     kept.keep(version(document=None))
-    assert (kept.find([KEY], whole=False), counts()) == ({}, (0, 1))
+    assert (kept.find([KEY], with_document=False), counts()) == ({}, (0, 1))
 
 
 def test_what_is_asked_twice_at_once_counts_once() -> None:
-    kept, counts = KeptVersions(100_000), Counts()
+    kept, counts = VersionCache(100_000), Counts()
     kept.keep(version())
-    kept.find([KEY, KEY], whole=True)
+    kept.find([KEY, KEY], with_document=True)
     assert counts() == (1, 0)

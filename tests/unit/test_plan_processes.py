@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from api.caller import asked_by
-from api.deadline import within
+from api.deadline import with_deadline
 from api.errors import Busy, Refused, UserErrorCode
 from api.plan_processes import SMALL, PlanProcesses
 from plandiff import plan_document
@@ -65,7 +65,7 @@ def test_work_ends_with_its_deadline_and_with_who_waits_for_it(tmp_path: Path) -
     async def work() -> tuple[int, int, int]:
         processes = PlanProcesses(1)
         first = await pid(processes)
-        with within(0.05), pytest.raises(Busy, match="longer than a request may"):
+        with with_deadline(0.05), pytest.raises(Busy, match="longer than a request may"):
             await processes.run(partial(time.sleep, 600))
         second = await pid(processes)
         waiting = asyncio.create_task(processes.run(partial(begin, tmp_path / "begun")))

@@ -3,7 +3,7 @@
 import pytest
 from graphql import GraphQLObjectType, OperationDefinitionNode, parse
 
-from api.requirements import EVERYTHING, Needs
+from api.requirements import EVERYTHING, Requirements
 from api.schema import schema
 from api.schema.requires import DEFINITION, KEY, Reading, reads_of
 
@@ -34,10 +34,10 @@ def test_every_field_of_an_approval_says_it() -> None:
     assert silent == []
 
 
-def needs(query: str, **given: object) -> Needs:
+def needs(query: str, **given: object) -> Requirements:
     document = parse(query)
     operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-    return Reading(GRAPH, document, operation, given).needs()
+    return Reading(GRAPH, document, operation, given).requirements()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,9 @@ def test_of_what_says_nothing_everything_is_read(query: str) -> None:
 
 
 def test_an_operation_that_reads_nothing() -> None:
-    assert needs("{ viewer { id } __typename __schema { types { name fields { name } } } }") == Needs(frozenset(), {})
+    assert needs("{ viewer { id } __typename __schema { types { name fields { name } } } }") == Requirements(
+        frozenset(), {}
+    )
 
 
 def test_parts_are_told_apart_by_what_finds_them() -> None:

@@ -1,4 +1,4 @@
-"""Room for large answers: who waits, for whom, and that nothing of it is lost, whoever leaves when."""
+"""Slots for large answers: who waits, for whom, and that nothing of it is lost, whoever leaves when."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from api.deadline import within
+from api.deadline import with_deadline
 from api.errors import OverLimit
-from api.weighted_semaphore import Room
+from api.weighted_semaphore import WeightedSemaphore
 
 LONG = 60.0  # seconds
 
@@ -18,7 +18,7 @@ class Scene:
     """Some who take room until they are let go, and what has happened so far."""
 
     def __init__(self, values: int) -> None:
-        self.room = Room(values)
+        self.room = WeightedSemaphore(values)
         self.inside: list[str] = []
         self.asked: dict[str, asyncio.Task[None]] = {}
         self.ends: dict[str, asyncio.Event] = {}
@@ -142,7 +142,7 @@ def test_waiting_has_an_end(seconds: float, request_seconds: float) -> None:
     async def scene() -> None:
         at = Scene(100)
         await at.ask("a", 100)
-        with within(request_seconds), pytest.raises(OverLimit) as refusal:
+        with with_deadline(request_seconds), pytest.raises(OverLimit) as refusal:
             async with at.room.taken(100, seconds=seconds):
                 pass
         assert refusal.value.code == "OVERLOADED"

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from api import telemetry
 from api.coordination.process.publish import not_here, publish
-from api.coordination.process.task_result import Done, GaveUp, Left, Report
-from api.deadline import left, within
+from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult
+from api.deadline import seconds_left, with_deadline
 from api.draft_status import STATUSES, SUBMITTED
 from api.errors import ApprovalApiError, Gone, Unreachable, UpstreamFailed, WriteRefused
 from api.settings import Settings
@@ -33,7 +33,7 @@ SHARE_OF_WORK = 0.8  # of a lock's time; the rest is for the report
 _log = logging.getLogger(__name__)
 
 
-async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:
+async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> TaskResult:
     """Topic register-submission: note the process on the draft, or leave as superseded.
 
     The update finds the draft as its submission found it, or it does not; only one of several processes can. A
@@ -51,7 +51,7 @@ async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) 
         raise not_here(upstreams, draft_id)
     if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):
         superseded = "Another submission of this draft was faster, or the draft changed"
-        return Left("submission-superseded", superseded, {"approvalOutcome": "superseded"})
+        return BpmnError("submission-superseded", superseded, {"approvalOutcome": "superseded"})
     return Done(await _what_is_missing(upstreams, draft, task) if revision is None and draft else {})
 
 
@@ -67,16 +67,16 @@ async def _what_is_missing(upstreams: Upstreams, draft: Draft, task: LockedTask)
     return {**found, "draftId": draft.id, "submittedBy": given.get("submittedBy") or draft.created_by}
 
 
-async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> Report:
+async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> TaskResult:
     """Topic record-outcome: write the outcome on the draft, if it still waits for this process."""
     draft_id, outcome = (text(task.variables.get(name)) or "" for name in ("draftId", "outcome"))
     if outcome not in ENDS:
-        return GaveUp(f"The process model's outcome must be one of {', '.join(ENDS)}")
+        return Incident(f"The process model's outcome must be one of {', '.join(ENDS)}")
     await upstreams.retool.record_outcome(draft_id, task.process_instance_id, outcome)
     return Done({"approvalOutcome": outcome})
 
 
-Work = Callable[[Upstreams, Settings, LockedTask], Awaitable[Report]]
+Work = Callable[[Upstreams, Settings, LockedTask], Awaitable[TaskResult]]
 WORK: Mapping[str, Work] = {
     REGISTRATION: register,
     "publish-plan": publish,
@@ -90,52 +90,52 @@ async def carry_out(upstreams: Upstreams, settings: Settings, task: LockedTask) 
     Crash before the report: the task is tried again after its lock. Lost lock: somebody else reports it, and what
     was done here was conditional or is recognised. Raises UpstreamFailed when it could not be reported.
     """
-    told = "unreported"
+    outcome = "unreported"
     try:
-        with within(settings.lock_seconds * SHARE_OF_WORK):
+        with with_deadline(settings.lock_seconds * SHARE_OF_WORK):
             report = await _done(upstreams, settings, task)
-        with within(settings.lock_seconds * (1 - SHARE_OF_WORK)):
+        with with_deadline(settings.lock_seconds * (1 - SHARE_OF_WORK)):
             await _tell(upstreams, task, report)
-        told = report.told
+        outcome = report.outcome
     except Gone:
-        told = "lost"
+        outcome = "lost"
         _log.info("external task was lost to another worker", extra=_names(task))
     finally:
-        telemetry.EXTERNAL_TASKS.labels(task.topic_name, told).inc()
+        telemetry.EXTERNAL_TASKS.labels(task.topic_name, outcome).inc()
         if task.create_time is not None:
             age = (datetime.now(UTC) - task.create_time).total_seconds()
             telemetry.EXTERNAL_TASK_AGE.labels(task.topic_name).observe(max(age, 0))
 
 
-async def _done(upstreams: Upstreams, settings: Settings, task: LockedTask) -> "Report | _Postponed":
+async def _done(upstreams: Upstreams, settings: Settings, task: LockedTask) -> "TaskResult | _Retry":
     try:
         return await WORK[task.topic_name](upstreams, settings, task)
     except ApprovalApiError as failure:
         return _failed(settings, task, failure)
     except Exception:  # noqa: BLE001  # a fault of ours becomes an incident that people see, not a task tried for ever
         _log.exception("external task failed", extra=_names(task))
-        return GaveUp("An error in plan-api; its log has the details")
+        return Incident("An error in plan-api; its log has the details")
 
 
-def _failed(settings: Settings, task: LockedTask, failure: ApprovalApiError) -> "GaveUp | _Postponed":
+def _failed(settings: Settings, task: LockedTask, failure: ApprovalApiError) -> "Incident | _Retry":
     """What the table does not take has to be mended there; then retryPublication goes on, which knows of drafts in
     approval. A registration is tried again by itself, since its draft is in none yet.
     """
     message = failure.incident if isinstance(failure, UpstreamFailed) else str(failure)
     if isinstance(failure, WriteRefused) and task.topic_name != REGISTRATION:
-        return GaveUp(message)
+        return Incident(message)
     return _postponed(settings, task, message)
 
 
 @dataclass(frozen=True)
-class _Postponed:
+class _Retry:
     message: str
     retries: int
     pause_seconds: float
-    told: ClassVar[str] = "postponed"
+    outcome: ClassVar[str] = "retry"
 
 
-def _postponed(settings: Settings, task: LockedTask, message: str) -> _Postponed:
+def _postponed(settings: Settings, task: LockedTask, message: str) -> _Retry:
     """A further try, later each time; none are left after `publish_retries` of them.
 
     The last failure holds its lock for as long as a write of it may still arrive: until then nobody may take for
@@ -144,18 +144,18 @@ def _postponed(settings: Settings, task: LockedTask, message: str) -> _Postponed
     left = settings.publish_retries if task.retries is None else task.retries - 1
     tried = settings.publish_retries - left
     pause = min(2.0 ** min(tried, 10), LONGEST_PAUSE)
-    return _Postponed(message, max(left, 0), pause if left > 0 else max(pause, LATE_WRITE))
+    return _Retry(message, max(left, 0), pause if left > 0 else max(pause, LATE_WRITE))
 
 
-async def _tell(upstreams: Upstreams, task: LockedTask, report: Report | _Postponed) -> None:
+async def _tell(upstreams: Upstreams, task: LockedTask, report: TaskResult | _Retry) -> None:
     match report:
         case Done(variables):
             await upstreams.camunda.complete_external(task, variables)
-        case Left(code, message, variables):
+        case BpmnError(code, message, variables):
             await upstreams.camunda.raise_bpmn_error(task, code, message, variables)
-        case GaveUp(message):
+        case Incident(message):
             await upstreams.camunda.fail(task, message, retries=0, pause_seconds=0)
-        case _Postponed(message, retries, pause_seconds):
+        case _Retry(message, retries, pause_seconds):
             await upstreams.camunda.fail(task, message, retries=retries, pause_seconds=pause_seconds)
 
 
@@ -166,7 +166,7 @@ async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, proces
     """
     worker_id = f"request-{uuid.uuid4().hex}"
     now = asyncio.get_running_loop().time
-    until, is_first = now() + left(settings.settle_seconds), True
+    until, is_first = now() + seconds_left(settings.settle_seconds), True
     while now() < until:
         locked = await _locked(upstreams, settings, draft_id, worker_id)
         for task in locked:

@@ -8,7 +8,7 @@ from functools import partial
 
 import msgspec
 
-from api.coordination.process.task_result import Done, GaveUp, Left, Report
+from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -25,14 +25,14 @@ HISTORY_SEARCHED = 100
 TRIES_A_WRITE_MAY_TAKE = 4  # with their pauses about 15 seconds
 
 
-async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) -> Report:
+async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) -> TaskResult:
     """The external task: publish what this process has approved.
 
     After a failure, a write of it may still be on its way to the store, and what it brings there is what was
     reviewed. So a draft that changed since then is no conflict until some further tries have not found that write.
     """
     report = await publish_reviewed(upstreams, settings, task.process_instance_id, task.variables)
-    if isinstance(report, Left) and report.message == DRAFT_CHANGED and _may_land_yet(settings, task.retries):
+    if isinstance(report, BpmnError) and report.message == DRAFT_CHANGED and _may_land_yet(settings, task.retries):
         raise Busy("aidbox", "The draft changed while an earlier write of its plan may still be under way")
     return report
 
@@ -51,7 +51,7 @@ def _may_land_yet(settings: Settings, retries: int | None) -> bool:
 
 async def publish_reviewed(
     upstreams: Upstreams, settings: Settings, process_id: str, values: Mapping[str, Scalar]
-) -> Report:
+) -> TaskResult:
     """Write the reviewed draft to the store and the plan's id on the draft. Steps, each of which may be repeated:
 
     1. Read the draft and the plan. Moved: our own earlier write is known by its tag. Whole → step 4; less than was
@@ -73,15 +73,15 @@ async def publish_reviewed(
                     raise not_here(upstreams, draft_id)
                 since = {**values, **await _base_after(upstreams, written, current)}
                 if moved := conflict(draft, current, since, process_id):
-                    return Left("version-conflict", moved, {"conflictDetected": True, "reason": moved})
+                    return BpmnError("version-conflict", moved, {"conflictDetected": True, "reason": moved})
                 resource = await _resource(upstreams, settings, draft, plan_id, process_id)
                 published = await _write(upstreams, settings, resource, current, plan_id)
                 if published is not current and (lost := await _lost(upstreams, resource, published)):
-                    return GaveUp(lost)
+                    return Incident(lost)
         except Stale:
             continue
         except (Unfit, Refused) as refusal:
-            return GaveUp(refusal.message)
+            return Incident(refusal.message)
         await upstreams.retool.mark_published(draft_id, process_id, plan_id)
         return Done({"publishedVersion": published.version_id, "aidboxPlanId": plan_id, "approvalOutcome": "approved"})
     raise Busy("aidbox", "Other writes to this plan keep getting in between")

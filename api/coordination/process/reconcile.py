@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from api import telemetry
 from api.coordination.draft_process import Linked, linked_process
 from api.coordination.process.publish import plan_id_of, publish_reviewed, published_version, says_the_same
-from api.coordination.process.task_result import Done, Left
+from api.coordination.process.task_result import BpmnError, Done
 from api.coordination.rules.approval_state import decided
 from api.errors import ApprovalApiError, Gone
 from api.settings import Settings
@@ -194,7 +194,7 @@ async def _published(
     if values["aidboxPlanId"] is not None and values.get("baseVersion") is None:
         return "conflict"
     report = await publish_reviewed(upstreams, settings, process.id, values)
-    return "approved" if isinstance(report, Done) else "conflict" if isinstance(report, Left) else "returned"
+    return "approved" if isinstance(report, Done) else "conflict" if isinstance(report, BpmnError) else "returned"
 
 
 async def _is_held(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str) -> bool:

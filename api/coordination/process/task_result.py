@@ -13,26 +13,26 @@ from api.upstreams.camunda.records import Scalar
 class Done:
     """It is done; the process goes on with these variables."""
 
-    told: ClassVar[str] = "done"
+    outcome: ClassVar[str] = "done"
     variables: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Left:
+class BpmnError:
     """The process leaves by the boundary event of an error code."""
 
-    told: ClassVar[str] = "left"
+    outcome: ClassVar[str] = "bpmn_error"
     code: str
     message: str
     variables: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class GaveUp:
+class Incident:
     """Trying again can not help: an incident, until somebody mends the cause."""
 
-    told: ClassVar[str] = "gave_up"
+    outcome: ClassVar[str] = "incident"
     message: str
 
 
-Report = Done | Left | GaveUp
+TaskResult = Done | BpmnError | Incident

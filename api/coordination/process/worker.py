@@ -16,7 +16,7 @@ from contextlib import suppress
 from api import telemetry
 from api.coordination.process.external_tasks import WORK, carry_out
 from api.coordination.process.reconcile import sweep
-from api.deadline import within
+from api.deadline import with_deadline
 from api.errors import ApprovalApiError, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -64,22 +64,22 @@ async def _look_again_and_again(
         try:
             found = await _look(upstreams, settings, worker_id, in_hand)
         except Exception as failure:  # noqa: BLE001  # a fault of ours must not end the worker: nobody would start it again
-            telemetry.WORKER_LOOKS.labels("failed").inc()
+            telemetry.WORKER_POLLS.labels("failed").inc()
             _tell(failure, "worker could not look for work")
             failures, found = failures + 1, 0
         else:
             failures = 0
         pause = 0.0 if found else min(settings.worker_poll_seconds * 2.0**failures, LONGEST_PAUSE)
-        await _pause(stop, in_hand, pause, is_full=not _room(in_hand, settings.worker_concurrency))
+        await _pause(stop, in_hand, pause, is_full=not _free_slots(in_hand, settings.worker_concurrency))
 
 
 async def _look(upstreams: Upstreams, settings: Settings, worker_id: str, in_hand: InHand) -> int:
-    """Lock what waits on topics that have room, begin it, and tell how much it was."""
-    room = _room(in_hand, settings.worker_concurrency)
-    if not room:
+    """Lock what waits on topics with free slots, begin it, and tell how much it was."""
+    free = _free_slots(in_hand, settings.worker_concurrency)
+    if not free:
         return 0
     locked = await upstreams.camunda.fetch_and_lock(
-        worker_id, topics=list(room), limit=min(room.values()), lock_seconds=settings.lock_seconds
+        worker_id, topics=list(free), limit=min(free.values()), lock_seconds=settings.lock_seconds
     )
     for task in locked:
         begun = asyncio.create_task(_one(upstreams, settings, task))
@@ -87,11 +87,11 @@ async def _look(upstreams: Upstreams, settings: Settings, worker_id: str, in_han
         begun.add_done_callback(in_hand.pop)
         telemetry.WORKER_BUSY.inc()
         begun.add_done_callback(lambda _: telemetry.WORKER_BUSY.dec())
-    telemetry.WORKER_LOOKS.labels("found" if locked else "nothing").inc()
+    telemetry.WORKER_POLLS.labels("found" if locked else "nothing").inc()
     return len(locked)
 
 
-def _room(in_hand: InHand, most: int) -> dict[str, int]:
+def _free_slots(in_hand: InHand, most: int) -> dict[str, int]:
     """Topics that can take further tasks, and how many."""
     taken = Counter(task.topic_name for task in in_hand.values())
     return {topic: most - taken[topic] for topic in WORK if taken[topic] < most}
@@ -115,13 +115,13 @@ async def _sweep_now_and_then(upstreams: Upstreams, settings: Settings, stop: as
         if stop.is_set():
             return
         try:
-            with within(LONGEST_SWEEP):
+            with with_deadline(LONGEST_SWEEP):
                 swept = await sweep(upstreams, settings, after_id)
         except Exception as failure:  # noqa: BLE001  # as above
-            telemetry.SWEEPS.labels("failed").inc()
+            telemetry.RECONCILIATIONS.labels("failed").inc()
             _tell(failure, "worker could not look for drafts left behind")
             continue
-        telemetry.SWEEPS.labels("done" if swept else "elsewhere").inc()
+        telemetry.RECONCILIATIONS.labels("done" if swept else "elsewhere").inc()
         if swept is not None:
             after_id = swept.last_id
             telemetry.DRAFTS_WAITING.set(swept.waiting)

@@ -2,7 +2,7 @@
 
 Resources pass through as the bytes the store sent, exact to the digit; they are parsed only by who reads inside.
 Version ids are opaque. What differs between stores stays in here (409 and 412 are both `Stale`). Lists can be read
-without resources (`whole=False`): the store is asked for the elements of a header alone.
+without resources (`with_document=False`): the store is asked for the elements of a header alone.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from api.errors import Stale, Unfit, UpstreamFailed
 from api.upstreams.aidbox import operation_outcome
 from api.upstreams.aidbox.bundle import Bundle, Entry, Header, Headers, Outcome, next_link
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
-from api.upstreams.aidbox.version_cache import KeptVersions
+from api.upstreams.aidbox.version_cache import VersionCache
 from api.upstreams.http.call import Upstream
 
 BATCH = "POST / (an entry of a batch)"  # in the log
@@ -55,7 +55,7 @@ class _Statement(msgspec.Struct, frozen=True, rename="camel"):
 class Aidbox:
     """The store's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
 
-    def __init__(self, store: Upstream, kept: KeptVersions) -> None:
+    def __init__(self, store: Upstream, kept: VersionCache) -> None:
         self.store = store
         self.kept = kept
         self._longest_page = SMALLEST_PAGE
@@ -65,7 +65,7 @@ class Aidbox:
         if not _ID.fullmatch(plan_id):
             return None
         response = await self.store.call(
-            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=FHIR_JSON, again=True
+            "GET", f"/InsurancePlan/{plan_id}", answers=(200, 404, 410), headers=FHIR_JSON, idempotent=True
         )
         if response.status_code == 200:
             return self._version(msgspec.Raw(response.content))
@@ -74,44 +74,46 @@ class Aidbox:
             self.store.decode(response, _NotFound)
         return None
 
-    async def plans_by_id(self, plan_ids: Sequence[str], *, whole: bool = True) -> dict[str, PlanVersion]:
+    async def plans_by_id(self, plan_ids: Sequence[str], *, with_document: bool = True) -> dict[str, PlanVersion]:
         """Plans as they are now, by id; one search a hundred ids, side by side."""
         wanted = [plan_id for plan_id in plan_ids if _ID.fullmatch(plan_id)]
-        found = await asyncio.gather(*(self._search(chunk, whole=whole) for chunk in chunks(wanted)))
+        found = await asyncio.gather(*(self._search(chunk, with_document=with_document) for chunk in chunks(wanted)))
         return {plan.id: plan for page in found for plan in page}
 
-    async def _search(self, plan_ids: Sequence[str], *, whole: bool) -> list[PlanVersion]:
+    async def _search(self, plan_ids: Sequence[str], *, with_document: bool) -> list[PlanVersion]:
         """Plans by id.
 
         HAPI answers from a search of the last minute unless told otherwise, and with `no-cache` it makes one that
         it stores and pages through, in ten times the time. `no-store` does neither, but cuts the list silently where
         a page is full; so what is missing from a page that may have been full is asked for again.
         """
-        found = await self._searched(plan_ids, "no-store", whole=whole)
+        found = await self._searched(plan_ids, "no-store", with_document=with_document)
         missing = list({*plan_ids} - {plan.id for plan in found})
         may_be_cut = len(found) >= self._longest_page
         self._longest_page = max(self._longest_page, len(found))
         if missing and may_be_cut:
-            found += await self._searched(missing, "no-cache", whole=whole)
+            found += await self._searched(missing, "no-cache", with_document=with_document)
         return found
 
-    async def _searched(self, plan_ids: Sequence[str], caching: str, *, whole: bool) -> list[PlanVersion]:
-        form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | ({} if whole else {"_elements": HEADER})
+    async def _searched(self, plan_ids: Sequence[str], caching: str, *, with_document: bool) -> list[PlanVersion]:
+        form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | (
+            {} if with_document else {"_elements": HEADER}
+        )
         headers = {**FHIR_JSON, "Cache-Control": caching}
-        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, again=True)
+        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, idempotent=True)
         found: list[PlanVersion] = []
         while True:
-            versions, following = self._page(response, whole=whole)
+            versions, following = self._page(response, with_document=with_document)
             found += versions
             if following is None:
                 return found
             response = await self._following(following)
 
-    def _page(self, response: httpx.Response, *, whole: bool) -> tuple[list[PlanVersion], str | None]:
+    def _page(self, response: httpx.Response, *, with_document: bool) -> tuple[list[PlanVersion], str | None]:
         """The versions of a page, and the link to the next one."""
-        if whole:
+        if with_document:
             bundle = self.store.decode(response, Bundle)
-            return self._plans_in(bundle, whole=True), next_link(bundle.link)
+            return self._plans_in(bundle, with_document=True), next_link(bundle.link)
         headers = self.store.decode(response, Headers)
         return [header.version(None) for header in headers.held()], next_link(headers.link)
 
@@ -119,7 +121,9 @@ class Aidbox:
         """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
         parts = urlsplit(link)
         path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
-        return await self.store.call("GET", path, params=dict(parse_qsl(parts.query)), headers=FHIR_JSON, again=True)
+        return await self.store.call(
+            "GET", path, params=dict(parse_qsl(parts.query)), headers=FHIR_JSON, idempotent=True
+        )
 
     async def version(self, plan_id: str, version_id: str) -> PlanVersion | None:
         """A version of a plan; None when the store has no such version (any longer)."""
@@ -127,19 +131,19 @@ class Aidbox:
         return _demanded((await self.versions_by_key([key])).get(key))
 
     async def versions_by_key(
-        self, keys: Sequence[PlanKey], *, whole: bool = True
+        self, keys: Sequence[PlanKey], *, with_document: bool = True
     ) -> dict[PlanKey, PlanVersion | UpstreamFailed]:
         """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others.
 
         A version that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
         wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
-        kept = self.kept.find(wanted, whole=whole)
+        kept = self.kept.find(wanted, with_document=with_document)
         found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**kept}
         missing = [key for key in wanted if key not in kept]
-        answers = await self._batch([version_url(*key, whole=whole) for key in missing])
+        answers = await self._batch([version_url(*key, with_document=with_document) for key in missing])
         for key, answer in zip(missing, answers, strict=True):
-            plans = self._read(answer, lambda resource: [self._version(resource, whole=whole)])
+            plans = self._read(answer, lambda resource: [self._version(resource, with_document=with_document)])
             if isinstance(plans, UpstreamFailed):
                 found[key] = plans
                 continue
@@ -155,17 +159,21 @@ class Aidbox:
         return _demanded((await self.histories_by_key([key])).get(key)) or []
 
     async def histories_by_key(
-        self, keys: Sequence[tuple[str, int]], *, whole: bool = True
+        self, keys: Sequence[tuple[str, int]], *, with_document: bool = True
     ) -> dict[tuple[str, int], list[PlanVersion] | UpstreamFailed]:
         """By (id, how many at most): the plan's versions, newest first; deletions are left out.
 
         A history that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self._batch([history_url(plan_id, limit, whole=whole) for plan_id, limit in wanted])
+        answers = await self._batch(
+            [history_url(plan_id, limit, with_document=with_document) for plan_id, limit in wanted]
+        )
         found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
         for key, answer in zip(wanted, answers, strict=True):
-            plans = self._read(answer, lambda page: self._plans_in(self._decoded(page, Bundle), whole=whole))
+            plans = self._read(
+                answer, lambda page: self._plans_in(self._decoded(page, Bundle), with_document=with_document)
+            )
             if isinstance(plans, list):
                 for plan in plans:
                     self._demand_order(key[0], plan.id)
@@ -184,10 +192,12 @@ class Aidbox:
         except UpstreamFailed as failure:
             return failure
 
-    def _plans_in(self, bundle: Bundle, *, whole: bool) -> list[PlanVersion]:
+    def _plans_in(self, bundle: Bundle, *, with_document: bool) -> list[PlanVersion]:
         """The plans of a search or a history. What a store says beside them is left out; nothing else may be there."""
         read = ((self._decoded(resource, _PLAN_OR_OUTCOME), resource) for resource in bundle.held())
-        return [plan.version(resource if whole else None) for plan, resource in read if isinstance(plan, Header)]
+        return [
+            plan.version(resource if with_document else None) for plan, resource in read if isinstance(plan, Header)
+        ]
 
     def _demand_order(self, asked: object, answered: object) -> None:
         """Raises Garbled where an entry is not about what was asked at its place: then no entry can be relied on."""
@@ -202,7 +212,7 @@ class Aidbox:
     async def _batch_once(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
         entries = [{"request": {"method": "GET", "url": url}} for url in urls]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
-        response = await self.store.call("POST", "", body=bundle, headers=SENT_FHIR_JSON, again=True)
+        response = await self.store.call("POST", "", body=bundle, headers=SENT_FHIR_JSON, idempotent=True)
         answered = self.store.decode(response, Bundle).entry
         if len(answered) != len(urls):
             raise self.store.refusal(_SUCCEEDED, BATCH, f"{len(answered)} entries for {len(urls)}")
@@ -280,15 +290,15 @@ class Aidbox:
 
     async def fhir_version(self) -> str:
         """The store's FHIR version by its capability statement; slow, for `check` alone."""
-        response = await self.store.call("GET", "/metadata", headers=FHIR_JSON, deadline=60, again=True)
+        response = await self.store.call("GET", "/metadata", headers=FHIR_JSON, deadline=60, idempotent=True)
         return self.store.decode(response, _Statement).fhir_version
 
     async def ping(self) -> None:
         """A sign of life: a cheap read of a plan that is not there."""
         await self.plan("plan-api-is-there-anybody")
 
-    def _version(self, resource: msgspec.Raw, *, whole: bool = True) -> PlanVersion:
-        return self._decoded(resource, Header).version(resource if whole else None)
+    def _version(self, resource: msgspec.Raw, *, with_document: bool = True) -> PlanVersion:
+        return self._decoded(resource, Header).version(resource if with_document else None)
 
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
         return self.store.read(raw, kind)
@@ -309,15 +319,15 @@ def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
     return found
 
 
-def version_url(plan_id: str, version_id: str, *, whole: bool) -> str:
+def version_url(plan_id: str, version_id: str, *, with_document: bool) -> str:
     """A version, in a batch."""
-    return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if whole else f"?_elements={HEADER}")
+    return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if with_document else f"?_elements={HEADER}")
 
 
-def history_url(plan_id: str, limit: int, *, whole: bool) -> str:
+def history_url(plan_id: str, limit: int, *, with_document: bool) -> str:
     """A history, in a batch. Without `_since`, HAPI counts versions once a minute and leaves out what came since."""
     everything = f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
-    return everything if whole else f"{everything}&_elements={HEADER}"
+    return everything if with_document else f"{everything}&_elements={HEADER}"
 
 
 def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:

@@ -46,7 +46,7 @@ async def try_requests(store: Upstream) -> list[Tried]:
 
 
 def _batch() -> dict[str, object]:
-    urls = (version_url(ABSENT, "0", whole=False), history_url(ABSENT, 1, whole=False))
+    urls = (version_url(ABSENT, "0", with_document=False), history_url(ABSENT, 1, with_document=False))
     entries = [{"request": {"method": "GET", "url": url}} for url in urls]
     return {"resourceType": "Bundle", "type": "batch", "entry": entries}
 

@@ -15,17 +15,19 @@ from api.upstreams.aidbox.records import PlanKey, PlanVersion
 HEADER_BYTES = 1000  # what a version takes in memory beside its resource, about
 
 
-class KeptVersions:
+class VersionCache:
     """As many as fit into `room` bytes; 0 keeps none."""
 
     def __init__(self, room: int) -> None:
         self._kept: BoundedCache[PlanKey, PlanVersion] = BoundedCache(room)
 
-    def find(self, keys: Iterable[PlanKey], *, whole: bool) -> dict[PlanKey, PlanVersion]:
-        """Those of the versions that are kept; `whole`: with their resource."""
+    def find(self, keys: Iterable[PlanKey], *, with_document: bool) -> dict[PlanKey, PlanVersion]:
+        """Those of the versions that are kept; `with_document`: with their resource."""
         asked = set(keys)
         kept = ((key, self._kept.get(key)) for key in asked)
-        found = {key: version for key, version in kept if version and (version.document is not None or not whole)}
+        found = {
+            key: version for key, version in kept if version and (version.document is not None or not with_document)
+        }
         versions_looked_up(len(found), len(asked) - len(found))
         return found
 

@@ -78,9 +78,9 @@ async def demand(camunda: Camunda, *needs: Need) -> None:
     """Make sure that what was not found is not there, and is not only hidden. Raises Denied, which names what lacks."""
     if lacking := await missing(camunda, needs):
         key = camunda.own.process_key
-        told = "; ".join(f"to {need.purpose} it needs {need.named(key)}" for need in lacking)
-        _log.error("a permission is missing in the engine", extra={"reason": told})
-        raise Denied("camunda", f"The engine does not show this service all of an approval: {told}", status=403)
+        message = "; ".join(f"to {need.purpose} it needs {need.named(key)}" for need in lacking)
+        _log.error("a permission is missing in the engine", extra={"reason": message})
+        raise Denied("camunda", f"The engine does not show this service all of an approval: {message}", status=403)
 
 
 def hidden() -> Denied:
@@ -103,7 +103,9 @@ async def _has(camunda: Camunda, permission: str, kind: str) -> bool:
     params: Params = {"permissionName": permission, "resourceName": kind, "resourceType": RESOURCES[kind]}
     if kind == "ProcessDefinition":
         params = {**params, "resourceId": camunda.own.process_key}
-    answer = await camunda.engine.call("GET", "/authorization/check", params=params, answers=(200, 401), again=True)
+    answer = await camunda.engine.call(
+        "GET", "/authorization/check", params=params, answers=(200, 401), idempotent=True
+    )
     if answer.status_code == 200:
         return camunda.engine.decode(answer, _Checked).authorized is True
     if answer.content and camunda.engine.decode(answer, _Checked).type == UNAUTHENTICATED:

@@ -43,7 +43,7 @@ async def was_offered(camunda: Camunda, task: Task, user_id: str, groups: Iterab
 async def offer_of_closed(camunda: Camunda, task: Task) -> Offer:
     """Whom a closed task was offered to, at any time: one request, three where the history keeps no links."""
     params: Params = {"taskId": task.id, "type": "candidate", "operationType": "add", "maxResults": 1000}
-    answer = await camunda.engine.call("GET", "/history/identity-link-log", params=params, again=True)
+    answer = await camunda.engine.call("GET", "/history/identity-link-log", params=params, idempotent=True)
     logged = _offer(camunda.engine.decode(answer, list[_Link]))
     return logged if logged != NOBODY else (await offers_by_model(camunda, [task]))[task.id]
 
@@ -79,7 +79,9 @@ async def _one_by_one(camunda: Camunda, tasks: Sequence[Task]) -> dict[str, set[
 
 async def _offer_of_open(camunda: Camunda, task: Task) -> Offer:
     """One that was closed in the meantime answers as an error does: then the history is asked."""
-    answer = await camunda.engine.call("GET", f"/task/{task.id}/identity-links", answers=(200, 404, 500), again=True)
+    answer = await camunda.engine.call(
+        "GET", f"/task/{task.id}/identity-links", answers=(200, 404, 500), idempotent=True
+    )
     if answer.status_code != 200:
         return await offer_of_closed(camunda, task)
     return _offer(camunda.engine.decode(answer, list[_Link]))

@@ -138,13 +138,15 @@ class Camunda:
         body = {**query, "sorting": [*sorting, {"sortBy": "id", "sortOrder": "asc"}]}
         params: Params = {"maxResults": limit, "firstResult": offset}
         return self.engine.decode(
-            await self.engine.call("POST", "/task", body=body, again=True, params=params), list[Task]
+            await self.engine.call("POST", "/task", body=body, idempotent=True, params=params), list[Task]
         )
 
     async def task_count(self, query: Mapping[str, object]) -> int:
         """How many of our open tasks match."""
         body = self.own.tasks(query)
-        return self.engine.decode(await self.engine.call("POST", "/task/count", body=body, again=True), _Counted).count
+        return self.engine.decode(
+            await self.engine.call("POST", "/task/count", body=body, idempotent=True), _Counted
+        ).count
 
     async def past_task(self, task_id: str) -> Task | None:
         """A task of ours by the history, open or not; None when the engine never had it."""
@@ -159,7 +161,7 @@ class Camunda:
         """Tasks of ours by the history, open or not, that match the engine's own query fields."""
         params: Params = {"maxResults": limit}
         body = {**self.own.tasks(query), "sorting": sorting}
-        answer = await self.engine.call("POST", "/history/task", body=body, again=True, params=params)
+        answer = await self.engine.call("POST", "/history/task", body=body, idempotent=True, params=params)
         return [_from_history(past) for past in self.engine.decode(answer, list[_PastTask])]
 
     async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
@@ -218,7 +220,9 @@ class Camunda:
 
     async def _processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
         params: Params = {"maxResults": limit, "firstResult": offset}
-        response = await self.engine.call("POST", "/history/process-instance", body=query, again=True, params=params)
+        response = await self.engine.call(
+            "POST", "/history/process-instance", body=query, idempotent=True, params=params
+        )
         return self.engine.decode(response, list[ProcessInstance])
 
     async def variables_by_process(
@@ -251,7 +255,7 @@ class Camunda:
                 "sorting": _BY_INSTANCE_AND_NAME,
             }
             response = await self.engine.call(
-                "POST", "/history/variable-instance", body=body, again=True, params=params
+                "POST", "/history/variable-instance", body=body, idempotent=True, params=params
             )
             rows = self.engine.decode(response, list[_HistoricVariable])
             for row in rows:
@@ -267,7 +271,9 @@ class Camunda:
             return {}
         grouped: dict[str, list[ExternalTask]] = {process_id: [] for process_id in asked}
         body = {**self.own.of_our_key, "processInstanceIdIn": asked}
-        response = await self.engine.call("POST", "/external-task", body=body, params={"maxResults": PAGE}, again=True)
+        response = await self.engine.call(
+            "POST", "/external-task", body=body, params={"maxResults": PAGE}, idempotent=True
+        )
         for waiting in self.engine.decode(response, list[ExternalTask]):
             grouped[waiting.process_instance_id].append(waiting)
         return grouped
@@ -282,7 +288,7 @@ class Camunda:
             "timers": True,
             "sorting": [{"sortBy": "jobDueDate", "sortOrder": "desc"}, {"sortBy": "jobId", "sortOrder": "asc"}],
         }
-        response = await self.engine.call("POST", "/job", body=query, params={"maxResults": PAGE}, again=True)
+        response = await self.engine.call("POST", "/job", body=query, params={"maxResults": PAGE}, idempotent=True)
         return {timer.process_instance_id: timer.due_date for timer in self.engine.decode(response, list[_Timer])}
 
     # Writing: processes and messages
@@ -311,7 +317,7 @@ class Camunda:
         """Note on a process that is ours, but does not say so, whose it is. Raises Gone when it does not run."""
         body = typed({"draftSource": self.own.draft_source})["draftSource"]
         path = f"/process-instance/{process_id}/variables/draftSource"
-        await self._write(path, body, method="PUT", again=True)
+        await self._write(path, body, method="PUT", idempotent=True)
 
     async def withdraw(self, process_id: str, variables: Variables) -> None:
         """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""
@@ -326,7 +332,7 @@ class Camunda:
 
     async def claim(self, task_id: str, user_id: str) -> None:
         """Take a task. Raises Gone when it is completed or already another's; the same user may claim again."""
-        await self._write(f"/task/{task_id}/claim", {"userId": user_id}, again=True)
+        await self._write(f"/task/{task_id}/claim", {"userId": user_id}, idempotent=True)
 
     async def assign(self, task_id: str, user_id: str | None) -> None:
         """Hand a task over, or back to its groups with None, whoever has it. Raises Gone when it is completed."""
@@ -371,7 +377,7 @@ class Camunda:
         await self._write(
             f"/external-task/{task.id}/complete",
             {"workerId": task.worker_id, "variables": typed(variables)},
-            again=True,
+            idempotent=True,
         )
 
     async def raise_bpmn_error(self, task: LockedTask, code: str, message: str, variables: Variables) -> None:
@@ -382,7 +388,7 @@ class Camunda:
             "errorMessage": message,
             "variables": typed(variables),
         }
-        await self._write(f"/external-task/{task.id}/bpmnError", body, again=True)
+        await self._write(f"/external-task/{task.id}/bpmnError", body, idempotent=True)
 
     async def fail(self, task: LockedTask, message: str, *, retries: int, pause_seconds: float) -> None:
         """Report a failure; with 0 retries left it becomes an incident. Raises Gone when the lock is lost."""
@@ -393,18 +399,20 @@ class Camunda:
             "retries": retries,
             "retryTimeout": int(pause_seconds * 1000),
         }
-        await self._write(f"/external-task/{task.id}/failure", body, again=True)
+        await self._write(f"/external-task/{task.id}/failure", body, idempotent=True)
 
     async def lock(self, task: ExternalTask, worker_id: str, *, lock_seconds: float) -> LockedTask:
         """Lock this very task, one that gave up as well. Raises Gone when another has it locked, or it is not there."""
         body = {"workerId": worker_id, "lockDuration": int(lock_seconds * 1000)}
-        await self._write(f"/external-task/{task.id}/lock", body, again=True)
+        await self._write(f"/external-task/{task.id}/lock", body, idempotent=True)
         return LockedTask(task.id, task.topic_name, task.process_instance_id, worker_id)
 
     async def locked_by(self, worker_id: str) -> list[ExternalTask]:
         """What this worker has locked at present."""
         body = {"workerId": worker_id, "locked": True}
-        response = await self.engine.call("POST", "/external-task", body=body, params={"maxResults": PAGE}, again=True)
+        response = await self.engine.call(
+            "POST", "/external-task", body=body, params={"maxResults": PAGE}, idempotent=True
+        )
         return self.engine.decode(response, list[ExternalTask])
 
     async def unlock(self, task: LockedTask | ExternalTask) -> None:
@@ -419,9 +427,11 @@ class Camunda:
         await self._write(f"/external-task/{external_task_id}/retries", {"retries": retries}, method="PUT")
         await self._write(f"/external-task/{external_task_id}/unlock", None)
 
-    async def _write(self, path: str, body: object, *, method: str = "POST", again: bool = False) -> None:
-        """`again`: a repeat of it changes nothing, or is refused as what has happened."""
-        response = await self.engine.call(method, path, answers=(200, 204, 400, 404, 500), body=body, again=again)
+    async def _write(self, path: str, body: object, *, method: str = "POST", idempotent: bool = False) -> None:
+        """`idempotent`: a repeat of it changes nothing, or is refused as what has happened."""
+        response = await self.engine.call(
+            method, path, answers=(200, 204, 400, 404, 500), body=body, idempotent=idempotent
+        )
         if response.status_code < 400:
             return
         words = self._words(response)
@@ -441,19 +451,19 @@ class Camunda:
 
     async def version(self) -> str:
         """The engine's version, as a sign of life."""
-        return self.engine.decode(await self.engine.call("GET", "/version", again=True), _Version).version
+        return self.engine.decode(await self.engine.call("GET", "/version", idempotent=True), _Version).version
 
     async def definition(self) -> _Definition | None:
         """The newest deployed version of the process model, or None."""
         key = self.own.process_key
         params: Params = {"key": key, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
-        response = await self.engine.call("GET", "/process-definition", params=params, again=True)
+        response = await self.engine.call("GET", "/process-definition", params=params, idempotent=True)
         found = self.engine.decode(response, list[_Definition])
         return found[0] if found else None
 
     async def model(self, definition_id: str) -> str:
         """A deployed model's XML."""
-        response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml", again=True)
+        response = await self.engine.call("GET", f"/process-definition/{definition_id}/xml", idempotent=True)
         return self.engine.decode(response, _DefinitionXml).bpmn20_xml
 
     async def offers_by_definition(self, definition_ids: Sequence[str]) -> dict[str, dict[str, Offer]]:

@@ -47,7 +47,7 @@ async def known_processes(camunda: Camunda, process_ids: Sequence[str]) -> dict[
 async def _demand_ended(camunda: Camunda, process_ids: Sequence[str]) -> None:
     """Whether none of these runs, though the history has none of them. Raises Denied."""
     body = {**camunda.own.of_our_key, "processInstanceIds": process_ids}
-    answer = await camunda.engine.call("POST", "/process-instance/count", body=body, again=True)
+    answer = await camunda.engine.call("POST", "/process-instance/count", body=body, idempotent=True)
     if camunda.engine.decode(answer, _Counted).count:
         raise hidden()
 

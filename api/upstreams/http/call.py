@@ -16,14 +16,14 @@ import httpx
 import msgspec
 
 from api import telemetry
-from api.deadline import left
+from api.deadline import seconds_left
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.circuit_breaker import Capacity
 from api.upstreams.http.auth import NoToken
 from api.upstreams.http.client import Client, Files, Params
 from api.upstreams.http.connections import REPEATABLE, Transport
 from api.upstreams.http.proxies import by_environment
-from api.upstreams.retry import sent_again
+from api.upstreams.retry import retried
 
 Answer = TypeVar("Answer")
 Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
@@ -62,7 +62,7 @@ class Upstream:
         path: str,
         *,
         answers: Collection[int] = (200, 204),
-        again: bool = False,
+        idempotent: bool = False,
         body: object = None,
         form: Mapping[str, str] | None = None,
         files: Files | None = None,
@@ -72,7 +72,7 @@ class Upstream:
     ) -> httpx.Response:
         """Send one request; the whole answer, if its status is one of `answers`.
 
-        `again`: it may be sent anew without harm, so it is when the system can not be reached or asks for patience.
+        `idempotent`: a repeat does no harm, so it is retried when the system is unreachable or busy.
         Raises UpstreamFailed otherwise: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
         """
         content, kind = _encoded(body, None if files else form)
@@ -86,18 +86,18 @@ class Upstream:
             files=files,
             params=params,
             headers={**kind, **headers} if headers else kind,
-            extensions={REPEATABLE: again},
+            extensions={REPEATABLE: idempotent},
         )
-        began, told = time.perf_counter(), "ok"
-        seconds = left(deadline or self.deadline)
+        began, outcome = time.perf_counter(), "ok"
+        seconds = seconds_left(deadline or self.deadline)
         try:
             async with self.capacity.place(seconds):
-                return await self._in_time(send, seconds, self.tries if again else 1)
+                return await self._in_time(send, seconds, self.tries if idempotent else 1)
         except UpstreamFailed as failure:
-            told = failure.code
+            outcome = failure.code
             raise self._logged(failure, f"{method} {path}", failure.__cause__) from failure.__cause__
         finally:
-            telemetry.upstream_called(self.name, told, time.perf_counter() - began)
+            telemetry.upstream_called(self.name, outcome, time.perf_counter() - began)
 
     async def _in_time(self, send: Send, seconds: float, tries: int) -> httpx.Response:
         ends = asyncio.get_running_loop().time() + seconds
@@ -108,7 +108,7 @@ class Upstream:
                 except (Unreachable, Busy) as failure:
                     if tries == 1:
                         raise
-                    return await sent_again(send, failure, tries=tries, seconds=left(seconds))
+                    return await retried(send, failure, tries=tries, seconds=seconds_left(seconds))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TimedOut(self.name, f"{self.name} did not answer in time") from error
 

@@ -35,7 +35,7 @@ class Wire(asyncio.Protocol):
         self.free_since = 0.0
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Answer] | None = None
-        self._patience: asyncio.Timeout | None = None
+        self._timeout: asyncio.Timeout | None = None
         self._seconds: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -57,12 +57,12 @@ class Wire(asyncio.Protocol):
         try:
             if seconds is None:
                 return await self._answer
-            async with asyncio.timeout(seconds) as self._patience:
+            async with asyncio.timeout(seconds) as self._timeout:
                 return await self._answer
         except TimeoutError as error:
             raise httpx.ReadTimeout("nothing came in time") from error
         finally:
-            self._answer = self._patience = None
+            self._answer = self._timeout = None
             if not self.is_reusable:
                 self.transport.abort()
 
@@ -82,8 +82,8 @@ class Wire(asyncio.Protocol):
             self.transport.abort()
             return
         self._came += len(data)
-        if self._patience is not None and self._seconds is not None:
-            self._patience.reschedule(self._loop.time() + self._seconds)
+        if self._timeout is not None and self._seconds is not None:
+            self._timeout.reschedule(self._loop.time() + self._seconds)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:

@@ -19,16 +19,16 @@ from psycopg import sql
 from psycopg.rows import args_row, dict_row, scalar_row
 
 from api import telemetry
-from api.deadline import left
+from api.deadline import seconds_left
 from api.draft_status import DRAFT, SUBMITTED
 from api.errors import Busy, Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
 from api.upstreams.circuit_breaker import Capacity
 from api.upstreams.retool.draft_ids import as_key, is_text
 from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
-from api.upstreams.retool.pool import Connection, Connections, within
+from api.upstreams.retool.pool import Connection, Connections, run_with_timeout
 from api.upstreams.retool.postgres_errors import failure_of, held
 from api.upstreams.retool.records import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
-from api.upstreams.retry import sent_again
+from api.upstreams.retry import retried
 
 Row = TypeVar("Row")
 Send = Callable[[], Awaitable[list[Any]]]
@@ -361,20 +361,20 @@ class Retool:
 
         All of ours may be sent again. Raises UpstreamFailed, or Misconfigured.
         """
-        began, told = time.perf_counter(), "ok"
-        seconds = left(self.deadline)
+        began, outcome = time.perf_counter(), "ok"
+        seconds = seconds_left(self.deadline)
         try:
             async with self.capacity.place(seconds):
                 return await self._in_time(partial(self._once, statement, values, shape, writes=writes), seconds)
         except UpstreamFailed as failure:
-            told = failure.code
+            outcome = failure.code
             raise _logged(failure) from failure.__cause__
         finally:
-            telemetry.upstream_called("retool", told, time.perf_counter() - began)
+            telemetry.upstream_called("retool", outcome, time.perf_counter() - began)
 
     async def _in_time(self, send: Send, seconds: float) -> list[Any]:
         try:
-            return await within(seconds, self._tried(send, seconds))
+            return await run_with_timeout(seconds, self._tried(send, seconds))
         except TimeoutError as error:
             raise TimedOut("retool", "The drafts database did not answer in time") from error
 
@@ -384,7 +384,7 @@ class Retool:
         except (Unreachable, Busy) as failure:
             if isinstance(failure, Unreachable):
                 await self.connections.close()
-            return await sent_again(send, failure, tries=self.tries, seconds=left(seconds))
+            return await retried(send, failure, tries=self.tries, seconds=seconds_left(seconds))
 
     async def _once(
         self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool

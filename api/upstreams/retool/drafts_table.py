@@ -16,7 +16,7 @@ from api.draft_status import DRAFT
 from api.errors import Denied, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.draft_sql import DraftSql
-from api.upstreams.retool.pool import Connection, within
+from api.upstreams.retool.pool import Connection, run_with_timeout
 from api.upstreams.retool.records import Columns, table_name, table_parts
 from api.upstreams.retool.table_rules import SeenRules, rules_of
 
@@ -100,7 +100,7 @@ async def examine(drafts: Retool, *, deadline: float) -> SeenDatabase:
     Raises UpstreamFailed with a reason that repeats nothing of the URL, and Misconfigured for an impossible table name.
     """
     try:
-        return await within(deadline, _connect_and_look(drafts))
+        return await run_with_timeout(deadline, _connect_and_look(drafts))
     except (TimeoutError, psycopg.errors.ConnectionTimeout, psycopg.errors.QueryCanceled) as error:
         raise TimedOut("retool", "does not answer in time") from error
     except psycopg.ProgrammingError as error:

@@ -82,7 +82,7 @@ class Connections:
             self._idle.append((time.monotonic(), connection))
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, Answer]) -> Answer:
+async def run_with_timeout(seconds: float, work: Coroutine[Any, Any, Answer]) -> Answer:
     """What `work` comes to. Raises TimeoutError when the time is over, without waiting for the cancellation.
 
     The first cancellation asks the server to stop the statement, which a hanging server keeps waiting for ten

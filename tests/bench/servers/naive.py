@@ -57,7 +57,7 @@ async def _item(state: Any, task: Any) -> dict[str, Any]:
 
 
 async def _json(state: Any, method: str, url: str, **more: Any) -> Any:
-    async with state.places:
+    async with state.request_slots:
         response = await state.client.request(method, url, **more)
     response.raise_for_status()
     return response.json()
@@ -72,7 +72,7 @@ async def _draft(state: Any, process: str) -> dict[str, str] | None:
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.database = Connections(environment("RETOOL_DATABASE_URL"), size=10, connection_class=Connection)
-    app.state.places = asyncio.Semaphore(50)  # waiting for a connection of httpx's has a time-out
+    app.state.request_slots = asyncio.Semaphore(50)  # waiting for a connection of httpx's has a time-out
     async with httpx.AsyncClient(limits=AT_MOST, timeout=60) as app.state.client:
         yield
 
