@@ -1,5 +1,7 @@
 """What the settings about callers refuse, in one line that names the setting and repeats no value."""
 
+import re
+
 import pytest
 
 from api import settings as configuration
@@ -13,14 +15,14 @@ SYSTEMS = {
 KEY = "plan_api_" + "k" * 43
 HASH = "0123456789abcdef" * 4
 OIDC = {"auth": "oidc", "oidc_issuer": "https://login.example.org/", "oidc_audience": "plan-api"}
-KINDS = "How callers say who they are: `oidc`, `gateway`, both by a comma, or `headers`,"
-KINDS += " which believes X-User-Id as it comes (development)."
-ENTRIES = "With `gateway`: the keys' entries by commas, as `plan-api key` prints them."
+KINDS = "How callers prove who they are: `oidc`, `gateway`, both separated by a comma, or `headers`, which trusts"
+KINDS += " X-User-Id as it is sent (development only)."
+ENTRIES = "With AUTH=gateway: the entries of the accepted keys, separated by commas, as `plan-api key` prints them."
 ENTRY = "an entry must be name:sha256, or name:sha256:trusted, as `plan-api key` prints it"
 PLAIN = "an address without user and password is needed; they have settings of their own"
 ALGORITHMS = "'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512' or 'Ed25519'"
-AUTHORITIES = "Authorities of your own (PEM file), believed in https:// beside the public ones."
-ISSUER = "With `oidc`: the issuer, exactly as tokens name it."
+AUTHORITIES = "Certificate authorities of your own (PEM file), trusted in addition to the public ones."
+ISSUER = "With AUTH=oidc: the issuer, exactly as tokens name it in `iss`."
 
 WRONG: dict[str, tuple[dict[str, object], str]] = {
     "none": ({}, f"AUTH is missing: {KINDS}"),
@@ -60,11 +62,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     ),
     "engine with a password": (
         {**OIDC, "camunda_url": f"https://ann:{KEY}@engine.example.org/engine-rest"},
-        f"CAMUNDA_URL is wrong ({PLAIN}): The engine's REST API, ending in /engine-rest.",
+        f"CAMUNDA_URL is wrong ({PLAIN}): Base URL of the engine's REST API, ending in /engine-rest.",
     ),
     "a shared secret's algorithm": (
         {**OIDC, "oidc_algorithms": "HS256"},
-        f"OIDC_ALGORITHMS is wrong (Input should be {ALGORITHMS}): Signatures that are accepted.",
+        f"OIDC_ALGORITHMS is wrong (Input should be {ALGORITHMS}): Accepted signature algorithms of tokens, separated by commas.",
     ),
     "half a client certificate": (
         {**OIDC, "camunda_tls_certificate": __file__},
@@ -108,3 +110,12 @@ def test_what_is_right_is_read_from_text(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.oidc_audience == {"plan-api", "api://other"}
     assert settings.oidc_groups_claim == {"realm_access.roles", "https://example.org/groups"}
     assert settings.oidc_token_types == {"at+jwt"}
+
+
+@pytest.mark.parametrize("name", configuration.Settings.model_fields)
+def test_each_description_can_be_read_alone(name: str) -> None:
+    """As a message shows it, without the setting before it."""
+    description = configuration.described(name)
+    assert re.match(r"[A-Z]", description)
+    assert not re.match(r"(And|Or|Its|Their|These|Those|It|They)\b", description)
+    assert description.endswith(".")

@@ -121,7 +121,10 @@ def test_systems_that_hang_are_given_up(settings: Settings) -> None:
 def test_settings_that_are_wrong_are_one_line(userinfo: str, reason: str, settings: Settings) -> None:
     ran = run(settings, "check", AIDBOX_URL=f"http://{userinfo}127.0.0.1/fhir")
     assert (ran.code, ran.lines) == (1, [])
-    assert ran.errors == f"plan-api: AIDBOX_URL is wrong ({reason}): The store's FHIR R4 base, ending in /fhir.\n"
+    assert (
+        ran.errors
+        == f"plan-api: AIDBOX_URL is wrong ({reason}): Base URL of the store's FHIR R4 API, ending in /fhir.\n"
+    )
 
 
 @pytest.mark.usefixtures("started", "sandbox")
