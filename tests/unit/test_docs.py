@@ -234,7 +234,11 @@ _MAKE = {"ARGS", "ENGINE", "TESTS", "WORKERS", "EXAMPLES", "SEED", "SECONDS"}
 @pytest.mark.parametrize("file", PAGES, ids=names)
 def test_every_path_that_is_named_is_there(file: Path) -> None:
     text = file.read_text("utf-8")
-    paths = re.findall(r"(?:`|^)((?:api|tests|bpmn|tools|deploy|docs)/[\w./-]*)(?:::(\w+))?", text, re.MULTILINE)
+    paths = re.findall(
+        r"(?:`|^)((?:api|columnar|plandiff|sandbox|tests|bpmn|tools|deploy|docs)/[\w./-]*)(?:::(\w+))?",
+        text,
+        re.MULTILINE,
+    )
     assert [path for path, _ in paths if not (ROOT / path).exists()] == []
     assert [f"{path}::{name}" for path, name in paths if name and not _has_test(path, name)] == []
 
@@ -247,6 +251,20 @@ def test_every_test_behind_a_promise_is_there() -> None:
     named = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", page("reliability.md"))
     assert len(named) > 40
     assert [name for name, file in named if not _has_test(file, name)] == []
+
+
+def test_the_layout_names_every_package_and_every_folder_of_the_service() -> None:
+    layout = page("architecture.md").partition("```\n")[2].partition("```")[0]
+    named = set(re.findall(r"^(?:api/)?(\w+)/ ", layout, re.MULTILINE))
+    folders = {file.parent.name for file in [*ROOT.glob("*/__init__.py"), *ROOT.glob("api/*/__init__.py")]}
+    assert named - {"bpmn"} == folders - {"api", "tests"}
+    assert _indented(layout) == {
+        file.parent.name for name in ("coordination", "upstreams") for file in ROOT.glob(f"api/{name}/*/__init__.py")
+    }
+
+
+def _indented(layout: str) -> set[str]:
+    return set(re.findall(r"^  (\w+)/ ", layout, re.MULTILINE))
 
 
 def test_the_index_names_every_page() -> None:
