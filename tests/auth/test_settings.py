@@ -66,8 +66,10 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a shared secret's algorithm": (
         {**OIDC, "oidc_algorithms": "HS256"},
-        f"OIDC_ALGORITHMS is wrong (Input should be {ALGORITHMS}): Accepted signature algorithms of tokens, separated by"
-        " commas.",
+        (
+            f"OIDC_ALGORITHMS is wrong (Input should be {ALGORITHMS}): "
+            "Accepted signature algorithms of tokens, separated by commas."
+        ),
     ),
     "half a client certificate": (
         {**OIDC, "camunda_tls_certificate": __file__},
