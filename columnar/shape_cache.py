@@ -4,13 +4,28 @@ A document is executed again and again; what is to be done for its selections is
 values of variables they name, in @skip and @include or as arguments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from graphql import FieldNode, FragmentSpreadNode, Undefined, VariableNode, Visitor, visit
+from graphql import (
+    ArgumentNode,
+    DirectiveNode,
+    FieldNode,
+    FragmentArgumentNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    ListValueNode,
+    ObjectFieldNode,
+    ObjectValueNode,
+    SelectionNode,
+    SelectionSetNode,
+    Undefined,
+    VariableNode,
+)
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails
 
+from columnar.document_walk import Walk
 from columnar.plan import Shape
 
 MOST = 16  # of one document
@@ -51,30 +66,40 @@ class ShapeCache:
         self._shapes[key] = shape
 
 
-class Mentioned(Visitor):
-    """Names of variables and fragments in a part of a document."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.variables: set[str] = set()
-        self.fragments: set[str] = set()
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        """One variable."""
-        self.variables.add(node.name.value)
-
-    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
-        """One fragment, to be looked through as well."""
-        self.fragments.add(node.name.value)
-
-
 def variables_in(nodes: Sequence[FieldNode], fragments: Mapping[str, FragmentDetails]) -> tuple[str, ...]:
-    """Names of the variables that are named below fields, in fragments as well."""
-    mentioned, looked_through = Mentioned(), set[str]()
-    for node in nodes:
-        visit(node, mentioned)
-    while following := mentioned.fragments - looked_through:
-        for name in following:
-            visit(fragments[name].definition, mentioned)
-        looked_through |= following
-    return tuple(sorted(mentioned.variables))
+    """Names of the variables that are mentioned at fields or below them, in fragments as well."""
+    definitions = {name: each.definition for name, each in fragments.items()}
+    return tuple(sorted(_MentionedVariables(definitions).value(SelectionSetNode(selections=tuple(nodes)), None)))
+
+
+class _MentionedVariables(Walk[None, frozenset[str]]):
+    """Names of the variables that a part of a document mentions."""
+
+    def total(self, values: Sequence[frozenset[str]]) -> frozenset[str]:
+        """All of them."""
+        return frozenset[str]().union(*values)
+
+    def below(self, _node: FieldNode, _place: None) -> Sequence[None]:
+        """No types here."""
+        return (None,)
+
+    def field(self, node: FieldNode, _place: None, inside: frozenset[str]) -> frozenset[str]:
+        """Those of its arguments and directives, and those below."""
+        return inside.union(_mentioned_by(node))
+
+    def fragment(self, node: FragmentSpreadNode | InlineFragmentNode, inside: frozenset[str]) -> frozenset[str]:
+        """Those of its directives, and those inside."""
+        return inside.union(_mentioned_by(node))
+
+
+def _mentioned_by(node: SelectionNode) -> Iterator[str]:
+    """Names of the variables in the arguments and directives of one selection."""
+    waiting: list[Any] = [*(node.directives or ()), *(getattr(node, "arguments", None) or ())]
+    while waiting:
+        match waiting.pop():
+            case VariableNode(name=name):
+                yield name.value
+            case DirectiveNode(arguments=parts) | ListValueNode(values=parts) | ObjectValueNode(fields=parts):
+                waiting += parts or ()
+            case ArgumentNode(value=value) | ObjectFieldNode(value=value) | FragmentArgumentNode(value=value):
+                waiting.append(value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from api.errors import OverLimit
-from api.schema.document_size import Amount
+from api.schema.document_size import DocumentSize
 from api.settings import Settings
 
 LARGEST_TOLD = 1_000_000
@@ -16,7 +16,7 @@ MOST_VALUES = 10_000  # in variables
 
 
 class Rule(NamedTuple):
-    """A measure (its name in Amount), the setting that limits it, the refusal's code, and words for what is counted."""
+    """A measure of DocumentSize, the setting that limits it, the refusal's code, and words for what is counted."""
 
     measure: str
     setting: str
@@ -34,13 +34,13 @@ RULES = (
 )
 
 
-def first_excess(amount: Amount, settings: Settings) -> OverLimit | None:
+def first_excess(size: DocumentSize, settings: Settings) -> OverLimit | None:
     """The first limit the document is over, if there is one. Fragments count wherever they are spread."""
     for rule in RULES:
-        found, limit = getattr(amount, rule.measure), getattr(settings, rule.setting)
+        found, limit = getattr(size, rule.measure), getattr(settings, rule.setting)
         if found > limit:
             return excess(rule.code, rule.words, found, limit)
-    if amount.reads_schema and not settings.introspection:
+    if size.reads_schema and not settings.introspection:
         return OverLimit("INTROSPECTION_OFF", "This service does not describe its schema to clients.")
     return None
 

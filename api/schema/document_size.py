@@ -1,10 +1,10 @@
-"""How much a document asks, counted before anything is validated: one pass, each fragment once, nothing expanded.
+"""The size of a GraphQL document, computed before it is validated: levels of fields, selections, aliases, directives.
 
-Called by documents.py; limits.py compares. It takes any document that can be parsed: fragments that are missing or go
-in circles count as nothing here, and validation refuses them afterwards.
+Fragments count wherever they are spread. Any document that can be parsed has a size; fragments that are missing or
+spread themselves count as nothing, since validation refuses them afterwards.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from graphql import (
@@ -14,18 +14,18 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     OperationDefinitionNode,
-    SelectionNode,
-    SelectionSetNode,
 )
+
+from columnar.document_walk import Fragments, Walk, fragments_of
 
 INTROSPECTION = frozenset({"__schema", "__type"})
 SCHEMA_TEXT = "_service"
 
 
-class Amount(NamedTuple):
-    """What a part of a document comes to with its fragments put in. `depth` counts levels of fields, leaves included.
+class DocumentSize(NamedTuple):
+    """The size of a document or a part of it. `depth` counts levels of fields, leaves included.
 
-    `introspection` is the depth of what is asked of the schema itself, which does not count in `depth`.
+    `introspection` is the depth of introspection, which does not count in `depth`.
     """
 
     depth: int = 0
@@ -36,100 +36,76 @@ class Amount(NamedTuple):
     root_fields: int = 0
     reads_schema: bool = False
 
-    def beside(self, other: "Amount") -> "Amount":
-        """Both in one selection set."""
-        return Amount(
-            max(self.depth, other.depth),
-            max(self.introspection, other.introspection),
-            self.selections + other.selections,
-            self.aliases + other.aliases,
-            self.directives + other.directives,
-            self.root_fields + other.root_fields,
-            self.reads_schema or other.reads_schema,
+
+EMPTY = DocumentSize()
+
+
+def document_size(document: DocumentNode) -> DocumentSize:
+    """The size of the largest operation or fragment of the document, measure by measure."""
+    walk = _SizeWalk(fragments_of(document))
+    sizes = [_definition_size(node, walk) for node in document.definitions if isinstance(node, _Definition)]
+    return DocumentSize(*map(max, zip(*sizes, strict=True))) if sizes else EMPTY
+
+
+_Definition = OperationDefinitionNode | FragmentDefinitionNode
+
+
+def _definition_size(node: _Definition, walk: "_SizeWalk") -> DocumentSize:
+    size = walk.value(node.selection_set, None)
+    size = size._replace(directives=size.directives + _directives(node))
+    return size._replace(root_fields=0) if isinstance(node, FragmentDefinitionNode) else size
+
+
+def _directives(node: _Definition) -> int:
+    on_variables = sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
+    return len(node.directives or ()) + on_variables
+
+
+class _SizeWalk(Walk[None, DocumentSize]):
+    """Sizes of selection sets, whatever they are selected on."""
+
+    def __init__(self, fragments: Fragments) -> None:
+        super().__init__(fragments)
+        self._directives_of = {name: _directives(node) for name, node in fragments.items()}
+
+    def total(self, values: Sequence[DocumentSize]) -> DocumentSize:
+        """Depths do not add up; all else does."""
+        if not values:
+            return EMPTY
+        depth, introspection, selections, aliases, directives, root_fields, reads_schema = zip(*values, strict=True)
+        return DocumentSize(
+            max(depth),
+            max(introspection),
+            sum(selections),
+            sum(aliases),
+            sum(directives),
+            sum(root_fields),
+            any(reads_schema),
         )
 
+    def below(self, _node: FieldNode, _place: None) -> Sequence[None]:
+        """No types here."""
+        return (None,)
 
-NOTHING = Amount()
+    def field(self, node: FieldNode, _place: None, inside: DocumentSize) -> DocumentSize:
+        """One level more, and one root field if it is at the root."""
+        name = node.name.value
+        depth, introspection = inside.depth + 1, inside.introspection
+        if name in INTROSPECTION:
+            depth, introspection = 1, max(inside.depth, inside.introspection) + 1
+        return DocumentSize(
+            depth,
+            introspection,
+            inside.selections + 1,
+            inside.aliases + (node.alias is not None),
+            inside.directives + len(node.directives or ()),
+            root_fields=1,
+            reads_schema=name in INTROSPECTION or name == SCHEMA_TEXT or inside.reads_schema,
+        )
 
-
-def largest(document: DocumentNode) -> Amount:
-    """The most that any operation or fragment of the document comes to, measure by measure."""
-    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    known: dict[str, Amount] = {}
-    for name in _innermost_first(fragments):
-        known[name] = _definition(fragments[name], known)
-    operations = [
-        _definition(node, known) for node in document.definitions if isinstance(node, OperationDefinitionNode)
-    ]
-    found = [*operations, *(amount._replace(root_fields=0) for amount in known.values())]
-    return Amount(*(max(values) for values in zip(*found, strict=True))) if found else NOTHING
-
-
-def _definition(node: OperationDefinitionNode | FragmentDefinitionNode, known: Mapping[str, Amount]) -> Amount:
-    on_variables = sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
-    inside = _selections(node.selection_set, known)
-    return inside.beside(Amount(directives=len(node.directives or ()) + on_variables))
-
-
-def _selections(selection_set: SelectionSetNode, known: Mapping[str, Amount]) -> Amount:
-    total = NOTHING
-    for selection in selection_set.selections:
-        total = total.beside(_selection(selection, known))
-    return total
-
-
-def _selection(node: SelectionNode, known: Mapping[str, Amount]) -> Amount:
-    itself = Amount(selections=1, directives=len(node.directives or ()))
-    match node:
-        case FieldNode():
-            return itself.beside(_field(node, known))
-        case InlineFragmentNode():
-            return itself.beside(_selections(node.selection_set, known))
-        case FragmentSpreadNode():
-            return itself.beside(known.get(node.name.value, NOTHING))
-        case _:
-            return itself
-
-
-def _field(node: FieldNode, known: Mapping[str, Amount]) -> Amount:
-    inside = _selections(node.selection_set, known) if node.selection_set else NOTHING
-    name = node.name.value
-    reads_schema = name in INTROSPECTION or name == SCHEMA_TEXT or inside.reads_schema
-    below = {"depth": inside.depth + 1, "introspection": inside.introspection}
-    if name in INTROSPECTION:
-        below = {"depth": 1, "introspection": max(inside.depth, inside.introspection) + 1}
-    aliases = inside.aliases + (node.alias is not None)
-    return inside._replace(**below, aliases=aliases, root_fields=1, reads_schema=reads_schema)
-
-
-def _innermost_first(fragments: Mapping[str, FragmentDefinitionNode]) -> Iterable[str]:
-    """The names so that a fragment comes after those it spreads; without recursion, since chains can be long."""
-    spreads = {name: _spreads(node.selection_set) for name, node in fragments.items()}
-    done: set[str] = set()
-    for root in fragments:
-        path = [(root, iter(spreads[root]))]
-        entered = {root}
-        while path and root not in done:
-            name, left = path[-1]
-            following = next(
-                (each for each in left if each in spreads and each not in entered and each not in done), None
-            )
-            if following is not None:
-                entered.add(following)
-                path.append((following, iter(spreads[following])))
-                continue
-            path.pop()
-            done.add(name)
-            yield name
-
-
-def _spreads(selection_set: SelectionSetNode) -> list[str]:
-    found: list[str] = []
-    waiting = [selection_set]
-    while waiting:
-        for selection in waiting.pop().selections:
-            if isinstance(selection, FragmentSpreadNode):
-                found.append(selection.name.value)
-            elif isinstance(selection, FieldNode | InlineFragmentNode) and selection.selection_set:
-                waiting.append(selection.selection_set)
-    return list(dict.fromkeys(found))
+    def fragment(self, node: FragmentSpreadNode | InlineFragmentNode, inside: DocumentSize) -> DocumentSize:
+        """One selection more, with the directives of the spread and of the fragment itself."""
+        directives = inside.directives + len(node.directives or ())
+        if isinstance(node, FragmentSpreadNode):
+            directives += self._directives_of.get(node.name.value, 0)
+        return inside._replace(selections=inside.selections + 1, directives=directives)

@@ -30,7 +30,7 @@ from strawberry.types.graphql import OperationType
 from api.bounded_cache import BoundedCache
 from api.errors import OverLimit
 from api.requirements import EVERYTHING, Requirements
-from api.schema.answer_cost import Costing
+from api.schema.answer_cost import answer_cost
 from api.schema.document_limits import (
     CHARACTERS_A_TOKEN,
     costs_too_much,
@@ -41,9 +41,10 @@ from api.schema.document_limits import (
     too_many_tokens,
     too_much_alike,
 )
-from api.schema.document_size import largest
-from api.schema.requires import Reading
+from api.schema.document_size import document_size
+from api.schema.requires import operation_requirements
 from api.settings import Settings
+from columnar.document_walk import Variables, fragments_of
 from columnar.shape_cache import ShapeCache
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -62,7 +63,8 @@ class Document:
 
     def __init__(self, parsed: DocumentNode) -> None:
         self.parsed = parsed
-        self.amount = largest(parsed)
+        self.size = document_size(parsed)
+        self.fragments = fragments_of(parsed)
         self.shapes = ShapeCache()
         self._mistakes: list[GraphQLError] | None = None
         self._costs: dict[tuple[str | None, bytes], int] = {}
@@ -83,9 +85,9 @@ class Document:
         operation = get_operation_ast(self.parsed, operation_name)
         if operation is None:
             return 0
-        costing = Costing(schema, self.parsed, operation, variables)
-        cost = costing.total()
-        self._keep_cost(asked if costing.read_variables else alone, cost)
+        values = Variables(operation, variables)
+        cost = answer_cost(schema, operation, self.fragments, values)
+        self._keep_cost(asked if values.were_read else alone, cost)
         return cost
 
     def _keep_cost(self, key: tuple[str | None, bytes], cost: int) -> None:
@@ -104,9 +106,9 @@ class Document:
         operation = get_operation_ast(self.parsed, operation_name)
         if operation is None:
             return EVERYTHING
-        reading = Reading(schema, self.parsed, operation, variables)
-        requirements = reading.requirements()
-        if not reading.read_variables:
+        values = Variables(operation, variables)
+        requirements = operation_requirements(schema, operation, self.fragments, values)
+        if not values.were_read:
             self._requirements[operation_name] = requirements
         return requirements
 
@@ -185,7 +187,7 @@ class Ready(SchemaExtension):
 
     def _refusals(self, settings: Settings) -> list[GraphQLError]:
         """Why this is not executed, if it is not."""
-        if over := first_excess(self._document.amount, settings):
+        if over := first_excess(self._document.size, settings):
             return [_refusal(over)]
         context = self.execution_context
         schema = context.schema._schema  # noqa: SLF001  # graphql-core's own, which strawberry has no other name for

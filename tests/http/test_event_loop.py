@@ -183,7 +183,11 @@ def test_writing(watched: Api, turns: Turns, drafts: Drafts, plans: Store, plan:
 
 QUERIES = {
     "many fields": root(f"a{n}: viewer {{ id }}" for n in range(19)),
-    "equal fields": root(["viewer { id }"] * 490),
+    "equal fields at the root": root(["viewer { id }"] * 490),
+    "equal fields": f"{{ drafts {{ items {root(['currentPlan { draft { id } }'] * 330)} }} }}",
+    "equal names": f"{{ drafts {{ items {root(['id'] * 450)} }} }}",
+    "equal fields in fragments": f"{{ drafts {{ items {root(f'...F{n}' for n in range(300))} }} }} "
+    + " ".join(f"fragment F{n} on Draft {{ basePlan {{ id }} }}" for n in range(300)),
     "too many tokens": root(["viewer { id }"] * 20_000),
     "unknown fields": root(f"f{n}" for n in range(900)),
     "a long text": f"{{ draft(id: {'1' * 900_000}) {{ id }} }}",

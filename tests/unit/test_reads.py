@@ -5,7 +5,8 @@ from graphql import GraphQLObjectType, OperationDefinitionNode, parse
 
 from api.requirements import EVERYTHING, Requirements
 from api.schema import schema
-from api.schema.requires import DEFINITION, KEY, Reading, reads_of
+from api.schema.requires import DEFINITION, KEY, operation_requirements, requirements_of
+from columnar.document_walk import Variables, fragments_of
 
 GRAPH = schema._schema
 READ = ("Query", "Task", "TaskPage", "Draft", "DraftPage", "PlanVersion", "ApprovalStatus")
@@ -20,7 +21,7 @@ def fields_of(name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", READ)
 def test_every_field_with_a_resolver_says_what_it_reads(name: str) -> None:
-    silent = [key for key, field in fields_of(name).items() if reads_of(field) is None]  # type: ignore[arg-type]  # fields they are
+    silent = [key for key, field in fields_of(name).items() if requirements_of(field) is None]  # type: ignore[arg-type]  # fields they are
     assert silent == []
 
 
@@ -34,10 +35,10 @@ def test_every_field_of_an_approval_says_it() -> None:
     assert silent == []
 
 
-def needs(query: str, **given: object) -> Requirements:
+def required_by(query: str, **given: object) -> Requirements:
     document = parse(query)
     operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-    return Reading(GRAPH, document, operation, given).requirements()
+    return operation_requirements(GRAPH, operation, fragments_of(document), Variables(operation, given))
 
 
 @pytest.mark.parametrize(
@@ -49,17 +50,17 @@ def needs(query: str, **given: object) -> Requirements:
     ],
 )
 def test_of_what_says_nothing_everything_is_read(query: str) -> None:
-    assert needs(query) == EVERYTHING
+    assert required_by(query) == EVERYTHING
 
 
 def test_an_operation_that_reads_nothing() -> None:
-    assert needs("{ viewer { id } __typename __schema { types { name fields { name } } } }") == Requirements(
+    assert required_by("{ viewer { id } __typename __schema { types { name fields { name } } } }") == Requirements(
         frozenset(), {}
     )
 
 
 def test_parts_are_told_apart_by_what_finds_them() -> None:
-    found = needs(
+    found = required_by(
         """{ pendingTasks { items { draft { planData } basePlan { name } currentPlan { resource history { name } } } }
           drafts { items { revision } } plan(id: "1") { draft { name } } }"""
     )

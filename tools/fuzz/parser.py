@@ -47,9 +47,9 @@ def read(data: bytes) -> None:
 
 
 def look_through(text: str, operation_name: str | None, variables: dict[str, object]) -> None:
-    """What documents.py does before it lets a document be executed."""
+    """What prepared_document.py does before it lets a document be executed."""
     found = document(text, SETTINGS)
-    if first_excess(found.amount, SETTINGS) is None and not found.mistakes(schema._schema):  # noqa: SLF001  # as documents.py
+    if first_excess(found.size, SETTINGS) is None and not found.mistakes(schema._schema):  # noqa: SLF001  # as prepared_document.py
         found.cost(schema._schema, operation_name, variables)  # noqa: SLF001  # as above
 
 
