@@ -1,22 +1,17 @@
-"""What stands between a client and the verbs: limits on lists, and refusals turned into `userErrors`."""
+"""Checks of arguments: limits, offsets, sort keys, keys of entities, texts. Each raises Refused (INVALID)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from api.context import Context
-from api.coordination.audit_log import audited
 from api.errors import Refused, UserErrorCode
-from api.schema.info import Info
-from api.schema.user_error import UserError, user_error
 from api.upstreams.retool.draft_ids import is_text
 
-Payload = TypeVar("Payload")
 Key = TypeVar("Key")
 
 LARGEST_PAGE = 1000
 MOST_KEYS = 10
 MOST_ENTITIES, MOST_TASKS = 1000, 100  # of a whole request; the engine tells of closed tasks one at a time only
-NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
 
 
 def checked_limit(limit: int, *, at_most: int = LARGEST_PAGE) -> int:
@@ -65,24 +60,3 @@ def checked_text(text: str | None, field: str) -> str | None:
         message = f"{field} must not contain NUL, nor half of a surrogate pair."
         raise Refused(UserErrorCode.INVALID, message, field=field)
     return text
-
-
-async def or_refused(
-    info: Info, asked: object, work: Awaitable[Payload], refused: Callable[[Refused, list[UserError]], Payload]
-) -> Payload:
-    """The payload of a verb; when it refuses, the payload that says why. Either way a line in the audit log."""
-    named = {name: getattr(asked, name, None) for name in NAMED}
-    try:
-        with audited(info.context.viewer, info.field_name, **named) as more:
-            payload = await work
-            more.update(_outcome(payload))
-    except Refused as refusal:
-        return refused(refusal, [user_error(refusal)])
-    return payload
-
-
-def _outcome(payload: object) -> dict[str, object]:
-    """The draft, which may be a new one; and what is left to mend where nothing was refused outright."""
-    errors: list[UserError] = getattr(payload, "user_errors", [])
-    refusal = {"outcome": "refused", "code": errors[0].code.value} if errors else {}
-    return {"draft_id": getattr(payload, "draft_id", None), **refusal}

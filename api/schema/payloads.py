@@ -103,7 +103,7 @@ class RebaseDraftPayload:
     """`draft_id` is None when it was refused; with conflicts left, the draft is as it was."""
 
     draft_id: strawberry.Private[str | None] = None
-    left: strawberry.Private[list[Entry]] = dataclasses.field(default_factory=list)
+    undecided: strawberry.Private[list[Entry]] = dataclasses.field(default_factory=list)
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
     @strawberry.field(description="The draft as it now is: unchanged while conflicts are left; null when refused.")
@@ -114,7 +114,7 @@ class RebaseDraftPayload:
     @strawberry.field(description="The conflicts that no choice decided; while there is one, nothing is written.")
     def conflicts(self) -> list[FieldConflict]:
         """As the merge found them."""
-        return field_conflicts(self.left)
+        return field_conflicts(self.undecided)
 
 
 async def _read(info: Info, draft_id: str | None) -> retool_records.Draft | None:

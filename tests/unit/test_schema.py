@@ -1,5 +1,8 @@
 """Rules every element of the schema keeps: described, in our codes, mutations of one form."""
 
+from enum import Enum
+
+import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -14,8 +17,19 @@ from api.coordination.rules.approval_state import State
 from api.errors import UserErrorCode as OurCode
 from api.schema import schema, schema_text
 from api.schema.approval_status import ApprovalState, Verdict
+from api.schema.changes import ConflictSide, FieldChangeKind
 from api.schema.user_error import UserErrorCode
+from plandiff.changes import Kind
+from plandiff.merge import Side
 
+ENUMS_OF_LAYERS_BELOW: dict[str, tuple[type[Enum], type[Enum]]] = {
+    "UserErrorCode": (UserErrorCode, OurCode),
+    "ApprovalState": (ApprovalState, State),
+    "Verdict": (Verdict, OurVerdict),
+    "FieldChangeKind": (FieldChangeKind, Kind),
+    "ConflictSide": (ConflictSide, Side),
+}
+ENUMS_OF_THE_SCHEMA = ("AuditEventKind", "DraftSortKey", "DraftStatus", "TaskSortKey")
 FEDERATION = {
     "_Any",
     "_Entity",
@@ -62,10 +76,18 @@ def test_mutations_take_one_input_and_answer_a_nullable_payload_with_user_errors
         assert str(field.type.fields["userErrors"].type) == "[UserError!]!", name
 
 
-def test_the_enums_are_the_codes_of_the_layers_below() -> None:
-    assert {code.name for code in UserErrorCode} == {code.name for code in OurCode}
-    assert {state.name for state in ApprovalState} == {state.name for state in State}
-    assert {verdict.name for verdict in Verdict} == {verdict.name for verdict in OurVerdict}
+@pytest.mark.parametrize("name", ENUMS_OF_LAYERS_BELOW)
+def test_an_enum_has_the_members_of_the_one_of_the_layer_below(name: str) -> None:
+    described, below = ENUMS_OF_LAYERS_BELOW[name]
+    assert sorted(member.name for member in described) == sorted(member.name for member in below)
+    kind = TYPES[name]
+    assert isinstance(kind, GraphQLEnumType)
+    assert sorted(kind.values) == sorted(member.name for member in below)
+
+
+def test_every_enum_is_known_to_be_one_of_a_layer_below_or_of_the_schema_alone() -> None:
+    enums = {name for name, kind in TYPES.items() if isinstance(kind, GraphQLEnumType)}
+    assert enums == {*ENUMS_OF_LAYERS_BELOW, *ENUMS_OF_THE_SCHEMA}
 
 
 def test_its_text_stands_on_its_own() -> None:
