@@ -1,6 +1,6 @@
-"""The execution of lists, column by column: `CompiledExecutor`, given to strawberry by schema/__init__.py.
+"""Columnar execution of lists for any Strawberry schema, with a batch loader and fields that resolve a whole list.
 
-A list of objects whose values are all as the schema has them is completed here: plain fields as columns, resolvers side
-by side without a task for each. Whatever is unusual (an error, a null where none may be, a type of another kind) is no
-concern of this package: it gives up, and graphql-core's own executor does the whole list instead.
+A list of objects whose values are all valid is completed field by field instead of object by object. At the first
+unusual thing (an error, a null in a non-null field, an abstract type) graphql-core's own executor completes the whole
+list instead, so errors are always its own. README.md says when to use it, and how.
 """

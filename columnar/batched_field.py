@@ -1,7 +1,7 @@
-"""Fields that cross to another system: `hop`, each written once, for a whole list of objects. Used by the types.
+"""`batched_field`: a field whose resolver takes a whole list of objects and returns a value for each.
 
-The executor beside this asks for a list at once; graphql-core's own asks for one object at a time, and the loaders
-put those together. Both run the same function.
+The columnar executor calls it once for a list; graphql-core's own executor calls it with lists of one object, and
+loaders batch what these ask for. Both run the same function.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,23 +15,27 @@ from columnar.batch_loader import Loader
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-COLUMN = "column"  # in a field's metadata
+BATCH_RESOLVER = "batch_resolver"  # key of the function in a field's metadata
 
-Column = Callable[[Sequence[Any], Info[Any, Any]], Awaitable[Sequence[Any]]]
-"""Objects and the request → what each of them has, in their order. Of the info only what all rows share is right."""
+BatchResolver = Callable[[Sequence[Any], Info[Any, Any]], Awaitable[Sequence[Any]]]
+"""All objects and the info → one value for each object, in the same order. The info's path is the first object's."""
 
 
-def batched_field(column: Column, *, description: str, metadata: Mapping[str, object]) -> Any:
+def batched_field(
+    resolver: BatchResolver, *, description: str | None = None, metadata: Mapping[str, object] | None = None
+) -> Any:
     """A field without arguments, of the type it is annotated with in its class."""
 
     async def one(root: Any, info: Info[Any, Any]) -> Any:
-        return (await column([root], info))[0]
+        return (await resolver([root], info))[0]
 
     del one.__annotations__["return"]  # strawberry then takes the class's
-    return strawberry.field(resolver=one, description=description, metadata={**metadata, COLUMN: column})
+    return strawberry.field(
+        resolver=one, description=description, metadata={**(metadata or {}), BATCH_RESOLVER: resolver}
+    )
 
 
 async def found_of(loader: Loader[Key, Value], keys: Sequence[Key | None]) -> list[Value | None]:
-    """What a loader finds of the keys, in their order; None for None, which is not asked for."""
+    """What a loader finds for the keys, in their order; None for a key that is None, which is not asked for."""
     found = iter(await loader.load_many(key for key in keys if key is not None))
     return [None if key is None else next(found) for key in keys]

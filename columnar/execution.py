@@ -1,7 +1,10 @@
-"""A list being completed: what is plain at once, what is resolved when it has come. Called by executor.py.
+"""The execution of one list by columns: attributes are read at once, resolvers are awaited afterwards.
 
-Rows are made before anything is resolved, with a place for each field; so the order of fields is the selection's, and
-a list that turns out unusual among its plain values has called nothing.
+1. `Run.complete` makes a row for each object, with a place for each field, so the answer has the selection's order. It
+   reads attributes and calls no resolver, so a list that is unusual here has had no effect.
+2. `Run.resolve` calls the resolvers of all levels side by side and writes their values into the rows. What they return
+   is completed by steps 1 and 2 of a Run of its own.
+Either step raises Unusual, or what a resolver raises; the executor then lets graphql-core complete the whole list.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -27,7 +30,7 @@ _in_tasks: WeakSet[Callable[..., Any]] = WeakSet()
 
 
 class Level(NamedTuple):
-    """Objects of one selection, with the rows they become. `path_of`: where the n-th of them is in the answer."""
+    """The objects of one selection, and the rows of the answer they become. `path_of`: the path of the n-th of them."""
 
     plan: Plan
     objects: Column
@@ -36,24 +39,25 @@ class Level(NamedTuple):
 
 
 class Run:
-    """One list, or what one field of it resolved to, until all of it is there."""
+    """The execution of one list, or of the values that one of its fields resolved to."""
 
     def __init__(self, executor: Executor[Any]) -> None:
         self.executor = executor
         self._levels: list[Level] = []
 
     def complete(self, shape: Shape, values: Column, path_of: PathOf) -> Column:
-        """The values as they are in the answer; of objects with resolvers the rows, still to be filled by `resolve`."""
+        """The values as the answer has them; objects with resolvers as rows that `resolve` has yet to fill."""
         types = set(map(type, values))
         if NOTHING not in types:
             return self._complete(shape, values, types, path_of)
         if not shape.nullable:
             raise Unusual
-        there = [value is not None for value in values]
-        places = list(compress(range(len(values)), there))
-        kept = self._complete(shape, list(compress(values, there)), types - {NOTHING}, lambda n: path_of(places[n]))
-        completed = iter(kept)
-        return [next(completed) if is_there else None for is_there in there]
+        # Nulls are taken out of the column and put back into their places.
+        is_present = [value is not None for value in values]
+        places = list(compress(range(len(values)), is_present))
+        present = list(compress(values, is_present))
+        completed = iter(self._complete(shape, present, types - {NOTHING}, lambda n: path_of(places[n])))
+        return [next(completed) if each else None for each in is_present]
 
     def _complete(self, shape: Shape, values: Column, types: set[type], path_of: PathOf) -> Column:
         match shape:
@@ -68,6 +72,7 @@ class Run:
     def _lists(self, shape: Lists, values: Column, types: set[type], path_of: PathOf) -> Column:
         if not types <= LIST_TYPES:
             raise Unusual
+        # All lists become one column, whose items know the list they came from and their index in it.
         places = [(number, index) for number, value in enumerate(values) for index in range(len(value))]
         flat = list(chain.from_iterable(values))
         inner = self.complete(shape.inner, flat, lambda n: path_of(places[n][0]).add_key(places[n][1], None))
@@ -79,7 +84,7 @@ class Run:
         names = plan.names
         if names:
             rows = [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=True)]
-        else:  # all that was selected is skipped
+        else:  # everything selected is skipped
             rows = [{} for _ in objects]
         if objects and any(isinstance(source, Resolved) for source in plan.sources):
             self._levels.append(Level(plan, objects, rows, path_of))
@@ -124,8 +129,8 @@ class Run:
 
 
 async def _resolved(executor: Executor[Any], level: Level, name: str, field: Resolved) -> Column:
-    if field.column is not None:
-        return list(await field.column(level.objects, _info(executor, level, name, field)))
+    if field.batch is not None:
+        return list(await field.batch(level.objects, _info(executor, level, name, field)))
     values = _called(executor, level, name, field)
     places = [number for number, value in enumerate(values) if type(value) not in HARMLESS]
     waiting = [number for number in places if executor.is_awaitable(values[number])]
@@ -145,16 +150,16 @@ async def _resolved(executor: Executor[Any], level: Level, name: str, field: Res
 
 
 def _called(executor: Executor[Any], level: Level, name: str, field: Resolved) -> Column:
-    """What the resolver says to each object, or will say."""
-    said: Column = []
+    """What the resolver returns for each object: a value, or an awaitable of one."""
+    returned: Column = []
     try:
-        said.extend(_calls(executor, level, name, field))
+        returned.extend(_calls(executor, level, name, field))
     except BaseException:
-        for each in said:
+        for each in returned:
             if type(each) is CoroutineType:
                 each.close()
         raise
-    return said
+    return returned
 
 
 def _calls(executor: Executor[Any], level: Level, name: str, field: Resolved) -> Iterator[Any]:
@@ -163,7 +168,7 @@ def _calls(executor: Executor[Any], level: Level, name: str, field: Resolved) ->
     first = executor.build_resolve_info(field.definition, field.nodes, level.plan.type, first_path)
     if call is None:
         resolve = field.definition.resolve
-        assert resolve is not None  # noqa: S101  # seen to by planning
+        assert resolve is not None  # noqa: S101  # a plan has no other field
         for n, each in enumerate(level.objects):
             yield resolve(each, first._replace(path=Path(level.path_of(n), name, parent)), **field.arguments)
     elif info_name is None:
@@ -175,7 +180,7 @@ def _calls(executor: Executor[Any], level: Level, name: str, field: Resolved) ->
 
 
 def _info(executor: Executor[Any], level: Level, name: str, field: Resolved) -> "RowInfo":
-    """The first object's."""
+    """The info of the first object."""
     path = Path(level.path_of(0), name, level.plan.type.name)
     raw = executor.build_resolve_info(field.definition, field.nodes, level.plan.type, path)
     return RowInfo(Shared(raw, raw.context, name, level), 0)
@@ -190,7 +195,7 @@ def _coroutine(value: Any) -> Coroutine[Any, Any, Any]:
 
 
 class Shared(NamedTuple):
-    """What the infos of a column have in common. `raw`: graphql-core's, of the first object."""
+    """What the infos of one column share. `raw`: graphql-core's info of the first object."""
 
     raw: Any
     context: Any
@@ -199,7 +204,7 @@ class Shared(NamedTuple):
 
 
 class RowInfo(Info[Any, Any]):
-    """Strawberry's info for one object of a column; what is rarely asked is made when it is asked."""
+    """Strawberry's info for one object of a column; what resolvers seldom read is made when it is read."""
 
     def __init__(self, shared: Shared, number: int) -> None:
         self._shared = shared

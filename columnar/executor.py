@@ -1,8 +1,8 @@
-"""graphql-core's executor as strawberry has it, with lists of objects completed by columns.
+"""`ColumnarExecutor`: graphql-core's executor as strawberry extends it, with lists of objects completed by columns.
 
-Given to strawberry as the schema's `execution_context_class`; `shapes` of the context, if it has any, are those kept
-with the document. What it answers, errors included, is what the stock
-executor answers: a list is either completed without any error here, or not here at all.
+It is the schema's `execution_context_class`. Where the context has an attribute `shapes`, a ShapeCache, compiled
+selections are taken from there. Its answers, errors included, are those of graphql-core's own executor: a list is
+completed here without any error, or not here at all.
 """
 
 from collections.abc import Awaitable
@@ -18,13 +18,13 @@ from columnar.plan import Shape, shape_of
 from columnar.shape_cache import ShapeCache
 
 
-class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
-    """One request's."""
+class ColumnarExecutor(StrawberryGraphQLCoreExecutionContext):
+    """The executor of one request."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shapes: dict[tuple[int, int], tuple[FieldDetailsList, Shape | None]] = {}
-        self._kept: ShapeCache = getattr(self.context_value, "shapes", None) or ShapeCache()
+        self._cache: ShapeCache = getattr(self.context_value, "shapes", None) or ShapeCache()
         self._is_plain = self.abort_signal is None and not getattr(self.middleware_manager, "middlewares", None)
 
     def complete_list_value(
@@ -36,10 +36,10 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """A list of objects by columns, if all of it is as usual; else as inherited."""
+        """The list completed by columns if nothing in it is unusual, else as inherited."""
 
         def stock() -> Any:
-            return super(CompiledExecutor, self).complete_list_value(
+            return super(ColumnarExecutor, self).complete_list_value(
                 return_type, field_details_list, info, path, result, position_context
             )
 
@@ -49,30 +49,31 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         run = Run(self)
         try:
             completed = run.complete(shape, list(result), lambda number: path.add_key(number, None))
-        except Exception:  # noqa: BLE001  # graphql-core's executor meets it again, and says it in its own way
+        except Exception:  # noqa: BLE001  # graphql-core's executor meets it again and reports it in its own way
             return stock()
         return completed if run.is_complete else self._resolved(run, completed, stock)
 
     async def _resolved(self, run: Run, completed: list[Any], stock: Any) -> Any:
         try:
             await run.resolve()
-        except Exception:  # noqa: BLE001  # as above; what was loaded for it is loaded
+        except Exception:  # noqa: BLE001  # as above; what was loaded is not loaded again
             again = stock()
             return await again if isinstance(again, Awaitable) else again
         return completed
 
     def _shape(self, kind: GraphQLList[Any], details: FieldDetailsList, result: Any) -> Shape | None:
-        """The shape of the list's items, or None for what is not for here."""
+        """The shape of the list's items; None for a list that graphql-core's executor has to complete."""
         if not self._is_plain or type(result) not in (list, tuple) or not result:
             return None
         key = (id(details), id(kind))
-        kept = self._shapes.get(key)
-        if kept is None:  # with the list itself, so that its id stays taken
-            shape = self._kept.find(self, kind, details, lambda: self._made(kind, details))
-            kept = self._shapes[key] = (details, shape)
-        return kept[1]
+        known = self._shapes.get(key)
+        if known is None:
+            shape = self._cache.find(self, kind, details, lambda: self._compiled(kind, details))
+            # with the details themselves, so that no other object gets their id
+            known = self._shapes[key] = (details, shape)
+        return known[1]
 
-    def _made(self, kind: GraphQLList[Any], details: FieldDetailsList) -> Shape | None:
+    def _compiled(self, kind: GraphQLList[Any], details: FieldDetailsList) -> Shape | None:
         try:
             return shape_of(self, kind.of_type, details)
         except Exception:  # noqa: BLE001  # a selection that can not be compiled, for whatever reason

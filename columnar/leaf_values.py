@@ -1,7 +1,7 @@
-"""Leaf values, a whole column at a time: the converters of graphql-core's scalars and of enums, for the usual types.
+"""Converters of leaf values, a whole column at a time: graphql-core's scalars, enums, and any other scalar.
 
-Used by planning.py. A converter takes values without None, and their types; it raises Unusual for what is better left
-to graphql-core, which then either takes it after all or says what is wrong with it.
+A converter takes values without None, and the set of their types. It raises Unusual for what is left to graphql-core,
+which accepts it after all or reports what is wrong with it.
 """
 
 import math
@@ -39,12 +39,12 @@ HARMLESS = frozenset(
 
 
 class Unusual(Exception):
-    """Not for here: graphql-core's own executor has to do it."""
+    """The list has to be completed by graphql-core's own executor."""
 
 
 @lru_cache(maxsize=256)
 def converter(leaf: GraphQLLeafType) -> Convert:
-    """How values of a scalar or an enum become those of the answer."""
+    """The converter of a scalar or an enum: from what resolvers return to what the answer has."""
     if leaf is GraphQLString or leaf is GraphQLID:
         return _exactly(str)
     if leaf is GraphQLBoolean:

@@ -1,7 +1,7 @@
-"""A selection compiled: for each field of an object type what is read or called, and how its values are completed.
+"""A compiled selection: for each field of an object type what is read or called, and how its values are completed.
 
-Made by executor.py once for each list of a request. Raises Unusual for selections that are not for here: abstract
-types, deferred fragments, fields with a way of their own to get at their value.
+`shape_of` raises Unusual for what is left to graphql-core's executor: abstract types, deferred fragments, fields of
+classes that override how a value is found.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ from graphql.execution.values import get_argument_values
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from columnar.batched_field import COLUMN, Column
+from columnar.batched_field import BATCH_RESOLVER, BatchResolver
 from columnar.leaf_values import Convert, Unusual, converter
 
 DEFINITION = "strawberry-definition"
@@ -62,7 +62,7 @@ Shape = Leaves | Lists | Objects
 
 @dataclass(frozen=True)
 class Read:
-    """A plain field: an attribute."""
+    """A field without a resolver: an attribute of the object."""
 
     get: Callable[[Any], Any]
     shape: Shape
@@ -77,9 +77,11 @@ class Constant:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A field with a resolver, called for each object. `direct`: the resolver itself, where nothing stands before it.
+    """A field with a resolver, called for each object.
 
-    `info_name`: how it wants the info, if it does. `column`: what to ask instead, for all objects at once.
+    `direct`: the plain function to call, set where strawberry would add nothing (arguments, extensions, handlers).
+    `info_name`: the name of its parameter for the info, if it has one.
+    `batch`: the function to call instead, once for all objects.
     """
 
     name: str
@@ -89,7 +91,7 @@ class Resolved:
     shape: Shape
     direct: Callable[..., Any] | None = None
     info_name: str | None = None
-    column: Column | None = None
+    batch: BatchResolver | None = None
 
 
 Source = Read | Constant | Resolved
@@ -97,7 +99,7 @@ Source = Read | Constant | Resolved
 
 @dataclass(frozen=True)
 class Plan:
-    """The fields of a selection on `type`, by their names in the answer and in their order."""
+    """The fields of a selection on `type`: their names in the answer and their sources, in the order of the answer."""
 
     type: GraphQLObjectType
     names: tuple[str, ...]
@@ -131,7 +133,7 @@ def _source(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDe
     if definition is TypeNameMetaFieldDef:
         return Constant(parent.name)
     field = definition.extensions.get(DEFINITION) if definition else None
-    # a field of another class has ways of its own to its value
+    # A field of another class may override how its value is found.
     if definition is None or type(field) is not StrawberryField or any(map(_is_streamed, details)):
         raise Unusual
     shape = shape_of(executor, definition.type, details)
@@ -149,7 +151,7 @@ def _resolved(
     details: FieldDetailsList,
     shape: Shape,
 ) -> Resolved:
-    # It may be called once more by graphql-core's executor, which is right for what changes nothing.
+    # After a failure graphql-core's executor calls it once more, which is safe only for what changes nothing.
     if executor.operation.operation is not OperationType.QUERY or definition.resolve is None:
         raise Unusual
     node = details[0].node
@@ -182,9 +184,9 @@ def _is_plainly_called(executor: Executor[Any], definition: GraphQLField, field:
 
 
 def _shortened(resolved: Resolved, field: StrawberryField) -> Resolved:
-    """The field with what may be called instead of strawberry's way to its resolver, if anything may."""
-    if column := field.metadata.get(COLUMN):
-        return replace(resolved, column=column)
+    """The field with the function that may be called instead of strawberry's resolver, if any may."""
+    if batch := field.metadata.get(BATCH_RESOLVER):
+        return replace(resolved, batch=batch)
     resolver = field.base_resolver
     call = resolver.wrapped_func if resolver and resolver.self_parameter and not resolver.root_parameter else None
     if resolver is None or not callable(call):

@@ -1,7 +1,7 @@
-"""Shapes kept from one request to the next, with the document they were made of. Used by executor.py.
+"""A cache of compiled selections (shapes) from one execution of a document to the next.
 
-A document is executed again and again; what is to be done for its selections is the same each time, but for the
-values of variables they name, in @skip and @include or as arguments.
+A shape depends on the document and on the values of the variables its selection mentions, in @skip and @include or
+in arguments; these values are part of its key.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,21 +28,21 @@ from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails
 from columnar.document_walk import Walk
 from columnar.plan import Shape
 
-MOST = 16  # of one document
+MOST = 16  # shapes of one document
 
 Made = Callable[[], Shape | None]
 
 
 class ShapeCache:
-    """Those of one document, for one schema."""
+    """The shapes of one document, for one schema."""
 
     def __init__(self) -> None:
-        # the nodes are held, so that no others can get their ids
+        # The nodes are held, so that no others can get their ids.
         self._names: dict[tuple[int, ...], tuple[list[FieldNode], tuple[str, ...]]] = {}
         self._shapes: dict[object, Shape | None] = {}
 
     def find(self, executor: Executor[Any], kind: object, details: FieldDetailsList, make: Made) -> Shape | None:
-        """The shape of a field's list; `make` where it is not kept. None: one that can not be compiled."""
+        """The shape of a field's list, made by `make` where the cache has none. None: it cannot be compiled."""
         if any(each.fragment_variable_values for each in details):
             return make()
         place = (id(kind), *(id(each.node) for each in details))
@@ -51,7 +51,7 @@ class ShapeCache:
             if key not in self._shapes:
                 self._keep(key, make())
             return self._shapes[key]
-        except TypeError:  # a value that can not be a key
+        except TypeError:  # a value that cannot be a key
             return make()
 
     def _values(self, executor: Executor[Any], place: tuple[int, ...], nodes: list[FieldNode]) -> tuple[object, ...]:

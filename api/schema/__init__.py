@@ -20,7 +20,7 @@ from api.schema.prepared_document import Document, Ready
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 from api.settings import Settings
-from columnar.executor import CompiledExecutor
+from columnar.executor import ColumnarExecutor
 
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 
@@ -69,7 +69,7 @@ schema = Schema(
     federation_version="2.9",  # the newest that Apollo, Hive and WunderGraph all compose
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[Ready],
-    execution_context_class=CompiledExecutor,
+    execution_context_class=ColumnarExecutor,
 )
 stock_schema = copy(schema)
 stock_schema.execution_context_class = StrawberryGraphQLCoreExecutionContext

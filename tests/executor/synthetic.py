@@ -19,7 +19,7 @@ from strawberry.types.field import StrawberryField
 
 from api.schema import Schema
 from api.schema.scalars import SCALARS, Json
-from columnar.executor import CompiledExecutor
+from columnar.executor import ColumnarExecutor
 
 NODES = 4
 whose: ContextVar[int] = ContextVar("whose", default=-1)
@@ -198,7 +198,7 @@ def schema_with(executor: type[StrawberryGraphQLCoreExecutionContext]) -> Schema
     return Schema(query=Query, mutation=Mutation, config=CONFIG, execution_context_class=executor)
 
 
-COMPILED = schema_with(CompiledExecutor)
+COMPILED = schema_with(ColumnarExecutor)
 STOCK = schema_with(StrawberryGraphQLCoreExecutionContext)
 
 # What may be in an attribute: usually what the schema says, now and then anything.

@@ -5,11 +5,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 
-from columnar.executor import CompiledExecutor
+from columnar.executor import ColumnarExecutor
 from tests.executor.synthetic import World, queries, schema_with, worlds
 
 
-class Watched(CompiledExecutor):
+class Watched(ColumnarExecutor):
     """Notes which objects of lists graphql-core's own part was asked for."""
 
     seen: list[list[str | int]]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from strawberry.extensions import SchemaExtension
 
 from api.schema import Schema
-from columnar.executor import CompiledExecutor
+from columnar.executor import ColumnarExecutor
 from columnar.shape_cache import MOST, ShapeCache
 from tests.executor.synthetic import CONFIG, STOCK, Query, World, queries, worlds
 from tests.executor.test_equal import UNHURRIED, difference, nothing_left_for_others, pytestmark, told
@@ -33,14 +33,14 @@ class Same(SchemaExtension):
         yield
 
 
-class Counting(CompiledExecutor):
+class Counting(ColumnarExecutor):
     """Notes how many shapes were made."""
 
     made = 0
 
-    def _made(self, *parts: Any) -> Any:
+    def _compiled(self, *parts: Any) -> Any:
         Counting.made += 1
-        return super()._made(*parts)
+        return super()._compiled(*parts)
 
 
 @dataclass
