@@ -1,6 +1,6 @@
-"""The service put together: `build_app(settings)` → its routes, and a lifespan that opens and closes what they need.
+"""The ASGI application: `build_app(settings)` → its routes, and a lifespan that opens and closes what they need.
 
-Called by `plan-api serve` and `demo`, and by the tests, which watch or disturb the wire through the two parameters.
+Tests watch or disturb the upstream calls through two of its parameters.
 """
 
 import asyncio
@@ -39,13 +39,13 @@ from api.upstreams.retool.pool import Connection
 from api.weighted_semaphore import WeightedSemaphore
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
-LARGE_BODY = 65_536  # bytes, as many as the server's buffer holds before it waits for the client
-LONGEST_STOP = 8.0  # seconds; what the worker has in hand then is given back
+LARGE_BODY = 65_536  # bytes; the server's buffer holds as many before it waits for the client
+STOP_TIMEOUT = 8.0  # seconds; then the worker returns its tasks to the engine
 
 _log = logging.getLogger(__name__)
 
 
-class Held(TypedDict):
+class LifespanState(TypedDict):
     """Starlette's lifespan state."""
 
     held: State
@@ -59,16 +59,16 @@ def build_app(
     transports: Transports = unchanged,
     connection_class: type[Connection] = Connection,
 ) -> ASGIApp:
-    """The ASGI application. `note`: a sentence for the IDE's page. Raises Misconfigured.
+    """The ASGI application. `note`: a sentence on the GraphiQL page. Raises Misconfigured.
 
     `stop`: set when the server is asked to stop, so that its worker takes nothing new while requests are finished.
     """
 
     operations = open_operations(settings)
-    named_proxies()  # what is wrong with them is told at the start
+    named_proxies()  # raises Misconfigured at the start
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[Held]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[LifespanState]:
         async with (
             open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams,
             open_authentication(settings, transports=transports) as authentication,
@@ -99,39 +99,45 @@ def build_app(
         routes.append(Route("/metrics", metrics))
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
-    handlers: dict[Any, Any] = {404: nothing_here, 405: not_like_that, ClientDisconnect: gone, Exception: masked}
+    handlers: dict[Any, Any] = {
+        404: not_found,
+        405: method_not_allowed,
+        ClientDisconnect: disconnected,
+        Exception: masked,
+    }
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
-    # behind a TLS terminator a redirect would name http://, where a client that follows sends its key in clear
+    # Behind a TLS terminator a redirect would lead to http://, where a client would send its key in clear text.
     app.router.redirect_slashes = False
     ported = by_port(app, settings.operations_port)
     return with_request_id(with_browser_rules(ported, settings), seconds=settings.request_seconds)
 
 
 async def masked(_request: Request, _error: Exception) -> Response:
-    """The answer to what nobody expected. The server logs the error itself, with the request id."""
+    """The answer to an unexpected exception, which the server logs with the request id."""
     return JSONResponse(request_error(MASKED, code="INTERNAL_ERROR"), 500)
 
 
-async def nothing_here(request: Request, _error: Exception) -> Response:
-    """The answer to a path that is none of ours."""
-    hint = " Leave out the last slash." if request.url.path.endswith("/") else ""
-    return problem(404, "NOT_FOUND", f"There is nothing at this address.{hint}")
+async def not_found(request: Request, _error: Exception) -> Response:
+    """The answer to an unknown path."""
+    hint = " Leave out the trailing slash." if request.url.path.endswith("/") else ""
+    return problem(404, "NOT_FOUND", f"Not found.{hint}")
 
 
-async def not_like_that(_request: Request, error: Exception) -> Response:
-    """The answer to a method that the path does not have."""
+async def method_not_allowed(_request: Request, error: Exception) -> Response:
+    """The answer to a method that the path does not allow; the header Allow has those it does."""
     headers = error.headers if isinstance(error, HTTPException) else None
-    return problem(405, "BAD_REQUEST", "This address is not asked like that.", headers)
+    allowed = (headers or {}).get("Allow", "another")
+    return problem(405, "BAD_REQUEST", f"Method not allowed; use {allowed}.", headers)
 
 
-async def gone(_request: Request, _error: Exception) -> Response:
-    """The client left before its request was whole; nobody reads this."""
+async def disconnected(_request: Request, _error: Exception) -> Response:
+    """The answer to a client that disconnected before its request was complete; nobody reads it."""
     return Response(status_code=400)
 
 
 async def _stop_worker(worker: asyncio.Task[None]) -> None:
-    """Let the worker finish what it holds; what is not done in time stays in the engine for another."""
-    done, _ = await asyncio.wait([worker], timeout=LONGEST_STOP)
+    """Let the worker finish its tasks; what is not done in time is left to another worker."""
+    done, _ = await asyncio.wait([worker], timeout=STOP_TIMEOUT)
     if not done:
         _log.warning("the worker was stopped in the middle of its work")
         worker.cancel()
@@ -139,15 +145,15 @@ async def _stop_worker(worker: asyncio.Task[None]) -> None:
 
 
 def by_port(app: ASGIApp, operations_port: int | None) -> ASGIApp:
-    """The service, with what operators ask at the port for operators and all else at the other, where there are two."""
+    """The service on two ports, if there are two: operators' paths at OPERATIONS_PORT, all others at PORT."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            # the socket's own port, which no header can change
+            # The socket's own port, which no header can change.
             is_for_operators = scope["server"][1] == operations_port
             paths = OPERATORS_PATHS if is_for_operators else ("/metrics",)
             if (scope["path"] in paths) is not is_for_operators:
-                await problem(404, "NOT_FOUND", "There is nothing at this address.")(scope, receive, send)
+                await problem(404, "NOT_FOUND", "Not found.")(scope, receive, send)
                 return
         await app(scope, receive, send)
 
@@ -155,7 +161,7 @@ def by_port(app: ASGIApp, operations_port: int | None) -> ASGIApp:
 
 
 def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:
-    """Give every request an id, its caller's own or a new one, sent back in `X-Request-Id`, and an end to its time."""
+    """Give every request a deadline, and an id: the caller's own or a new one, sent back in `X-Request-Id`."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -177,9 +183,9 @@ def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:
 
 
 async def send_whole(message: Message, send: Send) -> None:
-    """Send a message; after a large body return only when the client has taken nearly all of it.
+    """Send an ASGI message; after a large body return only when the client has received nearly all of it.
 
-    The server waits for that before a further message, so the end of a large body is a message of its own.
+    The server waits for that before the next message, so the end of a large body is a message of its own.
     """
     is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
     if is_last and len(message.get("body", b"")) > LARGE_BODY:

@@ -1,4 +1,4 @@
-"""The GraphQL schema: `schema`, executed by `transport`, and its text by `plan-api schema`.
+"""The GraphQL schema: `schema`, which `transport` executes, and its text, which `plan-api schema` prints.
 
 Types read records and loaders; mutations call `coordination`. Nothing outside `schema` and `transport` knows GraphQL.
 """
@@ -16,7 +16,7 @@ from strawberry.types import ExecutionContext, Info
 from api.errors import Refused, UserErrorCode
 from api.schema.arguments import demand_few
 from api.schema.mutation import Mutation
-from api.schema.prepared_document import Document, Ready
+from api.schema.prepared_document import Document, Preparation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 from api.settings import Settings
@@ -26,41 +26,41 @@ KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 
 
 def entity_key(representation: object) -> dict[str, str]:
-    """The type and key a gateway names, and nothing else. Raises Refused (INVALID) for what names none of ours."""
+    """The type and key in a gateway's representation. Raises Refused (INVALID) for what is no entity of this schema."""
     named = representation if isinstance(representation, dict) else {}
     type_name = named.get("__typename")
     names = KEYS.get(type_name, ()) if isinstance(type_name, str) else ()
     key = {name: named[name] for name in names if isinstance(named.get(name), str)}
     if not names or len(key) < len(names):
         types = ", ".join(f"{name} by {' and '.join(fields)}" for name, fields in KEYS.items())
-        raise Refused(UserErrorCode.INVALID, f"An entity is one of {types}.", field="representations")
+        raise Refused(UserErrorCode.INVALID, f"A representation must be one of: {types}.", field="representations")
     return {"__typename": str(type_name), **key}
 
 
 class Schema(strawberry.federation.Schema):
-    """The federation schema; errors are logged and told by `transport`, once and in one place."""
+    """The federation schema; `transport` logs and reports its errors."""
 
     def process_errors(
         self,
         errors: Sequence[GraphQLError],
         execution_context: ExecutionContext | None = None,  # noqa: ARG002  # strawberry's signature
     ) -> None:
-        """Put them in order, row by row: they come as systems fail. The default would log every one with its stack."""
+        """Sort them row by row, since they come in the order systems fail. The inherited method logs each."""
         if isinstance(errors, list):
-            errors.sort(key=_place)
+            errors.sort(key=_position)
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
-        """As inherited, which takes for granted that every representation is right, and that they are few."""
+        """As inherited, after a check that every representation is valid and that they are not too many."""
         keys = [entity_key(each) for each in representations]
         demand_few(info.context, entities=len(keys), tasks=sum(key["__typename"] == "Task" for key in keys))
         return super().entities_resolver(info, [FederationAny(key) for key in keys])
 
 
-def _place(error: GraphQLError) -> tuple[list[int], list[tuple[int, int]], str]:
-    """Where an error belongs: its row, then its field's place in the document."""
+def _position(error: GraphQLError) -> tuple[list[int], list[tuple[int, int]], str]:
+    """The order of an error: by its row, then by its field's position in the document."""
     path = error.path or []
     rows = [step for step in path if isinstance(step, int)]
-    return rows, [(place.line, place.column) for place in error.locations or []], str(path)
+    return rows, [(each.line, each.column) for each in error.locations or []], str(path)
 
 
 schema = Schema(
@@ -68,7 +68,7 @@ schema = Schema(
     mutation=Mutation,
     federation_version="2.9",  # the newest that Apollo, Hive and WunderGraph all compose
     config=StrawberryConfig(scalar_map=SCALARS),
-    extensions=[Ready],
+    extensions=[Preparation],
     execution_context_class=ColumnarExecutor,
 )
 stock_schema = copy(schema)
@@ -76,20 +76,20 @@ stock_schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
 
 
 def schema_for(settings: Settings) -> Schema:
-    """The schema, to be executed as the setting EXECUTOR says. Both answer alike."""
+    """The schema with the executor of the setting EXECUTOR. Both give the same answers."""
     return stock_schema if settings.executor == "stock" else schema
 
 
 def mistakes_in(text: str) -> str | None:
-    """The first thing that keeps a document from being executed, or None."""
+    """The first mistake that keeps a document from being executed, or None."""
     try:
-        mistakes = Document(parse(text)).mistakes(schema._schema)  # noqa: SLF001  # see documents.py
+        mistakes = Document(parse(text)).mistakes(schema._schema)  # noqa: SLF001  # see prepared_document.py
     except GraphQLError as error:
         return error.message
     return mistakes[0].message if mistakes else None
 
 
-# What a federation gateway takes for granted and every other reader of schema.graphql does not.
+# Definitions that a federation gateway has and every other reader of schema.graphql needs.
 FEDERATION_DEFINITIONS = '''
 """Marks by which fields an entity is found (Apollo Federation 2)."""
 directive @key(fields: federation__FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE

@@ -1,7 +1,6 @@
-"""How many bytes of documents an answer has so far; one that gets too large is refused before it is put together.
+"""The bytes of documents in an answer so far: an answer that gets too large is refused before it is assembled.
 
-Counted where documents and texts enter the answer, since what is too large should not be made first. The rest is
-counted by `transport` in the finished answer.
+They are counted where documents and texts enter the answer; `transport` counts the rest in the finished answer.
 """
 
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextvars import ContextVar
 
 
 class AnswerSize:
-    """One answer's."""
+    """The counter of one answer."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -18,11 +17,11 @@ class AnswerSize:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has become too large."""
+        """Whether the answer has become too large."""
         return self._total > self.limit
 
     def add(self, size: int) -> bool:
-        """Whether so many bytes more are not too many."""
+        """Count so many bytes more. Whether the answer may still have them."""
         self._total += size
         return not self.is_over
 
@@ -31,8 +30,8 @@ _size: ContextVar[AnswerSize | None] = ContextVar("answer_size", default=None)
 
 
 @contextmanager
-def weighing(limit: int) -> Iterator[AnswerSize]:
-    """Count what is weighed in the block, and in the tasks it starts."""
+def counting_bytes(limit: int) -> Iterator[AnswerSize]:
+    """Count the bytes that are added in the block, and in the tasks it starts."""
     size = AnswerSize(limit)
     token = _size.set(size)
     try:
@@ -41,12 +40,12 @@ def weighing(limit: int) -> Iterator[AnswerSize]:
         _size.reset(token)
 
 
-def weigh(size: int) -> bool:
-    """Whether the answer under way may have so many bytes more; if not, nobody will see it."""
+def add_bytes(size: int) -> bool:
+    """Count so many bytes more of the current answer. Whether it may still have them; if not, it is not sent."""
     answer = _size.get()
     return answer is None or answer.add(size)
 
 
-def weighed(text: str) -> str:
-    """The text, which is part of the answer now."""
-    return text if weigh(len(text)) else ""
+def counted_text(text: str) -> str:
+    """The text, counted; empty where the answer is too large already."""
+    return text if add_bytes(len(text)) else ""

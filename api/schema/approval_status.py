@@ -13,9 +13,9 @@ from api.loaders import Value, Variables
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.info import Info
 from api.schema.person import Person, person
+from api.schema.read_access import variables_of_drafts, visible_tasks
 from api.schema.requires import requires
 from api.schema.task import Task, task
-from api.schema.visible import linked_variables, visible
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.camunda.authorizations import READ_INSTANCES, READ_TASKS, demand
 from api.upstreams.camunda.ownership import LINK_VARIABLES
@@ -124,7 +124,7 @@ class ApprovalStatus:
     async def open_tasks(self, info: Info) -> list[Task]:
         """Asks the engine whom they are offered to, unless the viewer sees all of this draft's."""
         submitted_by = self.submitted_by.id if self.submitted_by else None
-        shown = await visible(info, self.waiting, submitted_by=submitted_by, author=self.author)
+        shown = await visible_tasks(info, self.waiting, submitted_by=submitted_by, author=self.author)
         return [task(record) for record in shown]
 
     @strawberry.field(
@@ -149,7 +149,7 @@ async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draf
 
     async def links() -> Sequence[Variables]:
         is_asked = any(requirements.has("approvals", part) for part in (PROCESS, VALUES, TASKS, WAITING))
-        return await linked_variables(info, records) if is_asked else [{}] * len(records)
+        return await variables_of_drafts(info, records) if is_asked else [{}] * len(records)
 
     asked = (
         read(PROCESS, loaders.processes),

@@ -1,6 +1,6 @@
-"""The types FieldChange and FieldConflict, and what stands in `Draft.changes` and `Draft.conflicts`.
+"""The types FieldChange and FieldConflict, and the resolvers of `Draft.changes` and `Draft.conflicts`.
 
-Plans are compared in a process beside this one, once a request, and only what is selected of the result is made.
+Plans are compared in a worker process, each pair once a request, and only the selected parts of the result are made.
 """
 
 import asyncio
@@ -10,47 +10,47 @@ from functools import partial
 import strawberry
 
 from api.coordination import rebase
-from api.schema.answer_size import weigh
+from api.schema.answer_size import add_bytes
 from api.schema.info import Info
+from api.schema.read_access import variables_of_drafts
 from api.schema.requires import requires
 from api.schema.scalars import Json
-from api.schema.visible import linked_variables
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.retool.records import Draft
 from plandiff import comparison
 from plandiff.changes import Terms
 from plandiff.comparison import Entry, compared, conflicting, noted_version
 
-# Where needs have what is selected of the entries: the name takes a loader's place.
+# Names that take a loader's place in Requirements, for what is selected of the entries.
 CHANGES, CONFLICTS = "changes", "conflicts"
 NOTHING = (None, None, None)
 AS_TEXT = (
-    "as people read it, which no client can alter: a text without quotes, a number with all its digits (1500.00), what "
-    "has parts as JSON."
+    "for people, which no client's JSON parser alters: text without quotes, numbers with all digits (1500.00), objects "
+    "and lists as JSON."
 )
 PATH = (
-    "Where it is, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "
+    "Its path, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "
     "identifies them in FHIR, else by number; [order] is the order of a list; … stands for entries left out."
 )
 CONFLICT_VARIABLES = ("aidboxPlanId", "baseVersion", "approvalOutcome", "publishedVersion")
 LABEL = (
-    "What it is called, in a few words, by displays and texts rather than codes; no two of an answer are the same. For "
-    "the last of too many entries, how many more there are."
+    "A short name, from displays and texts rather than codes, unique in an answer. The last of too many entries says "
+    "how many more there are."
 )
 
 
-@strawberry.enum(description="What became of a field.")
+@strawberry.enum(description="The kind of a change.")
 class FieldChangeKind(Enum):
-    """The kinds of coordination/changes.py, each with its description."""
+    """The kinds of plandiff/changes.py, each with its description."""
 
     ADDED = strawberry.enum_value("ADDED", description="It is new; `before` is null.")
     REMOVED = strawberry.enum_value("REMOVED", description="It is gone; `after` is null.")
-    CHANGED = strawberry.enum_value("CHANGED", description="It says something else, or is written in other digits.")
+    CHANGED = strawberry.enum_value("CHANGED", description="Its value is another, or is written in other digits.")
 
 
 @strawberry.type(description="One field that a draft changes, or one part that is new or gone as a whole.")
 class FieldChange:
-    """One entry of coordination/changes.py."""
+    """One entry of a comparison (plandiff)."""
 
     path: str = strawberry.field(description=PATH, metadata=requires(comparison.PATH))
     kind: FieldChangeKind = strawberry.field(description="Added, removed or changed.")
@@ -68,37 +68,37 @@ class FieldChange:
 
 @strawberry.type(description="One field that both the draft and the store changed, to different values.")
 class FieldConflict:
-    """One conflict of coordination/merging.py."""
+    """One conflict of a three-way merge (plandiff)."""
 
     path: str = strawberry.field(
-        description=f"{PATH} The choices of rebaseDraft name it.", metadata=requires(comparison.PATH)
+        description=f"{PATH} The choices of rebaseDraft use it.", metadata=requires(comparison.PATH)
     )
     label: str = strawberry.field(description=LABEL, metadata=requires(comparison.LABEL))
     base: Json | None = strawberry.field(
-        description="As it was in the version the draft goes back to; null: not there.",
+        description="The value in the version the draft is based on; null: absent.",
         metadata=requires(comparison.VALUES),
     )
     mine: Json | None = strawberry.field(
-        description="As the draft has it; null: not there.", metadata=requires(comparison.VALUES)
+        description="The draft's value; null: absent.", metadata=requires(comparison.VALUES)
     )
     theirs: Json | None = strawberry.field(
-        description="As the store has it now; null: not there.", metadata=requires(comparison.VALUES)
+        description="The store's current value; null: absent.", metadata=requires(comparison.VALUES)
     )
     base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=requires(comparison.TEXTS))
     mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=requires(comparison.TEXTS))
     theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=requires(comparison.TEXTS))
 
 
-@strawberry.enum(description="Which value a conflicting field is to have.")
+@strawberry.enum(description="Whose value a conflicting field takes.")
 class ConflictSide(Enum):
-    """The sides of coordination/merging.py, each with its description."""
+    """The sides of plandiff/merge.py, each with its description."""
 
     MINE = strawberry.enum_value("MINE", description="The draft's.")
     THEIRS = strawberry.enum_value("THEIRS", description="The store's.")
 
 
 async def changes_of(info: Info, draft: Draft) -> list[FieldChange] | None:
-    """What a draft changes against the plan as it is now. Raises Refused (INVALID_PLAN) for what is no plan."""
+    """The changes of a draft against the current plan. Raises Refused (INVALID_PLAN) for a draft without a plan."""
     loaders = info.context.loaders
     current = _bytes(await loaders.plans.load(draft.aidbox_id)) if draft.aidbox_id else None
     plan, settings = draft.plan_data, info.context.settings
@@ -112,15 +112,15 @@ async def changes_of(info: Info, draft: Draft) -> list[FieldChange] | None:
             wanted=_wanted(info, CHANGES),
         )
     )
-    return [_change(entry) for entry in _weighed(found)]
+    return [_change(entry) for entry in _counted(found)]
 
 
 async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict] | None:
-    """What both a draft and the store changed since the draft's base. Raises Refused (INVALID_PLAN) as `changes_of`."""
+    """The fields that draft and store both changed since the draft's base. Raises Refused (INVALID_PLAN)."""
     if draft.aidbox_id is None or draft.camunda_process_id is None:
         return []
     plan, loaders, settings = draft.plan_data, info.context.loaders, info.context.settings
-    (variables,) = await linked_variables(info, [draft])
+    (variables,) = await variables_of_drafts(info, [draft])
     noted = await info.context.calculated(
         partial(noted_version, plan, draft.camunda_process_id, max_bytes=settings.max_plan_bytes)
     )
@@ -139,17 +139,17 @@ async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict] | None:
             wanted=_wanted(info, CONFLICTS),
         )
     )
-    return field_conflicts(found)
+    return to_field_conflicts(found)
 
 
-def field_conflicts(found: list[Entry]) -> list[FieldConflict]:
-    """The types of conflicts."""
-    return [_conflict(entry) for entry in _weighed(found)]
+def to_field_conflicts(found: list[Entry]) -> list[FieldConflict]:
+    """Conflicts of a merge as FieldConflict."""
+    return [_conflict(entry) for entry in _counted(found)]
 
 
-def _weighed(found: list[Entry]) -> list[Entry]:
-    """The entries; what they take in the answer is counted. None where it is too large by now."""
-    return found if weigh(sum(entry.size for entry in found)) else []
+def _counted(found: list[Entry]) -> list[Entry]:
+    """The entries, with their bytes counted; none where the answer is too large already."""
+    return found if add_bytes(sum(entry.size for entry in found)) else []
 
 
 def _wanted(info: Info, of: str) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""What a document may ask, compared before anything is executed; each limit is a setting with the same name.
+"""The limits of documents, checked before anything is executed; each is a setting.
 
-Called by documents.py. Each refusal is an OverLimit that says the limit and what was found.
+Each refusal is an OverLimit whose message has the limit and, where it is known, the number found.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from api.errors import OverLimit
 from api.schema.document_size import DocumentSize
 from api.settings import Settings
 
-LARGEST_TOLD = 1_000_000
+LARGEST_NUMBER = 1_000_000
 CHARACTERS_A_TOKEN = 20  # at most, on average: a text of a megabyte is one token too
 MOST_VALUES = 10_000  # in variables
 
@@ -35,52 +35,52 @@ RULES = (
 
 
 def first_excess(size: DocumentSize, settings: Settings) -> OverLimit | None:
-    """The first limit the document is over, if there is one. Fragments count wherever they are spread."""
+    """The refusal for the first limit that a document exceeds. Fragments count wherever they are spread."""
     for rule in RULES:
         found, limit = getattr(size, rule.measure), getattr(settings, rule.setting)
         if found > limit:
             return excess(rule.code, rule.words, found, limit)
     if size.reads_schema and not settings.introspection:
-        return OverLimit("INTROSPECTION_OFF", "This service does not describe its schema to clients.")
+        return OverLimit("INTROSPECTION_OFF", "Introspection is switched off.")
     return None
 
 
 def costs_too_much(cost: int, settings: Settings) -> OverLimit | None:
-    """The refusal of an answer that could get too large."""
+    """The refusal of an operation whose answer could be too large."""
     if cost <= settings.max_cost:
         return None
-    return excess("QUERY_TOO_COSTLY", "values in its answer, or room for as many", cost, settings.max_cost)
+    return excess("QUERY_TOO_COSTLY", "values that its answer could have", cost, settings.max_cost)
 
 
 def too_many_tokens(settings: Settings) -> OverLimit:
-    """The refusal of a text that was not read to its end."""
-    return OverLimit("TOO_MANY_TOKENS", f"The query has more than {settings.max_tokens} words and signs, the limit.")
+    """The refusal of a document with too many tokens, which is not parsed to its end."""
+    return OverLimit("TOO_MANY_TOKENS", f"The query has more than {settings.max_tokens} tokens, the limit.")
 
 
-def too_much_alike() -> OverLimit:
-    """The refusal of a document whose fields and fragments are too many times the same to be compared."""
-    return OverLimit("QUERY_TOO_LARGE", "The query has the same fields or fragments too often; ask for each once.")
+def too_repetitive() -> OverLimit:
+    """The refusal of a document whose equal fields and fragments would take too long to compare with each other."""
+    return OverLimit("QUERY_TOO_LARGE", "The query repeats the same fields or fragments too often; select each once.")
 
 
-def too_deep_to_read() -> OverLimit:
-    """The refusal of a text the parser gives up on, which it does at 200 brackets in one another."""
-    return OverLimit("QUERY_TOO_DEEP", "The query is nested too deeply to be read.")
+def too_deep_to_parse() -> OverLimit:
+    """The refusal of a document that the parser rejects, as it does at 200 nested brackets."""
+    return OverLimit("QUERY_TOO_DEEP", "The query is nested too deeply to be parsed.")
 
 
 def excess(code: str, words: str, found: int, limit: int) -> OverLimit:
-    """One refusal."""
-    message = str(found) if found <= LARGEST_TOLD else f"more than {LARGEST_TOLD}"
+    """The refusal of a number that exceeds its limit."""
+    message = str(found) if found <= LARGEST_NUMBER else f"more than {LARGEST_NUMBER}"
     return OverLimit(code, f"The query has {message} {words}; the limit is {limit}.")
 
 
 def too_long(found: int, settings: Settings) -> OverLimit:
-    """The refusal of a text that is not read at all."""
+    """The refusal of a document that is too long to be parsed."""
     limit = settings.max_tokens * CHARACTERS_A_TOKEN
     return OverLimit("QUERY_TOO_LARGE", f"The query has {found} characters; the limit is {limit}. Use variables.")
 
 
 def has_too_many_values(variables: Mapping[str, object]) -> OverLimit | None:
-    """The refusal of variables that would take long to look through."""
+    """The refusal of variables with too many values."""
     found = 0
     waiting: list[object] = [variables]
     while waiting and found <= MOST_VALUES:

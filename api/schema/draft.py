@@ -1,4 +1,4 @@
-"""The type Draft: a row of the drafts table, and the hops from it to the store and the engine."""
+"""The type Draft: a row of the drafts table, with batched fields from the store and the engine."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ import strawberry
 
 from api.errors import Refused, UserErrorCode
 from api.requirements import PLAN, REVISION
-from api.schema.answer_size import weighed
+from api.schema.answer_size import counted_text
 from api.schema.arguments import checked_limit
 from api.schema.changes import (
     CHANGES,
@@ -23,9 +23,9 @@ from api.schema.changes import (
 from api.schema.history import AuditEvent, history_of
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
+from api.schema.read_access import draft_by_id, variables_of_drafts
 from api.schema.requires import requires
 from api.schema.scalars import Json
-from api.schema.visible import draft_by_id, linked_variables
 from api.upstreams.camunda.ownership import LINK_VARIABLES
 from api.upstreams.camunda.records import VARIABLES
 from api.upstreams.retool import records as retool_records
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
 
 
-@strawberry.enum(description="How a draft stands, as the drafts database has it.")
+@strawberry.enum(description="The status of a draft in the drafts database.")
 class DraftStatus(Enum):
-    """The texts of the status column; any other text counts as a draft."""
+    """The values of the status column; any other value counts as DRAFT."""
 
     DRAFT = strawberry.enum_value("draft", description="Being written.")
     SUBMITTED = strawberry.enum_value("submitted", description="In approval.")
     APPROVED = strawberry.enum_value("approved", description="Approved and published.")
     REJECTED = strawberry.enum_value("rejected", description="Rejected; can be changed and submitted again.")
-    RETURNED = strawberry.enum_value("returned", description="Sent back with what to change.")
-    CONFLICT = strawberry.enum_value("conflict", description="Draft or plan moved during approval.")
-    WITHDRAWN = strawberry.enum_value("withdrawn", description="Taken back out of approval.")
+    RETURNED = strawberry.enum_value("returned", description="Sent back with requested changes.")
+    CONFLICT = strawberry.enum_value("conflict", description="Draft or plan changed during approval.")
+    WITHDRAWN = strawberry.enum_value("withdrawn", description="Withdrawn from approval.")
 
 
 def draft_status(status: str) -> DraftStatus:
@@ -54,12 +54,12 @@ def draft_status(status: str) -> DraftStatus:
 
 
 async def _base_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
-    """By the variables of their processes."""
-    return await base_plans_of(info, await linked_variables(info, [each.record for each in drafts]))
+    """Found by the variables of their processes."""
+    return await base_plans_of(info, await variables_of_drafts(info, [each.record for each in drafts]))
 
 
 async def _current_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
-    """By the rows' own references."""
+    """Found by the rows' references."""
     return await current_plans_of(info, [each.record.aidbox_id for each in drafts])
 
 
@@ -72,21 +72,21 @@ async def _approvals(drafts: "Sequence[Draft]", info: Info) -> "list[ApprovalSta
 
 @strawberry.federation.type(keys=["id"], description="A benefit plan as its author writes it, in Retool's database.")
 class Draft:
-    """Plain fields come from the row; the rest crosses to another system and is null when that could not be asked."""
+    """Plain fields are the row's. Others ask another system and are null when it could not be asked."""
 
     record: strawberry.Private[retool_records.Draft]
     id: strawberry.ID = strawberry.field(description="Retool's own id.")
-    name: str = strawberry.field(description="What the author calls it.")
+    name: str = strawberry.field(description="Its name.")
     status: DraftStatus = strawberry.field(
-        description="As the drafts database has it; `approval` tells where the process is."
+        description="As in the drafts database; `approval` has the state of the process."
     )
     plan_data: Json = strawberry.field(
         description="The plan as written (FHIR InsurancePlan JSON), exact to the digit.", metadata=requires(PLAN)
     )
     revision: str = strawberry.field(
-        description="Fingerprint of name and planData; moves whenever either does.", metadata=requires(REVISION)
+        description="Fingerprint of name and planData; changes whenever either does.", metadata=requires(REVISION)
     )
-    created_by: strawberry.ID | None = strawberry.field(description="Who wrote it; null when nobody is on record.")
+    created_by: strawberry.ID | None = strawberry.field(description="Its author; null when none is on record.")
     updated_at: datetime = strawberry.field(description="When the row last changed.")
     camunda_process_id: strawberry.ID | None = strawberry.field(
         description="The process it was last submitted to; null before the first submission."
@@ -102,23 +102,23 @@ class Draft:
     )
     current_plan: PlanVersion | None = batched_field(
         _current_plans,
-        description="The plan as the store has it now. Null when there is none yet.",
+        description="The current plan in the store. Null when there is none yet.",
         metadata=requires(loaders=("plans",)),
     )
 
     @strawberry.field(
-        description="`planData` as a text, which no client can alter: JSON.parse makes 1500 of 1500.00 and rounds what "
-        "is beyond 2^53. To write a plan back, change this with a parser that leaves numbers as they are written.",
+        description="`planData` as text, which no JSON parser alters: JSON.parse makes 1500 of 1500.00 and rounds "
+        "integers beyond 2^53. To write a plan back, edit this with a parser that keeps numbers as written.",
         metadata=requires(PLAN),
     )
     def plan_data_text(self) -> str:
-        """As in the row."""
-        return weighed(self.record.plan_data)
+        """Exactly as in the row."""
+        return counted_text(self.record.plan_data)
 
     @strawberry.field(
         description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "
-        "plan). At most 500 entries, the last of more says how many. Null when the store could not be asked, or the "
-        "draft holds no plan.",
+        "plan). At most 500 entries; the last says how many more there are. Null when the store could not be asked, or "
+        "the draft holds no plan.",
         metadata=requires(PLAN, loaders=(CHANGES,), with_document=("plans",)),
     )
     async def changes(self, info: Info) -> list[FieldChange] | None:
@@ -127,7 +127,7 @@ class Draft:
 
     @strawberry.field(
         description="Fields that both this draft and the store changed, to different values, since the version the "
-        "draft goes back to: the one rebaseDraft moved it onto, else the one it became, else basePlan. "
+        "draft is based on: the one rebaseDraft moved it to, else the one it became, else basePlan. "
         "Empty: no conflict. Null when that could not be asked, or the draft holds no plan.",
         metadata=requires(
             PLAN,
@@ -141,19 +141,21 @@ class Draft:
         return await conflicts_of(info, self.record)
 
     @strawberry.field(
-        description="Every submission of this draft and what came of it, newest first. Null when the engine could not "
+        description="Every submission of this draft and its outcome, newest first. Null when the engine could not "
         "be asked.",
         metadata=requires(variables=VARIABLES),
     )
     async def history(
-        self, info: Info, limit: Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")] = 50
+        self,
+        info: Info,
+        limit: Annotated[int, strawberry.argument(description="The most events to return, 0 to 1000.")] = 50,
     ) -> list[AuditEvent] | None:
         """Three requests to the engine, for all drafts of an answer."""
         return await history_of(info, self.record, checked_limit(limit))
 
     approval: Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None = batched_field(
         _approvals,
-        description="Where its approval stands, asked live of the engine.",
+        description="The state of its approval, read live from the engine.",
         metadata=requires(loaders=("approvals",)),
     )
 
@@ -182,5 +184,5 @@ def draft(record: retool_records.Draft | None) -> Draft | None:
 
 
 def _unless_too_large(record: retool_records.Draft, value: Any) -> Any:
-    """A value, None where nobody reads it; what is too large to be read is an error of this draft's alone."""
+    """The value; for a draft that is too large, an error of this draft alone."""
     return Refused(UserErrorCode.INVALID_PLAN, retool_records.TOO_LARGE) if record.is_too_large else value

@@ -1,4 +1,4 @@
-"""The one type of every resolver's `info`: what strawberry knows, with our Context in it."""
+"""`Info`: the type of every resolver's `info`, strawberry's with our Context."""
 
 from strawberry.types import Info as StrawberryInfo
 

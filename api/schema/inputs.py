@@ -1,15 +1,15 @@
-"""What mutations take: one `input` each."""
+"""The inputs of mutations, one for each."""
 
 import strawberry
 
 from api.schema.changes import ConflictSide
 
-USER_ID = "Whom it is done for: the viewer's own id or absent, unless the caller may act for others."
+USER_ID = "The person it is done for: absent or the viewer, unless the caller may act for others."
 TASK_ID = "The engine's id of the task."
 DRAFT_ID = "Retool's id of the draft."
 COMMENT = (
-    "A few words for the others, at most 1500 characters of plain text; fewer where many are line breaks, quotes, "
-    "backslashes or emoji, which count as two."
+    "A comment for the others, at most 1500 characters of plain text. Line breaks, quotes, backslashes and emoji count "
+    "as two."
 )
 
 
@@ -64,7 +64,7 @@ class ReassignTaskInput:
     """Which task, and to whom it goes."""
 
     task_id: strawberry.ID = strawberry.field(description=TASK_ID)
-    user_id: strawberry.ID = strawberry.field(description="Who is to have the task; not who submitted the draft.")
+    user_id: strawberry.ID = strawberry.field(description="The new assignee; not the submitter of the draft.")
 
 
 @strawberry.input(description="The input of withdrawSubmission.")
@@ -82,7 +82,7 @@ class RetryPublicationInput:
     draft_id: strawberry.ID = strawberry.field(description=DRAFT_ID)
 
 
-@strawberry.input(description="What to take where draft and store both changed a field.")
+@strawberry.input(description="The decision on one field that draft and store both changed.")
 class ConflictChoice:
     """One conflict, decided."""
 
@@ -103,10 +103,10 @@ class RebaseDraftInput:
         description="The current plan's version you looked at: another one is refused with VERSION_CONFLICT.",
     )
     choices: list[ConflictChoice] = strawberry.field(
-        default_factory=list, description="One for each conflict; left out, the call answers with the conflicts."
+        default_factory=list, description="One for each conflict; without it the call answers with the conflicts."
     )
     otherwise: ConflictSide | None = strawberry.field(
-        default=None, description="Whose values to take for all conflicts that choices do not name."
+        default=None, description="Whose value to take for each conflict that no choice decides."
     )
     user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
 
@@ -124,7 +124,7 @@ class CreateDraftFromPlanInput:
     )
     id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="A UUID of your own making, for the draft: repeated with it, the call answers with the same "
-        "draft. Without it each call makes another draft. Not for tables whose ids are numbers.",
+        description="A UUID you choose for the draft, which makes the call idempotent: repeated, it answers with the "
+        "same draft. Without it each call creates another draft. Not for tables whose ids are numbers.",
     )
     user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)

@@ -1,4 +1,4 @@
-"""Pages of tasks and drafts, and what they can be narrowed to and sorted by. Used by query.py."""
+"""Pages of tasks and drafts, with their filters and sort keys."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from api.errors import Refused, UserErrorCode
 from api.schema.arguments import checked_sort, checked_text
 from api.schema.draft import Draft, DraftStatus, draft
 from api.schema.info import Info
+from api.schema.read_access import draft_by_id, page_reader
 from api.schema.requires import requires
 from api.schema.task import Task, task
-from api.schema.visible import draft_by_id, reader
 from api.upstreams.camunda.authorizations import READ_TASKS, demand
 from api.upstreams.camunda.records import instant
 from api.upstreams.retool.records import DraftFilter as Narrowed
 
-MOST_SEARCHED = 5000  # tasks whose drafts' names are looked at
-MOST_NAMED = 1000  # drafts by their names, which the engine does not know: it gets the ids of their processes
+MOST_SEARCHED = 5000  # tasks whose drafts' names are searched
+MOST_NAMED = 1000  # drafts that match a name; the engine is then asked by the ids of their processes
 BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": "submittedBy", "type": "String"}}
 
 
-@strawberry.input(description="Narrows a list of tasks. Conditions are joined by and; an absent one does not count.")
+@strawberry.input(description="A filter of tasks. All conditions must hold; absent ones are ignored.")
 class TaskFilter:
-    """Each becomes a field of the engine's own query."""
+    """Each field becomes a condition of the engine's query."""
 
     step: str | None = strawberry.field(default=None, description="Tasks of this step of the process model.")
     unassigned: bool | None = strawberry.field(
@@ -35,16 +35,16 @@ class TaskFilter:
     assignee: strawberry.ID | None = strawberry.field(default=None, description="Claimed by this person.")
     due_before: datetime | None = strawberry.field(default=None, description="Due before this instant.")
     created_after: datetime | None = strawberry.field(default=None, description="Begun after this instant.")
-    min_priority: int | None = strawberry.field(default=None, description="Of this priority or a higher one.")
+    min_priority: int | None = strawberry.field(default=None, description="Of at least this priority.")
     submitted_by: strawberry.ID | None = strawberry.field(default=None, description="Submitted by this person.")
     draft_name_contains: str | None = strawberry.field(
         default=None,
-        description="Of a submitted draft with this in its name, in any case. Refused (INVALID) where more than "
-        f"{MOST_NAMED} drafts of the listed tasks have it, or more than {MOST_SEARCHED} tasks are to be searched.",
+        description="Of a submitted draft whose name contains this, ignoring case. Refused (INVALID) where more than "
+        f"{MOST_NAMED} drafts of the listed tasks match, or more than {MOST_SEARCHED} tasks have to be searched.",
     )
 
 
-@strawberry.enum(description="What tasks can be sorted by.")
+@strawberry.enum(description="The sort keys of tasks.")
 class TaskSortKey(Enum):
     """Names of the engine's own sort keys."""
 
@@ -61,12 +61,12 @@ class TaskSort:
     """Several count in the order given."""
 
     by: TaskSortKey = strawberry.field(description="The key.")
-    descending: bool = strawberry.field(default=False, description="Whether the largest comes first.")
+    descending: bool = strawberry.field(default=False, description="Whether the order is descending.")
 
 
-@strawberry.type(description="A page of tasks. Each part is asked of the engine only when it is selected.")
+@strawberry.type(description="A page of tasks. Each field asks the engine only when it is selected.")
 class TaskPage:
-    """The query, not its answer; None: nothing can match. `is_viewers`: what it finds is what concerns the viewer."""
+    """A query for tasks, not yet asked; None: nothing can match. `is_viewers`: it finds tasks of the viewer."""
 
     is_viewers: strawberry.Private[bool]
     query: strawberry.Private[dict[str, object] | None]
@@ -90,7 +90,7 @@ class TaskPage:
         return [task(record) for record in records]
 
     @strawberry.field(
-        description="How many tasks match in all. Null when the engine could not be asked.", metadata=requires()
+        description="The number of all matching tasks. Null when the engine could not be asked.", metadata=requires()
     )
     async def total_count(self, info: Info) -> int | None:
         """One request, and one more where there is none."""
@@ -104,10 +104,10 @@ class TaskPage:
 
 
 async def engine_query(info: Info, narrowed: TaskFilter | None, theirs: dict[str, object]) -> dict[str, object] | None:
-    """A filter in the engine's words, of the tasks that `theirs` finds; None when nothing can match.
+    """The engine's query for a filter, among the tasks that `theirs` finds; None when nothing can match.
 
-    Names of drafts, which the engine does not know, are looked up in one statement: those of these tasks alone, since
-    neither an answer nor how long it takes may tell of others' drafts.
+    Names of drafts, which the engine does not have, are searched in one statement: only those of these tasks, since
+    neither the answer nor the time it takes may depend on other people's drafts.
     """
     query = {**(_plain_query(narrowed) if narrowed else {}), **theirs}
     named = checked_text(narrowed.draft_name_contains, "draftNameContains") if narrowed else None
@@ -115,10 +115,10 @@ async def engine_query(info: Info, narrowed: TaskFilter | None, theirs: dict[str
         return query
     systems = info.context.upstreams
     tasks = await systems.camunda.tasks(query, limit=MOST_SEARCHED + 1)
-    _demand_few(tasks, MOST_SEARCHED, "tasks are to be searched: narrow the list by step or another condition")
+    _demand_few(tasks, MOST_SEARCHED, "tasks would have to be searched; filter by step or another condition, too")
     process_ids = await systems.retool.named_processes(list({task.process_instance_id for task in tasks}), named)
-    _demand_few(process_ids, MOST_NAMED, "drafts of these tasks have this in their names: say more of it")
-    # an empty list would be no condition to the engine
+    _demand_few(process_ids, MOST_NAMED, "drafts of these tasks match; use a longer part of the name")
+    # To the engine an empty list is no condition.
     return {**query, "processInstanceIdIn": process_ids} if process_ids else None
 
 
@@ -136,7 +136,7 @@ def _plain_query(narrowed: TaskFilter) -> dict[str, object]:
         "minPriority": narrowed.min_priority,
     }
     if narrowed.unassigned is not None:
-        # `unassigned: false` is no filter to the engine, so the other word is said.
+        # `unassigned: false` is no condition to the engine; `assigned: true` is.
         query["unassigned" if narrowed.unassigned else "assigned"] = True
     if (submitted_by := checked_text(narrowed.submitted_by, "submittedBy")) is not None:
         query["processVariables"] = [{"name": "submittedBy", "operator": "eq", "value": submitted_by}]
@@ -144,7 +144,7 @@ def _plain_query(narrowed: TaskFilter) -> dict[str, object]:
 
 
 def engine_sorting(sort: Sequence[TaskSort] | None) -> list[dict[str, object]]:
-    """Sort keys in the engine's words; without any, the oldest first."""
+    """The engine's sort keys; by default the oldest first."""
     keys = checked_sort(sort) or [TaskSort(by=TaskSortKey.CREATED_AT)]
     return [{**_sorted_by(key.by), "sortOrder": "desc" if key.descending else "asc"} for key in keys]
 
@@ -153,23 +153,23 @@ def _sorted_by(key: TaskSortKey) -> dict[str, object]:
     return {"sortBy": str(key.value)} if key is not TaskSortKey.SUBMITTED_BY else dict(BY_SUBMITTER)
 
 
-@strawberry.input(description="Narrows a list of drafts. Conditions are joined by and; an absent one does not count.")
+@strawberry.input(description="A filter of drafts. All conditions must hold; absent ones are ignored.")
 class DraftFilter:
-    """Each becomes a condition of the SQL statement."""
+    """Each field becomes a condition of the SQL statement."""
 
     status: list[DraftStatus] | None = strawberry.field(default=None, description="Of one of these statuses.")
     created_by: strawberry.ID | None = strawberry.field(default=None, description="Written by this person.")
-    name_contains: str | None = strawberry.field(default=None, description="With this in the name, in any case.")
+    name_contains: str | None = strawberry.field(default=None, description="Whose name contains this, ignoring case.")
     aidbox_id: strawberry.ID | None = strawberry.field(default=None, description="That edit or became this plan.")
 
 
-@strawberry.enum(description="What drafts can be sorted by.")
+@strawberry.enum(description="The sort keys of drafts.")
 class DraftSortKey(Enum):
     """Names of the row's own columns."""
 
     UPDATED_AT = strawberry.enum_value("updated_at", description="When the row last changed.")
     NAME = strawberry.enum_value("name", description="The name.")
-    STATUS = strawberry.enum_value("status", description="The status, by its letters.")
+    STATUS = strawberry.enum_value("status", description="The status, alphabetically.")
 
 
 @strawberry.input(description="A key drafts are sorted by.")
@@ -177,12 +177,12 @@ class DraftSort:
     """Several count in the order given."""
 
     by: DraftSortKey = strawberry.field(description="The key.")
-    descending: bool = strawberry.field(default=False, description="Whether the largest comes first.")
+    descending: bool = strawberry.field(default=False, description="Whether the order is descending.")
 
 
-@strawberry.type(description="A page of drafts. Each part is asked of the database only when it is selected.")
+@strawberry.type(description="A page of drafts. Each field asks the database only when it is selected.")
 class DraftPage:
-    """The query, not its answer; or the ids that were asked for."""
+    """A query for drafts, not yet asked; or the ids that were given."""
 
     ids: strawberry.Private[list[strawberry.ID] | None]
     narrowed: strawberry.Private[Narrowed]
@@ -191,7 +191,7 @@ class DraftPage:
     offset: strawberry.Private[int]
 
     @strawberry.field(
-        description="The drafts of this page; for given ids in their order, null where there is none for the viewer. "
+        description="The drafts of this page; for given ids in their order, with null where the viewer may read none. "
         "Null as a whole when the drafts database could not be asked.",
         metadata=requires(loaders=("drafts", "draft_page")),
     )
@@ -206,7 +206,7 @@ class DraftPage:
         return [draft(record) for record in records]
 
     @strawberry.field(
-        description="How many match in all; for given ids, how many were given. "
+        description="The number of all matches; for given ids, their number. "
         "Null when the drafts database could not be asked.",
         metadata=requires(),
     )
@@ -217,8 +217,8 @@ class DraftPage:
         return await info.context.upstreams.retool.count(await self._readable(info))
 
     async def _readable(self, info: Info) -> Narrowed:
-        """Narrowed to what the viewer may read, so that pages and counts are of that."""
-        allowed = await reader(info, written_by=self.narrowed.created_by)
+        """The filter restricted to what the viewer may read, for pages and counts alike."""
+        allowed = await page_reader(info, written_by=self.narrowed.created_by)
         return msgspec.structs.replace(self.narrowed, reader=allowed)
 
     def _page_of_ids(self) -> list[strawberry.ID]:
@@ -226,7 +226,7 @@ class DraftPage:
 
 
 def row_filter(narrowed: DraftFilter | None) -> Narrowed:
-    """A filter in the database's words."""
+    """The database's filter."""
     if narrowed is None:
         return Narrowed()
     return Narrowed(
@@ -238,6 +238,6 @@ def row_filter(narrowed: DraftFilter | None) -> Narrowed:
 
 
 def row_sorting(sort: Sequence[DraftSort] | None) -> list[tuple[str, bool]]:
-    """Sort keys in the database's words; without any, the last changed first."""
+    """The database's sort keys; by default the last changed first."""
     keys = checked_sort(sort) or [DraftSort(by=DraftSortKey.UPDATED_AT, descending=True)]
     return [(str(key.by.value), key.descending) for key in keys]

@@ -45,7 +45,7 @@ def _process_in_the_way(refusal: Refused) -> dict[str, object]:
 
 
 @verb(
-    "Send a draft into approval. Repeating it answers with the approval already running.",
+    "Submit a draft for approval. Idempotent: repeated, it answers with the process already running.",
     on_refusal=_process_in_the_way,
 )
 async def submit_for_approval(
@@ -65,43 +65,43 @@ async def complete_approval(context: Context, viewer: Viewer, asked: CompleteApp
     return await _decide(context, viewer, asked.task_id, verdict, asked.comment)
 
 
-@verb("Send the draft back to its author with what to change.")
+@verb("Send the draft back to its author with requested changes.")
 async def request_changes(context: Context, viewer: Viewer, asked: RequestChangesInput) -> CompleteApprovalPayload:
     """See coordination/decide.py."""
     if not asked.comment.strip():
-        raise Refused(UserErrorCode.INVALID, "Say what is to be changed.", field="comment")
+        raise Refused(UserErrorCode.INVALID, "Say what has to be changed.", field="comment")
     return await _decide(context, viewer, asked.task_id, Verdict.RETURNED, asked.comment)
 
 
-@verb("Take a group's task.")
+@verb("Claim a task of one of the viewer's groups.")
 async def claim_task(context: Context, viewer: Viewer, asked: ClaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
     await claims.claim(context.upstreams, context.settings, viewer, asked.task_id)
     return TaskPayload(task_id=asked.task_id)
 
 
-@verb("Give a claimed task back to its group.")
+@verb("Return a claimed task to its groups.")
 async def unclaim_task(context: Context, viewer: Viewer, asked: UnclaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
     await claims.unclaim(context.upstreams, viewer, asked.task_id)
     return TaskPayload(task_id=asked.task_id)
 
 
-@verb("Hand a task to somebody else.", acts_for_user_id=False)
+@verb("Assign a task to another person.", acts_for_user_id=False)
 async def reassign_task(context: Context, viewer: Viewer, asked: ReassignTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
     await claims.reassign(context.upstreams, context.settings, viewer, asked.task_id, asked.user_id)
     return TaskPayload(task_id=asked.task_id)
 
 
-@verb("Take a draft back out of approval: during review, or once its publication has given up.")
+@verb("Withdraw a draft from approval: during review, or after its publication has failed.")
 async def withdraw_submission(context: Context, viewer: Viewer, asked: WithdrawSubmissionInput) -> DraftPayload:
     """See coordination/withdraw.py."""
     await withdraw(context.upstreams, context.settings, viewer, asked.draft_id)
     return DraftPayload(draft_id=asked.draft_id)
 
 
-@verb("Try a publication again that gave up (an incident in the engine).")
+@verb("Retry a publication that has failed (an incident in the engine).")
 async def retry_publication(context: Context, viewer: Viewer, asked: RetryPublicationInput) -> DraftPayload:
     """See coordination/retry_publication.py."""
     await retry(context.upstreams, context.settings, viewer, asked.draft_id)
@@ -162,13 +162,13 @@ def _by_path(choices: list[ConflictChoice]) -> dict[str, Side]:
     """The choices by path. Raises Refused (INVALID) when one field is decided twice."""
     by_path = {choice.path: Side[choice.take.name] for choice in choices}
     if len(by_path) < len(choices):
-        raise Refused(UserErrorCode.INVALID, "Each path may be chosen for once.", field="choices")
+        raise Refused(UserErrorCode.INVALID, "choices must have each path at most once.", field="choices")
     return by_path
 
 
 def _undecided(count: int) -> Refused:
     what = "1 field was" if count == 1 else f"{count} fields were"
-    message = f"{what} changed both here and in the store; choose for each whose value it is to have."
+    message = f"{what} changed both here and in the store; choose for each whose value to take."
     return Refused(UserErrorCode.VERSION_CONFLICT, message, field="choices")
 
 
@@ -186,5 +186,5 @@ Mutation = create_type(
         rebase_draft,
         create_draft_from_plan,
     ],
-    description="Everything that can be done. Each answers with what now is, or with `userErrors`.",
+    description="All mutations. Each answers with the current state, or with `userErrors`.",
 )

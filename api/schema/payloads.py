@@ -1,6 +1,6 @@
-"""What mutations answer: the things as they now are, each asked only when it is selected, and `userErrors`.
+"""The payloads of mutations: the current draft, task and plan, each read only when it is selected, and `userErrors`.
 
-Draft and task are read by the rules of the queries for them, with the rights of the person the mutation was done for.
+Draft and task are read as by queries, with the rights of the person the mutation was done for.
 """
 
 import dataclasses
@@ -8,17 +8,17 @@ import dataclasses
 import strawberry
 
 from api.schema.approval_status import ApprovalState
-from api.schema.changes import FieldConflict, field_conflicts
+from api.schema.changes import FieldConflict, to_field_conflicts
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
+from api.schema.read_access import draft_by_id
 from api.schema.task import Task, task_by_id
 from api.schema.user_error import UserError
-from api.schema.visible import draft_by_id
 from api.upstreams.retool import records as retool_records
 from plandiff.comparison import Entry
 
-ERRORS = "What the user can mend; empty when it was done."
+ERRORS = "What the user can correct; empty when it was done."
 
 
 @strawberry.type(description="The answer of submitForApproval.")
@@ -27,19 +27,20 @@ class SubmitForApprovalPayload:
 
     draft_id: strawberry.Private[str | None] = None
     process_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The approval now running; with ALREADY_SUBMITTED the one that stands in the way."
+        default=None,
+        description="The process now running; with ALREADY_SUBMITTED the one that prevents the submission.",
     )
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
-    @strawberry.field(description="The draft's status; null when it was refused.")
+    @strawberry.field(description="The draft's current status; null when refused.")
     async def status(self, info: Info) -> DraftStatus | None:
-        """As the row has it now."""
+        """Read after the write."""
         record = await _read(info, self.draft_id)
         return draft_status(record.status) if record else None
 
-    @strawberry.field(description="The draft as it now is; null when it was refused.")
+    @strawberry.field(description="The draft as it is now; null when refused.")
     async def draft(self, info: Info) -> Draft | None:
-        """Read afresh."""
+        """Read after the write."""
         return draft(await _read(info, self.draft_id))
 
 
@@ -51,24 +52,24 @@ class CompleteApprovalPayload:
     draft_id: strawberry.Private[str | None] = None
     plan_id: strawberry.Private[str | None] = None
     status: ApprovalState | None = strawberry.field(
-        default=None, description="What the decision led to; null when it was refused."
+        default=None, description="What the decision led to; null when refused."
     )
     reason: str | None = strawberry.field(default=None, description="Why it is a conflict, if it is one.")
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
-    @strawberry.field(description="The task as it now is; null when it was refused.")
+    @strawberry.field(description="The task as it is now; null when refused.")
     async def task(self, info: Info) -> Task | None:
-        """Read afresh."""
+        """Read after the write."""
         return await task_by_id(info, self.task_id) if self.task_id else None
 
-    @strawberry.field(description="The draft as it now is; null when it was refused.")
+    @strawberry.field(description="The draft as it is now; null when refused.")
     async def draft(self, info: Info) -> Draft | None:
-        """Read afresh."""
+        """Read after the write."""
         return draft(await _read(info, self.draft_id))
 
-    @strawberry.field(description="The plan as the store now has it; null when there is none.")
+    @strawberry.field(description="The current plan in the store; null when there is none.")
     async def plan(self, info: Info) -> PlanVersion | None:
-        """Read afresh."""
+        """Read after the write."""
         return (await current_plans_of(info, [self.plan_id]))[0]
 
 
@@ -79,9 +80,9 @@ class TaskPayload:
     task_id: strawberry.Private[str | None] = None
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
-    @strawberry.field(description="The task as it now is; null when it was refused.")
+    @strawberry.field(description="The task as it is now; null when refused.")
     async def task(self, info: Info) -> Task | None:
-        """Read afresh."""
+        """Read after the write."""
         return await task_by_id(info, self.task_id) if self.task_id else None
 
 
@@ -92,29 +93,31 @@ class DraftPayload:
     draft_id: strawberry.Private[str | None] = None
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
-    @strawberry.field(description="The draft as it now is; null when it was refused.")
+    @strawberry.field(description="The draft as it is now; null when refused.")
     async def draft(self, info: Info) -> Draft | None:
-        """Read afresh."""
+        """Read after the write."""
         return draft(await _read(info, self.draft_id))
 
 
 @strawberry.type(description="The answer of rebaseDraft.")
 class RebaseDraftPayload:
-    """`draft_id` is None when it was refused; with conflicts left, the draft is as it was."""
+    """The payload of rebase_draft. `draft_id` is None when it was refused; with conflicts the draft is unchanged."""
 
     draft_id: strawberry.Private[str | None] = None
     undecided: strawberry.Private[list[Entry]] = dataclasses.field(default_factory=list)
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
-    @strawberry.field(description="The draft as it now is: unchanged while conflicts are left; null when refused.")
+    @strawberry.field(
+        description="The draft as it is now, unchanged while there are undecided conflicts; null when refused."
+    )
     async def draft(self, info: Info) -> Draft | None:
-        """Read afresh."""
+        """Read after the write."""
         return draft(await _read(info, self.draft_id))
 
-    @strawberry.field(description="The conflicts that no choice decided; while there is one, nothing is written.")
+    @strawberry.field(description="The conflicts that no choice decides; while there is one, nothing is written.")
     def conflicts(self) -> list[FieldConflict]:
         """As the merge found them."""
-        return field_conflicts(self.undecided)
+        return to_field_conflicts(self.undecided)
 
 
 async def _read(info: Info, draft_id: str | None) -> retool_records.Draft | None:

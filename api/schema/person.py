@@ -1,4 +1,4 @@
-"""A person, as far as this service knows people: by their id."""
+"""The type Person: an id, and for the viewer name and groups."""
 
 import strawberry
 
@@ -6,21 +6,21 @@ from api.identity import Viewer
 from api.upstreams.camunda.records import Scalar, text
 
 
-@strawberry.type(description="A person. The three systems know people by their ids alone.")
+@strawberry.type(description="A person. The three systems have ids of people only.")
 class Person:
     """An id; name and groups are known of the viewer only."""
 
     id: strawberry.ID = strawberry.field(description="The id, as the identity provider or Retool gives it.")
     name: str | None = strawberry.field(
-        default=None, description="The name, for the viewer, where a token tells it; null for everybody else."
+        default=None, description="The viewer's name, where a token has it; null for everybody else."
     )
     groups: list[str] | None = strawberry.field(
-        default=None, description="The groups, for the viewer; null for everybody else."
+        default=None, description="The viewer's groups; null for everybody else."
     )
 
 
 def person(user_id: Scalar) -> Person | None:
-    """The person of an id an upstream names, if it names one: nothing and blanks name nobody."""
+    """The person of an id from an upstream; None for none and for a blank one."""
     named = text(user_id)
     return Person(id=strawberry.ID(named)) if named and named.strip() else None
 

@@ -1,4 +1,4 @@
-"""The type PlanVersion: one version of a plan in the store, and the hops from it."""
+"""The type PlanVersion: one version of a plan in the store, with its history and its draft."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ import msgspec
 import strawberry
 
 from api.requirements import RESOURCE
-from api.schema.answer_size import weighed
+from api.schema.answer_size import counted_text
 from api.schema.arguments import checked_limit
 from api.schema.info import Info
+from api.schema.read_access import readable_draft
 from api.schema.requires import requires
 from api.schema.scalars import Json
-from api.schema.visible import readable
 from api.upstreams.aidbox import records
 from api.upstreams.aidbox.records import PlanKey
 from columnar.batched_field import found_of
@@ -26,26 +26,24 @@ if TYPE_CHECKING:
 
 @strawberry.federation.type(keys=["id versionId"], description="One version of a plan in the FHIR store.")
 class PlanVersion:
-    """A version never changes; a plan's latest version may be another one at the next look."""
+    """An immutable version of a plan."""
 
     id: strawberry.ID = strawberry.field(description="The plan's id in the store, the same for all its versions.")
-    version_id: strawberry.ID = strawberry.field(
-        description="The version's id: the store's own word, not a number to count with."
-    )
+    version_id: strawberry.ID = strawberry.field(description="The version's id: an opaque text of the store.")
     name: str | None = strawberry.field(description="The plan's name.")
     status: str | None = strawberry.field(description="FHIR publication status: draft, active, retired or unknown.")
-    published_at: datetime = strawberry.field(description="When the store took this version.")
+    published_at: datetime = strawberry.field(description="When this version was stored.")
     resource: Json = strawberry.field(
         description="The whole FHIR InsurancePlan, exact to the digit.", metadata=requires(RESOURCE)
     )
 
     @strawberry.field(
-        description="`resource` as a text, which no client can alter; see Draft.planDataText.",
+        description="`resource` as text, which no client's JSON parser alters; see Draft.planDataText.",
         metadata=requires(RESOURCE),
     )
     def resource_text(self) -> str:
-        """As the store sent it."""
-        return weighed(bytes(cast("msgspec.Raw", self.resource)).decode())
+        """Exactly as the store sent it."""
+        return counted_text(bytes(cast("msgspec.Raw", self.resource)).decode())
 
     @strawberry.field(
         description="The plan's versions, newest first. Null when the store could not be asked.",
@@ -54,22 +52,22 @@ class PlanVersion:
     async def history(
         self,
         info: Info,
-        limit: Annotated[int, strawberry.argument(description="At most so many, 1 to 100.")] = 20,
+        limit: Annotated[int, strawberry.argument(description="The most versions to return, 0 to 100.")] = 20,
     ) -> list["PlanVersion"] | None:
         """One batch for all plans of an answer."""
         versions = await info.context.loaders.plan_histories.load((self.id, checked_limit(limit, at_most=100)))
         return [plan_version(version) for version in versions or []]
 
     @strawberry.field(
-        description="The draft that edits this plan or became it, the last touched one of several; null when the "
-        "viewer may not read that.",
+        description="The draft that edits this plan or became it, of several the one changed last; null when the "
+        "viewer may not read it.",
         metadata=requires(loaders=("drafts_by_plan",)),
     )
     async def draft(self, info: Info) -> Annotated["Draft", strawberry.lazy("api.schema.draft")] | None:
         """By the reference in the drafts table."""
         from api.schema.draft import draft  # noqa: PLC0415  # the two types name each other
 
-        return draft(await readable(info, await info.context.loaders.drafts_by_plan.load(self.id)))
+        return draft(await readable_draft(info, await info.context.loaders.drafts_by_plan.load(self.id)))
 
     @classmethod
     async def resolve_reference(

@@ -1,7 +1,7 @@
-"""Documents made ready before execution: parsed, measured, validated, and kept for the next request with the same text.
+"""Preparation of documents before execution: parsing, limits, validation, cost, requirements; with a cache by text.
 
-`Ready` is the schema's one extension. What depends on the text alone is done once a text; what depends on variables
-or settings each time.
+`Preparation` is the schema's one extension. What depends on the text alone is computed once for a text; what depends on
+variables or settings, once for a request.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ from api.schema.document_limits import (
     costs_too_much,
     first_excess,
     has_too_many_values,
-    too_deep_to_read,
+    too_deep_to_parse,
     too_long,
     too_many_tokens,
-    too_much_alike,
+    too_repetitive,
 )
 from api.schema.document_size import document_size
 from api.schema.requires import operation_requirements
@@ -49,17 +49,17 @@ from columnar.shape_cache import ShapeCache
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20
-# Fields with one name in one place are compared with each other, pair by pair, and so are fragments: some 30 ms of CPU
-# are this much of graphql-core's budget, whose own 500,000 are most of a second. 140 times the same field fit in.
+# Fields with one response name in one place are compared with each other, pair by pair, and so are fragments. This
+# budget is some 20 ms of CPU; graphql-core's default, 500,000, is most of a second. 140 times the same field fit in.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 SHORT_TEXT = 2_000  # characters
-MOST_COSTS = 16  # kept of one document, with variables that take so many bytes
+MOST_COSTS = 16  # cached for one document, with variables of at most so many bytes
 LONGEST_VARIABLES = 100
-KEPT_TEXT = 250_000  # characters of all kept documents; in memory a document takes some hundred times its text
+CACHED_TEXT = 250_000  # characters of all cached documents; in memory a document takes some hundred times its text
 
 
 class Document:
-    """A parsed text and what was found out about it so far."""
+    """A parsed document, with its size, its mistakes, costs and requirements once they are computed."""
 
     def __init__(self, parsed: DocumentNode) -> None:
         self.parsed = parsed
@@ -71,14 +71,14 @@ class Document:
         self._requirements: dict[str | None, Requirements] = {}
 
     def mistakes(self, schema: GraphQLSchema) -> list[GraphQLError]:
-        """What validation finds. To be asked only of documents within their limits."""
+        """The mistakes that validation finds. Only for documents within their limits."""
         if self._mistakes is None:
             found = validate(schema, self.parsed, RULES, max_errors=MOST_ERRORS)
-            self._mistakes = [_refusal(too_much_alike()) if is_out_of_budget(error) else error for error in found]
+            self._mistakes = [_refusal(too_repetitive()) if is_out_of_budget(error) else error for error in found]
         return self._mistakes
 
     def cost(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> int:
-        """What an operation of this valid document can cost; counted again only where variables change it."""
+        """The cost of an operation of this valid document; computed again only where variables matter."""
         alone, asked = (operation_name, b""), (operation_name, msgspec.json.encode(variables))
         if (known := self._costs.get(alone, self._costs.get(asked))) is not None:
             return known
@@ -100,7 +100,7 @@ class Document:
     def requirements(
         self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]
     ) -> Requirements:
-        """What an operation of this valid document reads; looked through again only where variables change it."""
+        """The requirements of an operation of this valid document; computed again only where variables matter."""
         if operation_name in self._requirements:
             return self._requirements[operation_name]
         operation = get_operation_ast(self.parsed, operation_name)
@@ -113,22 +113,22 @@ class Document:
         return requirements
 
     def has_several_operations(self) -> bool:
-        """Whether a request has to say which one it means."""
+        """Whether a request has to name the operation it means."""
         return sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
 
 
-_kept: BoundedCache[tuple[str, int], Document] = BoundedCache(KEPT_TEXT)
+_cache: BoundedCache[tuple[str, int], Document] = BoundedCache(CACHED_TEXT)
 
 
 def document(text: str, settings: Settings) -> Document:
-    """The document of a text. Raises GraphQLError for what can not be parsed, is too long, or has too many tokens."""
+    """The document of a text. Raises GraphQLError when it cannot be parsed, is too long, or has too many tokens."""
     if len(text) > settings.max_tokens * CHARACTERS_A_TOKEN:
         raise _refusal(too_long(len(text), settings))
     key = (text, settings.max_tokens)
-    found = _kept.get(key)
+    found = _cache.get(key)
     if found is None:
         found = Document(_parsed(text, settings))
-        _kept.put(key, found, len(text))
+        _cache.put(key, found, len(text))
     return found
 
 
@@ -139,12 +139,12 @@ def _parsed(text: str, settings: Settings) -> DocumentNode:
         if "tokens. Parsing aborted" in error.message:
             raise _refusal(too_many_tokens(settings)) from error
         if "nested too deeply" in error.message:
-            raise _refusal(too_deep_to_read()) from error
+            raise _refusal(too_deep_to_parse()) from error
         raise
 
 
 def is_out_of_budget(error: GraphQLError) -> bool:
-    """Whether validation gave up comparing fields, rather than listing further mistakes."""
+    """Whether validation stopped comparing fields, and not because of too many mistakes."""
     return isinstance(error, ValidationAbortedError) and "Too many" not in error.message
 
 
@@ -152,14 +152,14 @@ def _refusal(over: OverLimit) -> GraphQLError:
     return GraphQLError(over.message, original_error=over)
 
 
-class Ready(SchemaExtension):
-    """Takes the place of strawberry's own parsing and validation, whose caches miss when limits are rules."""
+class Preparation(SchemaExtension):
+    """Parsing and validation in place of strawberry's own, whose caches miss when limits are validation rules."""
 
     _document: Document
     _cost = 0
 
     def on_parse(self) -> Iterator[None]:
-        """Find the document or parse it."""
+        """Take the document from the cache, or parse it."""
         context = self.execution_context
         if context.query:
             self._document = document(context.query, context.context.settings)
@@ -167,26 +167,26 @@ class Ready(SchemaExtension):
         yield
 
     async def on_validate(self) -> AsyncIterator[None]:
-        """Limits first: validation itself can be made slow."""
+        """Check the limits, then validate: without limits, a document could make validation slow."""
         context = self.execution_context
         await self._pause()
         context.pre_execution_errors = self._refusals(context.context.settings)
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
-        """Once there is room for it, while there is time left to ask the systems."""
+        """Wait until the answer's cost fits beside those being computed, but leave time to ask the systems."""
         context = self.execution_context.context
         await self._pause()
         async with context.large_answers.taken(self._cost, seconds=context.settings.request_seconds / 2):
             yield
 
     async def _pause(self) -> None:
-        """Others have a turn before a long document's next part, each of which may take some 30 ms."""
+        """Let other tasks run before the next part of a long document, each of which may take some 30 ms."""
         if len(self.execution_context.query or "") > SHORT_TEXT:
             await asyncio.sleep(0)
 
     def _refusals(self, settings: Settings) -> list[GraphQLError]:
-        """Why this is not executed, if it is not."""
+        """The errors that keep the operation from being executed."""
         if over := first_excess(self._document.size, settings):
             return [_refusal(over)]
         context = self.execution_context
@@ -198,7 +198,7 @@ class Ready(SchemaExtension):
         # Of several operations the request has to name one (GraphQL, GetOperation); strawberry would take the first.
         name = context._provided_operation_name  # noqa: SLF001  # the public name has that default in it
         if name is None and self._document.has_several_operations():
-            return [GraphQLError("operationName must say which of the operations is meant.")]
+            return [GraphQLError("The query contains several operations; name one in operationName.")]
         self._cost = self._document.cost(schema, name, context.variables or {})
         if over := costs_too_much(self._cost, settings):
             return [_refusal(over)]

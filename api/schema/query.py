@@ -25,46 +25,44 @@ from api.schema.lists import (
 )
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
+from api.schema.read_access import draft_by_id
 from api.schema.requires import requires
 from api.schema.task import Task, task_by_id
-from api.schema.visible import draft_by_id
 from api.upstreams.camunda.records import concerns
 
-Limit = Annotated[int, strawberry.argument(description="At most so many, 0 to 1000.")]
-Offset = Annotated[int, strawberry.argument(description="So many are left out first.")]
+Limit = Annotated[int, strawberry.argument(description="The most items to return, 0 to 1000.")]
+Offset = Annotated[int, strawberry.argument(description="The number of items to skip.")]
 DraftId = Annotated[strawberry.ID, strawberry.argument(description="Retool's id of the draft.")]
 
 
-@strawberry.type(description="Everything that can be read.")
+@strawberry.type(description="All queries.")
 class Query:
     """One field a question."""
 
     @strawberry.field(description="The person the request acts for.", metadata=requires())
     def viewer(self, info: Info) -> Person:
-        """Asks nobody."""
+        """From the request alone."""
         return viewer_as_person(info.context.viewer)
 
     @strawberry.field(
         description="Open tasks of one person: assigned to them, or claimable by one of their groups. "
-        "Defaults to the viewer; of others only those assigned to them are known.",
+        "Defaults to the viewer; for others only tasks assigned to them.",
         metadata=requires(),
     )
     async def pending_tasks(
         self,
         info: Info,
         user_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Somebody else, for who may act for others.")
+            strawberry.ID | None, strawberry.argument(description="Another person, for callers who may act for others.")
         ] = None,
         filter: Annotated[  # noqa: A002  # the schema's word
-            TaskFilter | None, strawberry.argument(description="Narrows the list.")
+            TaskFilter | None, strawberry.argument(description="Filters the list.")
         ] = None,
-        sort: Annotated[
-            list[TaskSort] | None, strawberry.argument(description="By default the oldest come first.")
-        ] = None,
+        sort: Annotated[list[TaskSort] | None, strawberry.argument(description="By default oldest first.")] = None,
         limit: Limit = 50,
         offset: Offset = 0,
     ) -> TaskPage | None:
-        """The engine narrows, sorts and pages."""
+        """Filtered, sorted and paged by the engine."""
         viewer = info.context.viewer
         with audited(viewer, info.field_name, user_id=user_id) if user_id else nullcontext():
             person = acting_viewer(viewer, user_id)
@@ -102,10 +100,10 @@ class Query:
 
     @strawberry.field(
         description="Drafts that the viewer may read: these ids in this order (null where there is none), or a "
-        "filtered page. The page has those the viewer wrote, those without author that were never submitted and, by "
-        "the last submission of each, those they submitted, whose task waits for them, or whose task was theirs; what "
-        "they may read for other reasons, an earlier submission for example, is found by its id. For auditors and "
-        "administrators the page has all.",
+        "filtered page. The page has drafts the viewer wrote, drafts without author that were never submitted and, by "
+        "the last submission of each, drafts they submitted, have a task for, or had one; those they may read for "
+        "other reasons, an earlier submission for example, are found by id. For auditors and administrators the page has "
+        "all drafts.",
         metadata=requires(),
     )
     async def drafts(
@@ -113,18 +111,18 @@ class Query:
         info: Info,  # noqa: ARG002  # strawberry's signature
         ids: Annotated[
             list[strawberry.ID] | None,
-            strawberry.argument(description="Just these; filter and sort do not count then."),
+            strawberry.argument(description="Only these; filter and sort are then ignored."),
         ] = None,
         filter: Annotated[  # noqa: A002  # the schema's word
-            DraftFilter | None, strawberry.argument(description="Narrows the list.")
+            DraftFilter | None, strawberry.argument(description="Filters the list.")
         ] = None,
         sort: Annotated[
-            list[DraftSort] | None, strawberry.argument(description="By default the last changed come first.")
+            list[DraftSort] | None, strawberry.argument(description="By default last changed first.")
         ] = None,
         limit: Limit = 50,
         offset: Offset = 0,
     ) -> DraftPage | None:
-        """The database narrows, sorts and pages."""
+        """Filtered, sorted and paged by the database."""
         return DraftPage(
             ids=ids,
             narrowed=row_filter(filter),
@@ -150,7 +148,7 @@ class Query:
         return plan_version(found) if found else None
 
     @strawberry.field(
-        description="Where the approval of a draft stands, asked live of the engine. Null when there is no such draft "
+        description="The state of a draft's approval, read live from the engine. Null when there is no such draft "
         "that the viewer may read.",
         metadata=requires(loaders=("approvals",)),
     )

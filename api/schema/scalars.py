@@ -1,4 +1,4 @@
-"""The two scalars of our own: JSON that passes through untouched, and instants that always carry an offset."""
+"""The custom scalars: JSON that passes through unchanged, and instants with an offset."""
 
 from datetime import UTC, datetime
 from typing import NewType
@@ -7,18 +7,18 @@ import msgspec
 import orjson
 import strawberry
 
-from api.schema.answer_size import weigh
+from api.schema.answer_size import add_bytes
 
 Json = NewType("Json", object)
 """A JSON document as text or bytes, or a plain Python value."""
 
 
 def _pass_through(value: object) -> object:
-    """JSON text goes into the answer as it is, so that 1500.00 stays 1500.00."""
+    """JSON text goes into the answer unchanged, so that 1500.00 stays 1500.00."""
     if isinstance(value, msgspec.Raw):
         value = bytes(value)
     if isinstance(value, str | bytes):
-        return orjson.Fragment(value) if weigh(len(value)) else None
+        return orjson.Fragment(value) if add_bytes(len(value)) else None
     return value
 
 
@@ -43,7 +43,7 @@ SCALARS: dict[object, strawberry.types.scalar.ScalarDefinition] = {
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="An ISO 8601 instant, always with an offset, UTC on the way out.",
+        description="An ISO 8601 instant with an offset; answers are in UTC.",
         serialize=_in_utc,
         parse_value=_with_offset,
     ),

@@ -15,9 +15,9 @@ from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
+from api.schema.read_access import audit_hidden, can_see_task, load_as_if_hidden, readable_draft
 from api.schema.requires import requires
 from api.schema.user_error import UserErrorCode
-from api.schema.visible import audit_hidden, look_in_vain, readable, sees
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field, found_of
@@ -56,7 +56,9 @@ async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
     named = [camunda_records.text(variables.get("draftId")) or None for variables in await _variables(tasks, info)]
     records = await found_of(info.context.loaders.drafts, named)
     apart = [record for task, record in zip(tasks, records, strict=True) if record and not _is_in(task, record)]
-    known = {record.id for record in await asyncio.gather(*(readable(info, record) for record in apart)) if record}
+    known = {
+        record.id for record in await asyncio.gather(*(readable_draft(info, record) for record in apart)) if record
+    }
     return [
         draft(record) if record and (_is_in(task, record) or record.id in known) else None
         for task, record in zip(tasks, records, strict=True)
@@ -179,7 +181,7 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
     """A task, open or already completed, that the viewer may see."""
     record = await info.context.loaders.tasks.load(task_id)
     if record is None:
-        await look_in_vain(info, task_id)
+        await load_as_if_hidden(info, task_id)
         return None
     if not await _may_see(info, record):
         if record.ended is None:  # what one that is not there costs as well
@@ -193,7 +195,7 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
 async def _may_see(info: Info, record: camunda_records.Task) -> bool:
     """Open tasks are asked about together; about closed ones, the engine tells one at a time only."""
     if record.ended is None:
-        return await sees(info, record)
+        return await can_see_task(info, record)
     return await seen_task(info.context.upstreams, info.context.reader, record) is not None
 
 

@@ -21,7 +21,7 @@ Payload = TypeVar("Payload")
 Verb = Callable[[Context, Viewer, Input], Awaitable[Payload]]
 """The request's context, the person it is done for, and the input → the payload. Raises Refused."""
 
-INPUT = strawberry.argument(description="What to do, and to what.")
+INPUT = strawberry.argument(description="The input.")
 NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
 
 

@@ -1,1 +1,1 @@
-"""What stands on the network: GraphQL over HTTP, the one REST route, health, the IDE. Assembled by `app`."""
+"""The HTTP endpoints: GraphQL over HTTP, the one REST route, health, metrics, GraphiQL. Assembled by `app`."""

@@ -1,6 +1,6 @@
-"""What browsers have to know of the service: whose pages may read it, and that no other page can use it unseen.
+"""Protection of browsers' users: CORS, security headers, CSRF (cross-site request forgery), DNS rebinding.
 
-`app` wraps the service in `with_browser_rules`; graphql.py and rest.py ask `refuse_cross_site` before they do anything.
+`with_browser_rules` wraps the whole service; `refuse_cross_site` is the CSRF check of the endpoints.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from api.settings import LOOPBACK, Settings
 from api.transport.request_slots import HttpRefusal
 from api.transport.rest import problem
 
-# Where an answer has one of these of its own (the IDE's page does), that one counts.
+# An answer's own header counts where it has one, as the GraphiQL page does.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -24,8 +24,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-# A page of another site can not set them without asking first (Fetch, "CORS-preflight fetch"), whatever they say.
-ASKING_FIRST = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-require-preflight")
+# A page of another site cannot set them without a preflight (Fetch, "CORS-preflight fetch"), whatever their values.
+PREFLIGHT_HEADERS = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-require-preflight")
 SIMPLE_BODIES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 ALLOWED_HEADERS = (
     *("Authorization", "Content-Type", "If-None-Match", "X-Request-Id"),
@@ -37,7 +37,7 @@ PREFLIGHT_SECONDS = 600
 
 
 def with_browser_rules(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """Answers with the headers above, and readable by the pages of CORS_ORIGINS alone, without cookies."""
+    """The service with security headers, readable by pages of CORS_ORIGINS only, without cookies."""
     if "headers" in settings.auth:
         app = _at_loopback_names(app)
     if not settings.cors_origins:
@@ -55,7 +55,7 @@ def with_browser_rules(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 
 def _at_loopback_names(app: ASGIApp) -> ASGIApp:
-    """The service for requests that name this machine in `Host`, else 421.
+    """The service for requests whose `Host` is a loopback name; others are answered 421.
 
     A page of another site can have its own name resolve to this machine (DNS rebinding); its requests are then of the
     same origin to the browser, and AUTH=headers believes all of them.
@@ -63,9 +63,7 @@ def _at_loopback_names(app: ASGIApp) -> ASGIApp:
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _host_name(Headers(scope=scope).get("host", "")) not in LOOPBACK:
-            message = (
-                "With AUTH=headers this service answers at localhost, 127.0.0.1 and [::1] alone, not at this Host."
-            )
+            message = "With AUTH=headers this service answers only to the hosts localhost, 127.0.0.1 and [::1]."
             await problem(421, "BAD_REQUEST", message)(scope, receive, send)
         else:
             await app(scope, receive, send)
@@ -97,24 +95,24 @@ def _with_headers(app: ASGIApp, *, varies: bool = False) -> ASGIApp:
 
 
 def refuse_cross_site(request: Request, settings: Settings) -> None:
-    """Raise HttpRefusal (403) for what a page of another site can send without being allowed to: links, forms, images.
+    """Raise HttpRefusal (403) for what a page of another site can send without a preflight: links, forms, images.
 
-    Browsers say where a request comes from; programs say nothing of the kind and are not held up.
+    Browsers say which site a request comes from. Programs do not, and are let through.
     """
     headers = request.headers
     if headers.get("origin") in settings.cors_origins or not _is_of_another_site(headers):
         return
-    if any(name in headers for name in ASKING_FIRST) or _kind(headers) not in SIMPLE_BODIES:
+    if any(name in headers for name in PREFLIGHT_HEADERS) or _kind(headers) not in SIMPLE_BODIES:
         return
     message = (
-        "A page of another site can not ask this. Send Content-Type: application/json or the header "
-        "Apollo-Require-Preflight, and have the page's origin named in CORS_ORIGINS."
+        "Cross-site request refused. Send Content-Type: application/json or the header Apollo-Require-Preflight, and "
+        "have the page's origin added to CORS_ORIGINS."
     )
     raise HttpRefusal(403, message, code="CROSS_SITE_REFUSED")
 
 
 def _is_of_another_site(headers: Headers) -> bool:
-    """By Sec-Fetch-Site, which pages can not set; by Origin in browsers that do not have it."""
+    """Whether a page of another site sent the request: by Sec-Fetch-Site, in older browsers by Origin."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")

@@ -1,7 +1,4 @@
-"""Clients that leave before their answer is there. A query is given up then, down to its calls; a mutation never is.
-
-Called by graphql.py for every execution.
-"""
+"""Client disconnects: a query whose client has gone is cancelled, with its upstream calls; a mutation never is."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -14,17 +11,17 @@ from api.context import Context
 Answer = TypeVar("Answer")
 
 
-async def unless_left(request: Request, context: Context, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """What `work` comes to. Its body has been read. Raises ClientDisconnect when it was given up."""
+async def cancelled_on_disconnect(request: Request, context: Context, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """The result of `work`, for a request whose body has been read. Raises ClientDisconnect when it was cancelled."""
     working = asyncio.current_task()
     assert working is not None  # noqa: S101  # the server's own, for this request
-    is_given_up = False
+    is_cancelled = False
 
     async def watch() -> None:
-        nonlocal is_given_up
-        await _left(request)
+        nonlocal is_cancelled
+        await _disconnected(request)
         if context.may_be_given_up:
-            is_given_up = True
+            is_cancelled = True
             context.give_up()
             working.cancel()
 
@@ -32,14 +29,14 @@ async def unless_left(request: Request, context: Context, work: Coroutine[Any, A
     try:
         return await work
     except asyncio.CancelledError:
-        if is_given_up and not working.uncancel():  # nobody else wants it to end
+        if is_cancelled and not working.uncancel():  # nobody else wants it to end
             raise ClientDisconnect from None
         raise
     finally:
         watching.cancel()
 
 
-async def _left(request: Request) -> None:
-    """The server tells that once the whole body was read."""
+async def _disconnected(request: Request) -> None:
+    """Wait for the disconnect, which the server reports once the whole body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,7 +1,7 @@
-"""GraphQL over HTTP: one route, `/graphql`. Rules by the GraphQL-over-HTTP specification (draft), named where they act.
+"""GraphQL over HTTP: the endpoint `/graphql`, by the GraphQL-over-HTTP specification (draft), whose sections are named.
 
-Under `application/graphql-response+json` the status tells what happened; under `application/json` a well-formed
-request is always 200. Every answer is a JSON body in GraphQL's own form, refusals before execution included.
+With `application/graphql-response+json` the status says what happened; with `application/json` a well-formed request
+is always answered 200. Every answer is a GraphQL response in JSON, also a refusal before execution.
 """
 
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from api.context import make_context
 from api.errors import OVERLOADED, OverLimit, Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
-from api.schema.answer_size import weighing
+from api.schema.answer_size import counting_bytes
 from api.settings import Settings
 from api.transport.conditional_get import revalidated
 from api.transport.cross_site import refuse_cross_site
-from api.transport.disconnect import unless_left
+from api.transport.disconnect import cancelled_on_disconnect
 from api.transport.graphiql import examples, page
 from api.transport.graphql_errors import error_entries, request_error
 from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
-from api.transport.request_slots import COME_BACK, HttpRefusal, received
+from api.transport.request_slots import RETRY_AFTER, HttpRefusal, received
 from api.transport.state import State, admitted, challenge, state_of
 
 GRAPHIQL_ASSETS = "/graphiql"
@@ -36,7 +36,7 @@ TOO_LARGE = "ANSWER_TOO_LARGE"
 
 
 class Parameters(msgspec.Struct, frozen=True, rename="camel"):
-    """The parameters of a request (section "Request Parameters"). Others are ignored, as the section asks."""
+    """The parameters of a request (section "Request Parameters"). Unknown ones are ignored, as the section demands."""
 
     query: str | None = None
     variables: dict[str, Any] | None = None
@@ -46,14 +46,14 @@ class Parameters(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def graphql(request: Request) -> Response:
-    """Answer one GraphQL request, or a browser that wants to see the IDE."""
+    """Answer one GraphQL request, or a browser's request for GraphiQL."""
     state = state_of(request)
     if request.method == "GET" and state.settings.graphiql and wants_html(request.headers.get("accept")):
         return _graphiql(state)
     media_type = chosen_media_type(request.headers.get("accept"))
     try:
         if media_type is None:
-            raise HttpRefusal(406, f"This endpoint answers in {RESPONSE_JSON} or {JSON}.")
+            raise HttpRefusal(406, f"Not acceptable; accept {RESPONSE_JSON} or {JSON}.")
         refuse_cross_site(request, state.settings)
         viewer = await admitted(request)
         result = await _execute(request, viewer, await _parameters(request))
@@ -71,7 +71,7 @@ async def graphql(request: Request) -> Response:
 
 
 def _graphiql(state: State) -> Response:
-    """The page, with addresses relative to its own: a proxy may serve it below a path of its own."""
+    """The GraphiQL page. Its links are relative, since a proxy may serve it below another path."""
     return page(endpoint="graphql", assets=GRAPHIQL_ASSETS.lstrip("/"), note=state.note, tabs=examples())
 
 
@@ -86,44 +86,45 @@ async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> 
         allowed_operation_types=_allowed(request.method),
     )
     try:
-        with weighing(state.settings.max_answer_bytes) as size:
-            result = _in_room(await unless_left(request, context, work))
+        with counting_bytes(state.settings.max_answer_bytes) as size:
+            result = _admitted_result(await cancelled_on_disconnect(request, context, work))
         return _too_large(size.limit) if size.is_over else result
     except CannotGetOperationTypeError as error:
         return ExecutionResult(data=None, errors=[GraphQLError(_no_operation(error.operation_name))])
     except InvalidOperationTypeError as error:
         kind = error.operation_type.value
         if kind == OperationType.MUTATION.value:
-            raise HttpRefusal(405, "A mutation is asked by POST.", {"Allow": "POST"}) from error
-        raise HttpRefusal(400, f"There is no {kind} here.") from error
+            raise HttpRefusal(405, "Mutations are not allowed by GET; use POST.", {"Allow": "POST"}) from error
+        raise HttpRefusal(400, f"{kind.capitalize()}s are not supported.") from error
     finally:
-        # graphql-core's executor holds on to itself and all this; what was read need not wait for the garbage collector
+        # graphql-core's executor is a reference cycle that holds all this; what was read need not wait for the
+        # garbage collector.
         context.renew_loaders()
 
 
-def _in_room(result: ExecutionResult) -> ExecutionResult:
-    """The result, unless there was no room for it."""
+def _admitted_result(result: ExecutionResult) -> ExecutionResult:
+    """The result, unless the answer was too large to be computed beside the others (503)."""
     cause = result.errors[0].original_error if result.errors else None
     if isinstance(cause, OverLimit) and cause.code == OVERLOADED:
-        raise HttpRefusal(503, cause.message, COME_BACK, code=OVERLOADED)
+        raise HttpRefusal(503, cause.message, RETRY_AFTER, code=OVERLOADED)
     return result
 
 
 def _too_large(limit: int) -> ExecutionResult:
-    """The answer in the place of one that is too large."""
+    """The result in place of an answer that is too large."""
     message = (
-        f"The answer would have more than {limit} bytes, so it is left out; a mutation was carried out all the same. "
-        "Ask for fewer things at once, or leave out documents (planData, resource)."
+        f"The answer has more than {limit} bytes and is not sent; a mutation was carried out all the same. "
+        "Ask for fewer things at once, or without documents (planData, resource)."
     )
     return ExecutionResult(data=None, errors=[GraphQLError(message, original_error=OverLimit(TOO_LARGE, message))])
 
 
 def _no_operation(name: str | None) -> str:
-    return "The query has no operation." if name is None else f"The query has no operation named {name}."
+    return "The query contains no operation." if name is None else f"The query contains no operation named {name}."
 
 
 def _allowed(method: str) -> tuple[OperationType, ...]:
-    """A GET must change nothing (section "GET")."""
+    """The types of operations a method may execute: a GET must change nothing (section "GET")."""
     return (OperationType.QUERY,) if method == "GET" else (OperationType.QUERY, OperationType.MUTATION)
 
 
@@ -131,7 +132,7 @@ async def _parameters(request: Request) -> Parameters:
     if request.method == "GET":
         return _from_query(request)
     if request.method != "POST":
-        raise HttpRefusal(405, "GraphQL is asked by GET or POST.", {"Allow": "GET, POST"})
+        raise HttpRefusal(405, "Method not allowed; use GET or POST.", {"Allow": "GET, POST"})
     if not is_json(request.headers.get("content-type", "")):
         raise HttpRefusal(415, f"The body must be {JSON} in UTF-8.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
@@ -139,7 +140,9 @@ async def _parameters(request: Request) -> Parameters:
     settings = state_of(request).settings
     body = await received(request, at_most=settings.max_body_bytes, seconds=settings.receive_seconds)
     if body.lstrip()[:1] == b"[":
-        raise HttpRefusal(400, "One request at a time: a list of them is not answered here.", code="BATCH_REFUSED")
+        raise HttpRefusal(
+            400, "Batched requests (a list) are not supported; send one request at a time.", code="BATCH_REFUSED"
+        )
     parameters: Parameters = _decoded(body, Parameters)
     return parameters
 
@@ -165,11 +168,11 @@ def _decoded(body: bytes, kind: Any) -> Any:
     except RecursionError as error:
         raise HttpRefusal(400, "The request is nested too deeply.") from error
     except (msgspec.DecodeError, ValueError) as error:
-        raise HttpRefusal(400, f"The request is not as GraphQL over HTTP has it: {error}") from error
+        raise HttpRefusal(400, f"The body is not a valid GraphQL-over-HTTP request: {error}") from error
 
 
 def _executed(result: ExecutionResult, media_type: str, settings: Settings) -> Response:
-    """The answer of an execution. One that did not begin has no `data` (section "Response")."""
+    """The response to an execution. One that did not begin has no `data` (section "Response")."""
     errors = result.errors or []
     began = result.data is not None or any(error.path for error in errors)
     body: dict[str, object] = {"data": result.data} if began else {}

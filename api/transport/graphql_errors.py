@@ -1,7 +1,4 @@
-"""Errors as clients see them: a message, a code, and the request id; what is not meant for them is masked and logged.
-
-Called by graphql.py for every answer with errors.
-"""
+"""The `errors` of GraphQL responses: message, code, request id. Unexpected exceptions are masked and logged."""
 
 import logging
 from collections.abc import Sequence
@@ -11,7 +8,7 @@ from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 from api.errors import Misconfigured, OverLimit, Refused, UpstreamFailed
 from api.telemetry import request_id
 
-MASKED = "Something went wrong here; the log has the details under this request id."
+MASKED = "Internal error. The service's log has the details under this request id."
 
 TOO_DEEP = "The request is nested too deeply."
 
@@ -19,17 +16,17 @@ _log = logging.getLogger(__name__)
 
 
 def request_error(message: str, *, code: str = "BAD_REQUEST", **more: object) -> dict[str, object]:
-    """The body for a request that was not executed."""
+    """The response body for a request that was not executed."""
     return {"errors": [{"message": message, "extensions": {"code": code, **more, "requestId": request_id.get()}}]}
 
 
 def error_entries(errors: Sequence[GraphQLError], *, suggestions: bool) -> list[dict[str, object]]:
-    """The `errors` of an answer, each with its code. `suggestions`: names like a wrong one may be told."""
+    """The entries of `errors`. `suggestions`: whether messages may suggest names similar to a wrong one."""
     return [_entry(error, suggestions=suggestions) for error in errors]
 
 
 def _entry(error: GraphQLError, *, suggestions: bool) -> dict[str, object]:
-    message, extensions = _told(error)
+    message, extensions = _message(error)
     message = message if suggestions else message.partition(" Did you mean ")[0]
     entry: dict[str, object] = {"message": message}
     if error.locations:
@@ -39,7 +36,7 @@ def _entry(error: GraphQLError, *, suggestions: bool) -> dict[str, object]:
     return {**entry, "extensions": {**extensions, "requestId": request_id.get()}}
 
 
-def _told(error: GraphQLError) -> tuple[str, dict[str, object]]:
+def _message(error: GraphQLError) -> tuple[str, dict[str, object]]:
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error:
         cause = cause.original_error

@@ -1,4 +1,4 @@
-"""`/metrics`: the numbers of api/telemetry.py as Prometheus reads them. Switched off by METRICS=false."""
+"""The endpoint `/metrics`: the metrics of api/telemetry.py in Prometheus's format. METRICS=false switches it off."""
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -8,5 +8,5 @@ from api.telemetry import numbers
 
 
 async def metrics(_request: Request) -> Response:
-    """This replica's own; those of all its processes, whichever of them is asked."""
+    """The metrics of all processes of this replica, whichever of them answers."""
     return Response(numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,6 +1,6 @@
-"""Which media type an answer has, by the Accept header (RFC 9110, section 12.5.1), and whether a body is JSON.
+"""Content negotiation: the media type of an answer by the Accept header (RFC 9110, section 12.5.1); is a body JSON?
 
-Pure; used by graphql.py. What a program says is the same with each of its requests, so answers are kept.
+A program sends the same headers with each of its requests, so results are cached.
 """
 
 from email.message import Message
@@ -8,37 +8,37 @@ from functools import lru_cache
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
-KEPT = 64  # answers
+CACHED = 64  # results of each function
 LONGEST_ACCEPT = 1_000  # characters; browsers and programs send some 100
 LONGEST_CONTENT_TYPE = 200
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED)
 def chosen_media_type(accept: str | None) -> str | None:
-    """The one of our two media types the client likes best, or None when it takes neither.
+    """The media type that the client prefers, or None when it accepts neither of the two.
 
-    Without a header, or with one that likes both alike, it is `application/json` for old clients' sake (section
-    "Legacy Watershed"), unless the newer one is named. One that is too long to be read counts for nothing, which is
-    what a server may do (section 12.4.1).
+    Without a header, or with one that has both at one quality, it is `application/json` for old clients (section
+    "Legacy Watershed"), unless the newer one is named. A header that is too long is ignored, as a server
+    may do (section 12.4.1).
     """
     if accept is None or len(accept) > LONGEST_ACCEPT or not accept.strip():
         return JSON
-    liked = {media_type: quality(accept, media_type) for media_type in (RESPONSE_JSON, JSON)}
+    qualities = {media_type: quality(accept, media_type) for media_type in (RESPONSE_JSON, JSON)}
     usual = RESPONSE_JSON if RESPONSE_JSON in accept.lower() else JSON
-    best = max(liked, key=lambda media_type: (liked[media_type], media_type == usual))
-    return best if liked[best] > 0 else None
+    best = max(qualities, key=lambda media_type: (qualities[media_type], media_type == usual))
+    return best if qualities[best] > 0 else None
 
 
 def wants_html(accept: str | None) -> bool:
-    """Whether this is a browser's address bar: HTML is named, and liked better than JSON."""
+    """Whether the client prefers HTML to JSON, as a browser's address bar does."""
     if accept is None or len(accept) > LONGEST_ACCEPT or "text/html" not in accept.lower():
         return False
     return quality(accept, "text/html") > max(quality(accept, JSON), quality(accept, RESPONSE_JSON))
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED)
 def is_json(content_type: str) -> bool:
-    """Whether a Content-Type header says JSON in UTF-8; other parameters do not count. One too long says nothing."""
+    """Whether a Content-Type header says JSON in UTF-8; other parameters are ignored, and so is a too long header."""
     if len(content_type) > LONGEST_CONTENT_TYPE:
         return False
     header = Message()
@@ -48,7 +48,7 @@ def is_json(content_type: str) -> bool:
 
 
 def quality(accept: str, media_type: str) -> float:
-    """How much an Accept header likes a media type, 0 to 1; the most specific range that fits counts."""
+    """The quality of a media type in an Accept header, 0 to 1, by the most specific range that matches."""
     kind = media_type.partition("/")[0]
     fits = {media_type: 2, f"{kind}/*": 1, "*/*": 0}
     found = [(fits[name], weight) for name, weight in _ranges(accept) if name in fits]

@@ -1,6 +1,6 @@
-"""Operations by name: trusted ones from files, and those that clients register by their hash (APQ).
+"""Persisted queries: trusted operations from files, and operations that clients register by their hash (APQ).
 
-Opened by `app`, asked by graphql.py for each request. A request names an operation by `documentId` (GraphQL over HTTP,
+A request names an operation by `documentId` (GraphQL over HTTP,
 Appendix A "Persisted Documents") or by `extensions.persistedQuery.sha256Hash` (Apollo's protocol, version 1).
 """
 
@@ -21,35 +21,35 @@ FORMAT = "apollo-persisted-query-manifest"
 
 
 @dataclass(frozen=True)
-class Naming:
-    """How a request names its operation: an id, and whether the id is a hash a client may register."""
+class OperationName:
+    """The name of an operation in a request: an id, and whether the id is a hash that a client may register."""
 
     id: str
     registers: bool
 
 
 class Operations:
-    """The trusted operations by id and by hash, and room for registered ones. `only`: nothing else is executed."""
+    """The trusted operations by id and by hash, and a cache of registered ones. `only`: nothing else is executed."""
 
-    def __init__(self, trusted: Mapping[str, str], *, only: bool, room: int) -> None:
+    def __init__(self, trusted: Mapping[str, str], *, only: bool, cache_bytes: int) -> None:
         self._trusted = {**trusted, **{hash_of(text): text for text in trusted.values()}}
         self._only = only
-        self._room = room
-        self._registered: BoundedCache[str, str] = BoundedCache(room)
+        self._cache_bytes = cache_bytes
+        self._registered: BoundedCache[str, str] = BoundedCache(cache_bytes)
 
     def text(self, query: str | None, document_id: str | None, extensions: Mapping[str, object]) -> str:
-        """The text to execute. Raises HttpRefusal: no query, an unknown or a wrong name, or one that is not trusted."""
+        """The text to execute. Raises HttpRefusal: no query, an unknown or wrong name, an untrusted operation."""
         naming = _naming(document_id, extensions)
         if naming is None:
             return self._as_written(query)
         if query and not naming.registers:
-            raise HttpRefusal(400, "A request has query or documentId, not both.")
+            raise HttpRefusal(400, "Send query or documentId, not both.")
         if not query:
             return self._known(naming)
         if hash_of(query) != naming.id:
             raise HttpRefusal(400, "sha256Hash is not the hash of this query.", code="PERSISTED_QUERY_HASH_MISMATCH")
         text = self._as_written(query)
-        # A full room is no error: the client sends the text again, as it does after a restart.
+        # An evicted text is no error: the client sends it again, as it does after a restart.
         self._registered.put(naming.id, text, len(text.encode()))
         return text
 
@@ -57,27 +57,27 @@ class Operations:
         if not query:
             raise HttpRefusal(400, "The parameter query is missing.")
         if self._only and hash_of(query) not in self._trusted:
-            message = "Only the operations known to this service are executed: name one by documentId."
+            message = "Only persisted operations are executed; name one by documentId."
             raise HttpRefusal(400, message, code="PERSISTED_QUERY_REQUIRED")
         return query
 
-    def _known(self, naming: Naming) -> str:
+    def _known(self, naming: OperationName) -> str:
         found = self._trusted.get(naming.id)
         if found is None and naming.registers:
             found = self._registered.get(naming.id)
         if found is not None:
             return found
-        if naming.registers and not self._room and not self._trusted:
+        if naming.registers and not self._cache_bytes and not self._trusted:
             # These two words, with status 200, are what Apollo's clients look for.
             raise HttpRefusal(200, "PersistedQueryNotSupported", code="PERSISTED_QUERY_NOT_SUPPORTED")
         raise HttpRefusal(200, "PersistedQueryNotFound", code="PERSISTED_QUERY_NOT_FOUND")
 
 
 def open_operations(settings: Settings) -> Operations:
-    """The operations of these settings. Raises Misconfigured, naming the first one that does not fit the schema."""
+    """The operations of these settings. Raises Misconfigured, which names the first one that is not valid."""
     where = settings.persisted_operations
     trusted = dict(_read(where)) if where else {}
-    return Operations(trusted, only=settings.persisted_only, room=settings.registered_queries_bytes)
+    return Operations(trusted, only=settings.persisted_only, cache_bytes=settings.registered_queries_bytes)
 
 
 def hash_of(text: str) -> str:
@@ -85,22 +85,22 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _naming(document_id: str | None, extensions: Mapping[str, object]) -> Naming | None:
+def _naming(document_id: str | None, extensions: Mapping[str, object]) -> OperationName | None:
     if document_id:
-        return Naming(document_id.removeprefix(PREFIX), registers=False)
+        return OperationName(document_id.removeprefix(PREFIX), registers=False)
     named = extensions.get("persistedQuery")
     if named is None:
         return None
     if not isinstance(named, Mapping) or named.get("version") != 1 or not isinstance(named.get("sha256Hash"), str):
         raise HttpRefusal(400, "extensions.persistedQuery must be {version: 1, sha256Hash: …}.")
-    return Naming(named["sha256Hash"].lower(), registers=True)
+    return OperationName(named["sha256Hash"].lower(), registers=True)
 
 
 def _read(where: Path) -> Iterator[tuple[str, str]]:
     try:
         found = list(_folder(where) if where.is_dir() else _manifest(where))
     except (OSError, ValueError) as error:
-        raise Misconfigured(f"PERSISTED_OPERATIONS can not be read: {error}") from error
+        raise Misconfigured(f"PERSISTED_OPERATIONS cannot be read: {error}") from error
     for name, text in found:
         if wrong := mistakes_in(text):
             raise Misconfigured(f"PERSISTED_OPERATIONS: {name} does not fit the schema: {wrong}")

@@ -1,4 +1,4 @@
-"""How the three systems fare, looked at once a second at most. For `/ready`."""
+"""Health checks of the three systems, at most once a second, for `/ready`."""
 
 import asyncio
 import time
@@ -7,12 +7,12 @@ from collections.abc import Awaitable
 from api.errors import ApprovalApiError, UpstreamFailed
 from api.upstreams import Upstreams
 
-LONGEST_LOOK = 3.0  # seconds
-GOOD_FOR = 1.0  # seconds
+CHECK_TIMEOUT = 3.0  # seconds
+CACHE_SECONDS = 1.0
 
 
 class Health:
-    """How the three systems fare. Anybody may ask, so they are looked at once a second at most, however many ask."""
+    """The health of the three systems, cached for a second, since anybody may ask."""
 
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
@@ -20,29 +20,29 @@ class Health:
         self._found: dict[str, str] = {}
         self._good_until = 0.0
 
-    async def look(self) -> dict[str, str]:
-        """For each system its error code, or `ok`; at most a second old."""
+    async def check(self) -> dict[str, str]:
+        """`ok` or the error code of each system, at most a second old."""
         async with self._lock:
             if time.monotonic() >= self._good_until:
-                self._found = await look(self._upstreams)
-                self._good_until = time.monotonic() + GOOD_FOR
+                self._found = await check(self._upstreams)
+                self._good_until = time.monotonic() + CACHE_SECONDS
             return self._found
 
 
-async def look(upstreams: Upstreams) -> dict[str, str]:
-    """Ask all three for a sign of life, side by side."""
+async def check(upstreams: Upstreams) -> dict[str, str]:
+    """`ok` or the error code of each system, checked side by side."""
     asked: dict[str, Awaitable[object]] = {
         "retool": upstreams.retool.ping(),
         "camunda": upstreams.camunda.version(),
         "aidbox": upstreams.aidbox.ping(),
     }
-    answers = await asyncio.gather(*(_sign(work) for work in asked.values()))
+    answers = await asyncio.gather(*(_outcome(work) for work in asked.values()))
     return dict(zip(asked, answers, strict=True))
 
 
-async def _sign(work: Awaitable[object]) -> str:
+async def _outcome(work: Awaitable[object]) -> str:
     try:
-        async with asyncio.timeout(LONGEST_LOOK):
+        async with asyncio.timeout(CHECK_TIMEOUT):
             await work
     except TimeoutError:
         return "UPSTREAM_TIMEOUT"

@@ -1,6 +1,6 @@
-"""What a request may be before anything of it is looked at: its size, the time it takes to come, and how many at once.
+"""Admission of HTTP requests: how many at once, in all and of one caller; the size and the timeout of a body.
 
-Called by graphql.py and rest.py. `HttpRefusal` is every refusal of the transport, with its HTTP status.
+`HttpRefusal` is every refusal of the transport, with its HTTP status.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ from starlette.requests import Request
 from api.errors import OVERLOADED
 from api.settings import Settings
 
-COME_BACK = {"Retry-After": "1"}  # seconds
-CLOSE = {"Connection": "close"}  # what is still to come is not read, so the connection can not serve another request
+RETRY_AFTER = {"Retry-After": "1"}  # seconds
+# The rest of the body is not read, so the connection cannot serve another request.
+CLOSE = {"Connection": "close"}
 
 
 class HttpRefusal(Exception):
-    """The request is not executed: the status, the sentence and the code that say why."""
+    """A request that is not executed: the HTTP status, the message and the code that say why."""
 
     def __init__(
         self, status: int, message: str, headers: Mapping[str, str] | None = None, *, code: str = "BAD_REQUEST"
@@ -31,7 +32,7 @@ class HttpRefusal(Exception):
 
 
 class RequestSlots:
-    """How many requests are under way, in all and for each caller. One for the whole service."""
+    """Slots for concurrent requests: so many in all, and so many for each caller. One for the whole service."""
 
     def __init__(self, settings: Settings) -> None:
         self._most = settings.max_requests
@@ -43,14 +44,14 @@ class RequestSlots:
     def taken(self, caller: str) -> Iterator[None]:
         """Hold a slot for this caller during the block. Raises HttpRefusal, 503 or (the caller's own limit) 429.
 
-        To be taken once it is known who asks: who does not say it takes no place from others.
+        To be taken after authentication, so that anonymous requests take no slots.
         """
         if self._taken >= self._most:
-            message = f"{self._most} requests are under way here, the most there can be. Try again."
-            raise HttpRefusal(503, message, COME_BACK, code=OVERLOADED)
+            message = f"The service is executing {self._most} requests, its limit. Try again in a second."
+            raise HttpRefusal(503, message, RETRY_AFTER, code=OVERLOADED)
         if self._callers[caller] >= self._most_each:
-            message = f"{self._most_each} of your requests are under way, the most there can be. Try again."
-            raise HttpRefusal(429, message, COME_BACK, code="TOO_MANY_REQUESTS")
+            message = f"{self._most_each} of your requests are being executed, the limit. Try again in a second."
+            raise HttpRefusal(429, message, RETRY_AFTER, code="TOO_MANY_REQUESTS")
         self._taken += 1
         self._callers[caller] += 1
         try:
@@ -63,12 +64,12 @@ class RequestSlots:
 
 
 async def received(request: Request, *, at_most: int, seconds: float) -> bytes:
-    """The body. Raises HttpRefusal: 413 when it has more bytes, 408 when it is not there in time."""
+    """The body of a request. Raises HttpRefusal: 413 when it has more bytes, 408 when it does not arrive in time."""
     try:
         async with asyncio.timeout(seconds):
             return await _whole(request, at_most)
     except TimeoutError as error:
-        message = f"The body has to come within {seconds:g} seconds."
+        message = f"The body did not arrive within {seconds:g} seconds."
         raise HttpRefusal(408, message, CLOSE, code="REQUEST_TOO_SLOW") from error
 
 

@@ -1,4 +1,4 @@
-"""The one REST route, kept for older callers: `POST /api/plans/{id}/submit`. The same verb as submitForApproval.
+"""The one REST route, for older callers: `POST /api/plans/{id}/submit`, the same verb as submitForApproval.
 
 Errors are problem details (RFC 9457): `type`, `title`, `status`, `detail`, and our `code`, `requestId`.
 """
@@ -42,7 +42,7 @@ STATUSES = {
 
 
 def _id(value: object) -> object:
-    """A number as its digits: tables with integer ids are read by programs that send them as they come."""
+    """An integer as text: programs that read tables with integer ids send them as numbers."""
     return str(value) if type(value) is int else value
 
 
@@ -50,7 +50,7 @@ DraftId = Annotated[str, BeforeValidator(_id)]
 
 
 class SubmitBody(BaseModel):
-    """What the route takes."""
+    """The request's body."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -59,11 +59,11 @@ class SubmitBody(BaseModel):
 
 
 async def submit_plan(request: Request) -> Response:
-    """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id stands in the path as well."""
+    """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id is in the path, too."""
     try:
         done = await _submit(request)
     except (HttpRefusal, ValidationError, ApprovalApiError) as failure:
-        return _told(failure)
+        return _problem_of(failure)
     body = {"processId": done.process_id, "status": "submitted"}
     return Response(orjson.dumps(body), 200, media_type="application/json")
 
@@ -81,7 +81,7 @@ async def _submit_for(state: State, viewer: Viewer, request: Request) -> Submiss
         return await submit(state.upstreams, state.settings, acting, body.draft_id)
 
 
-def _told(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Response:
+def _problem_of(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Response:
     match failure:
         case HttpRefusal():
             answer = problem(failure.status, failure.code, failure.message, failure.headers)
@@ -100,7 +100,7 @@ def _told(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Response
 
 
 async def _body(request: Request) -> bytes:
-    """The body. Raises HttpRefusal, also for what a web page could send from its visitor's browser without asking."""
+    """The body. Raises HttpRefusal, also for media types that a page of another site can send without a preflight."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HttpRefusal(415, "The body must be application/json.", code=UserErrorCode.INVALID)
     return await received(request, at_most=LARGEST_BODY, seconds=state_of(request).settings.receive_seconds)
@@ -109,7 +109,7 @@ async def _body(request: Request) -> bytes:
 def problem(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, *, process_id: str | None = None
 ) -> Response:
-    """Problem details. `process_id`: the approval that stands in the way."""
+    """A response with problem details. `process_id`: the approval that is running already."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -1,4 +1,4 @@
-"""What every route needs of a request: the service's state, who asks, and a place among the requests under way."""
+"""The service's state, shared by all requests, and the admission of a request: who asks, and a slot for it."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from api.transport.request_slots import RequestSlots
 from api.upstreams import Upstreams
 from api.weighted_semaphore import WeightedSemaphore
 
-UNTIL_SENT = "plan_api.until_sent"  # of an ASGI scope: what is given back when the answer is sent
+UNTIL_SENT = "plan_api.until_sent"  # key in an ASGI scope: an ExitStack, closed when the answer is sent
 
 
 @dataclass(frozen=True)
 class State:
-    """What `app` opened: held by starlette, the same for all requests. `note`: a sentence on the IDE's page."""
+    """What `app` opened, the same for all requests. `note`: a sentence on the GraphiQL page."""
 
     settings: Settings
     upstreams: Upstreams
@@ -34,21 +34,21 @@ class State:
 
 
 def state_of(request: Request) -> State:
-    """The state of the service that got this request."""
+    """The state of the service."""
     state = request.state.held
     assert isinstance(state, State)  # noqa: S101  # put there by `app` alone; for the type checker
     return state
 
 
 async def viewer_of(request: Request) -> Viewer:
-    """Who asks. Raises Unauthenticated, and UpstreamFailed when that can not be found out at present."""
+    """Who asks. Raises Unauthenticated, and UpstreamFailed when the issuer's keys cannot be fetched."""
     return await state_of(request).authentication.viewer(request.headers)
 
 
 async def admitted(request: Request) -> Viewer:
-    """Who asks, with a place for the request until its answer is sent, and a fair share of the systems' request_slots.
+    """Who asks, with a slot for the request until its answer is sent, and a fair share of the systems' slots.
 
-    Raises Unauthenticated and UpstreamFailed as `viewer_of`, and HttpRefusal when there is no place.
+    Raises Unauthenticated and UpstreamFailed as `viewer_of`, and HttpRefusal when no slot is free.
     """
     viewer = await viewer_of(request)
     until_sent = request.scope[UNTIL_SENT]
@@ -60,5 +60,5 @@ async def admitted(request: Request) -> Viewer:
 
 
 def challenge(refusal: Unauthenticated) -> dict[str, str]:
-    """The header of a 401 (RFC 6750, section 3): an error is named only where something was offered."""
+    """The headers of a 401 (RFC 6750, section 3): the error is named only where a token was sent."""
     return {"WWW-Authenticate": 'Bearer error="invalid_token"' if refusal.token_refused else "Bearer"}

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.transport.readiness import GOOD_FOR
+from api.transport.readiness import CACHE_SECONDS
 from sandbox import Sandbox, Server
 from sandbox.ports import free_port
 from tests.degraded.conftest import Wired, World
@@ -79,7 +79,7 @@ def test_many_who_ask_are_one_look(settings: Settings) -> None:
             answers = list(pool.map(lambda _: api.client.get("/ready").json(), range(60)))
             assert answers == [READY] * 60
             assert asked == {"camunda": looks, "aidbox": looks}
-            time.sleep(GOOD_FOR)
+            time.sleep(CACHE_SECONDS)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -33,7 +33,7 @@ def test_nothing_redirects(api: Api, method: str, path: str, end: str) -> None:
     assert not 300 <= answer.status_code < 400
     if end in ("/", "//"):
         assert answer.status_code == 404
-        assert method == "HEAD" or answer.json()["detail"].startswith("There is nothing at this address.")
+        assert method == "HEAD" or answer.json()["detail"].startswith("Not found.")
 
 
 def test_the_page_names_everything_relatively(settings: Settings) -> None:

@@ -38,7 +38,7 @@ PAST: dict[str, tuple[str, str, str]] = {
     "tokens": (
         "{ viewer { " + "id " * 120 + "} }",
         "TOO_MANY_TOKENS",
-        "The query has more than 120 words and signs, the limit.",
+        "The query has more than 120 tokens, the limit.",
     ),
     "depth": (
         "{ drafts { items { basePlan { draft { id } } } } }",
@@ -83,12 +83,12 @@ PAST: dict[str, tuple[str, str, str]] = {
     "cost": (
         "{ drafts(limit: 100) { items { planData } } }",
         "QUERY_TOO_COSTLY",
-        "The query has 1002 values in its answer, or room for as many; the limit is 300.",
+        "The query has 1002 values that its answer could have; the limit is 300.",
     ),
     "cost of lists in lists": (
         "{ drafts(limit: 10) { items { history(limit: 50) { at } } } }",
         "QUERY_TOO_COSTLY",
-        "The query has 512 values in its answer, or room for as many; the limit is 300.",
+        "The query has 512 values that its answer could have; the limit is 300.",
     ),
     "introspection": (
         "{ __schema { types { fields { type { ofType { name } } } } } }",
@@ -160,7 +160,7 @@ def test_a_list_of_entities_costs_what_all_of_them_cost(small: Api) -> None:
     assert small.ask(query, AUTHOR, of=few) == {"_entities": [None] * 24}
     (error,) = small.answer(query, AUTHOR, of=many)["errors"]
     assert error["extensions"]["code"] == "QUERY_TOO_COSTLY"
-    assert error["message"] == "The query has 301 values in its answer, or room for as many; the limit is 300."
+    assert error["message"] == "The query has 301 values that its answer could have; the limit is 300."
 
 
 BOMBS = {
@@ -212,7 +212,7 @@ def test_fields_are_not_compared_without_end(api: Api, name: str) -> None:
     """Pair by pair: a thousand take most of a second, in which nobody else is answered."""
     response = api.post(ALIKE[name], AUTHOR)
     (error,) = response.json()["errors"]
-    told = "The query has the same fields or fragments too often; ask for each once."
+    told = "The query repeats the same fields or fragments too often; select each once."
     assert (response.status_code, error["message"], error["extensions"]["code"]) == (400, told, "QUERY_TOO_LARGE")
 
 

@@ -1,7 +1,7 @@
-"""What of the drafts and tasks that were found the viewer may read; the rest is as if it were not there.
+"""Read access: which of the drafts and tasks that were found the viewer may read; others are as if they did not exist.
 
-The rules are those of coordination/permissions.py. Asked by every field that finds a draft by something else than a
-task the viewer sees, and by `openTasks`; what concerns many drafts or tasks of an answer is asked at once.
+The rules are those of coordination/rules; here is what they need from the loaders, batched for all drafts and tasks of
+an answer. Every field that finds a draft otherwise than by a task the viewer may see has to check here.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ from columnar.batched_field import found_of
 
 
 async def draft_by_id(info: Info, draft_id: str) -> retool_records.Draft | None:
-    """The draft of an id, if the viewer may read it.
+    """The draft of an id, if it exists and the viewer may read it.
 
-    Of one that is not there the same is asked as of one that is not the viewer's: neither an answer's time nor a system
-    that is away tells which it is.
+    For a draft that does not exist the same is asked as for one the viewer may not read: neither the time an answer
+    takes nor a system that is down shows which it is.
     """
     draft = await info.context.loaders.drafts.load(draft_id)
     if draft is not None or reads_all(info.context.reader):
-        return await readable(info, draft)
+        return await readable_draft(info, draft)
     if await info.context.upstreams.retool.can_have(draft_id):
         await info.context.loaders.involved.load(Submitted(draft_id, NO_PROCESS))
     return None
 
 
-async def readable(info: Info, draft: retool_records.Draft | None) -> retool_records.Draft | None:
-    """The draft, if the viewer may read it. The engine is asked only about what the row itself does not tell."""
+async def readable_draft(info: Info, draft: retool_records.Draft | None) -> retool_records.Draft | None:
+    """The draft, if the viewer may read it. The engine is asked only where the row alone does not decide that."""
     viewer = info.context.reader
     if draft is None or has_on_record(viewer, draft):
         return draft
@@ -47,17 +47,17 @@ async def readable(info: Info, draft: retool_records.Draft | None) -> retool_rec
 
 
 def audit_hidden(info: Info, **named: str) -> None:
-    """A line in the audit log for a thing that the viewer may not know of: one for a request, however often it asks."""
+    """Write a line in the audit log for a hidden draft or task: one for a request, however often it asks for it."""
     (thing_id,) = named.values()
     if thing_id not in info.context.audited:
         info.context.audited.add(thing_id)
         audit(info.context.reader, info.field_name, "refused", code="NOT_FOUND", **named)
 
 
-async def reader(info: Info, *, written_by: str | None) -> Reader | None:
-    """Whose drafts a page is to show; None for all of them.
+async def page_reader(info: Info, *, written_by: str | None) -> Reader | None:
+    """The person whose drafts a page shows, with what the engine knows of their submissions; None for all drafts.
 
-    `written_by`: the author it is narrowed to. Of one's own the engine need not be asked.
+    `written_by`: the author the page is filtered by. For one's own drafts the engine need not be asked.
     """
     viewer = info.context.reader
     if reads_all(viewer):
@@ -68,8 +68,8 @@ async def reader(info: Info, *, written_by: str | None) -> Reader | None:
     return Reader(canonical(viewer.id), tuple((each.draft_id, each.process_id or "") for each in concerning))
 
 
-async def sees(info: Info, task: camunda_records.Task) -> bool:
-    """Whether the viewer may see an open task: asked of whom it is offered to, then who submitted, then who wrote."""
+async def can_see_task(info: Info, task: camunda_records.Task) -> bool:
+    """Whether the viewer may see an open task: by whom it is offered to, then by the submitter, then by the author."""
     loaders, process_id = info.context.loaders, task.process_instance_id
 
     def may(*, submitted_by: str | None = None, author: str | None = None, is_offered: bool = False) -> bool:
@@ -86,8 +86,8 @@ async def sees(info: Info, task: camunda_records.Task) -> bool:
     return draft is not None and draft.camunda_process_id == process_id and may(author=draft.created_by)
 
 
-async def linked_variables(info: Info, records: Sequence[retool_records.Draft]) -> list[Variables]:
-    """The variables of the process each draft is or was last in; none where its row names another draft's."""
+async def variables_of_drafts(info: Info, records: Sequence[retool_records.Draft]) -> list[Variables]:
+    """The variables of each draft's last process; empty where the row names the process of another draft."""
     loaders, own = info.context.loaders, info.context.upstreams.camunda.own
     found = await found_of(loaders.variables, [record.camunda_process_id for record in records])
     return [
@@ -95,8 +95,8 @@ async def linked_variables(info: Info, records: Sequence[retool_records.Draft]) 
     ]
 
 
-async def look_in_vain(info: Info, task_id: str) -> None:
-    """Ask of a task that is not there what `sees` asks of one of somebody else."""
+async def load_as_if_hidden(info: Info, task_id: str) -> None:
+    """Ask the same for a task that does not exist as `can_see_task` does for a hidden one: both take as long."""
     if camunda_records.plausible([task_id]) and not reads_all(info.context.reader):
         loaders = info.context.loaders
         await loaders.decidable.load(task_id)
@@ -104,10 +104,10 @@ async def look_in_vain(info: Info, task_id: str) -> None:
         await loaders.drafts.load_many(NO_DRAFTS)
 
 
-async def visible(
+async def visible_tasks(
     info: Info, tasks: list[camunda_records.Task], *, submitted_by: str | None, author: str | None
 ) -> list[camunda_records.Task]:
-    """Those of a process's open tasks that the viewer may see."""
+    """The open tasks of a process that the viewer may see."""
     viewer = info.context.reader
     if may_see_task(viewer, assignee=None, submitted_by=submitted_by, author=author, is_offered=False):
         return tasks
