@@ -102,8 +102,8 @@ class Query:
         description="Drafts that the viewer may read: these ids in this order (null where there is none), or a "
         "filtered page. The page has drafts the viewer wrote, drafts without author that were never submitted and, by "
         "the last submission of each, drafts they submitted, have a task for, or had one; those they may read for "
-        "other reasons, an earlier submission for example, are found by id. For auditors and administrators the page has "
-        "all drafts.",
+        "other reasons, an earlier submission for example, are found by id. For auditors and administrators the page "
+        "has all drafts.",
         metadata=requires(),
     )
     async def drafts(
