@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from api import __main__ as command_line
 from api import serving, settings_page, telemetry
-from api.app import LONGEST_STOP
+from api.app import STOP_TIMEOUT
 from api.errors import OVERLOADED, Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
@@ -170,7 +170,7 @@ def test_the_kubernetes_sketch_names_settings_that_are_there() -> None:
     assert named
     assert {name.lower() for name in named} <= set(Settings.model_fields)
     grace = int(re.findall(r"terminationGracePeriodSeconds: (\d+)", sketch)[0])
-    assert grace >= serving.LONGEST_FINISH + LONGEST_STOP
+    assert grace >= serving.LONGEST_FINISH + STOP_TIMEOUT
 
 
 def test_every_target_is_explained_to_contributors() -> None:
