@@ -296,5 +296,12 @@ def test_every_folder_of_tests_is_explained() -> None:
     assert [row.strip("`") for row in column(text, "folder")] == sorted(folders)
 
 
+def test_every_option_of_the_tests_is_explained() -> None:
+    options = re.findall(r'addoption\(\s*"(--[a-z-]+)"', (ROOT / "tests" / "conftest.py").read_text("utf-8"))
+    rows = column((ROOT / "tests" / "README.md").read_text("utf-8"), "option")
+    assert len(options) > 5
+    assert set(re.findall(r"--[a-z-]+", " ".join(rows))) == set(options)
+
+
 def test_the_committed_schema_is_the_servers() -> None:
     assert (ROOT / "schema.graphql").read_text("utf-8") == schema_text(), "run `make schema`"
