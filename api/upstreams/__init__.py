@@ -19,8 +19,8 @@ from api.upstreams.aidbox.version_cache import VersionCache
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.circuit_breaker import Capacity
-from api.upstreams.http.auth import Bearer, ClientCredentials
-from api.upstreams.http.call import Transports, connect
+from api.upstreams.http.auth import ClientCredentials, basic, bearer
+from api.upstreams.http.call import Transports, Upstream
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.pool import Connections
 from api.upstreams.retool.records import Columns
@@ -54,24 +54,22 @@ async def open_upstreams(
 
     `transports` and `connection_class` are where calls can be watched or disturbed at the wire.
     """
-    engine = connect(
+    engine = Upstream(
         "camunda",
         settings.camunda_url,
         deadline=settings.camunda_timeout,
         tries=settings.read_tries,
         capacity=_capacity("camunda", settings.camunda_connections, settings),
-        connections=settings.camunda_connections,
         auth=_engine_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.camunda_tls_certificate, settings.camunda_tls_key),
         transports=transports,
     )
-    store = connect(
+    store = Upstream(
         "aidbox",
         settings.aidbox_url,
         deadline=settings.aidbox_timeout,
         tries=settings.read_tries,
         capacity=_capacity("aidbox", settings.aidbox_connections, settings),
-        connections=settings.aidbox_connections,
         auth=_store_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.aidbox_tls_certificate, settings.aidbox_tls_key),
         transports=transports,
@@ -81,7 +79,7 @@ async def open_upstreams(
         size=settings.retool_pool_size,
         connection_class=connection_class,
     )
-    async with engine.client, store.client:
+    async with engine, store:
         try:
             drafts = Retool(
                 connections,
@@ -109,18 +107,18 @@ def columns_of(settings: Settings) -> Columns:
     return Columns(table=settings.drafts_table, statuses=StatusNames(settings.draft_statuses), **named)
 
 
-def _engine_auth(settings: Settings) -> httpx.Auth | None:
+def _engine_auth(settings: Settings) -> str | None:
     if settings.camunda_token:
-        return Bearer(settings.camunda_token.get_secret_value())
+        return bearer(settings.camunda_token.get_secret_value())
     return _basic(settings.camunda_username, settings.camunda_password)
 
 
-def _store_auth(settings: Settings) -> httpx.Auth | None:
+def _store_auth(settings: Settings) -> ClientCredentials | str | None:
     if settings.aidbox_auth == "client_credentials" and settings.aidbox_client_id and settings.aidbox_client_secret:
         token_url = settings.aidbox_token_url or urljoin(settings.aidbox_url, "/auth/token")
         return ClientCredentials(token_url, settings.aidbox_client_id, settings.aidbox_client_secret.get_secret_value())
     return _basic(settings.aidbox_client_id, settings.aidbox_client_secret)
 
 
-def _basic(user: str | None, password: SecretStr | None) -> httpx.Auth | None:
-    return httpx.BasicAuth(user, password.get_secret_value()) if user and password else None
+def _basic(user: str | None, password: SecretStr | None) -> str | None:
+    return basic(user, password.get_secret_value()) if user and password else None

@@ -19,11 +19,11 @@ from api.errors import Garbled, Unreachable, UpstreamFailed
 from api.settings import Settings, is_private_enough
 from api.tls import secure_context
 from api.upstreams.circuit_breaker import Capacity
-from api.upstreams.http.call import Transports, Upstream, connect
+from api.upstreams.http.call import Transports, Upstream
 
 NAME = "issuer"
 AWAY_PAUSE = 3.0  # seconds, at most, before an issuer that was away is asked again
-CONNECTIONS = 2
+CALLS_AT_ONCE = 2
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 Keys = Sequence[Key]
@@ -147,13 +147,12 @@ def usable(published: dict[str, Any]) -> Key | None:
 async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIterator[Issuer]:
     """A connection to the issuer of the settings; nothing is sent yet."""
     url = settings.oidc_issuer or ""
-    upstream = connect(
+    upstream = Upstream(
         NAME,
         url,
         deadline=settings.oidc_timeout,
         tries=1,
-        capacity=Capacity(NAME, places=CONNECTIONS, failures=0, pause=0),
-        connections=CONNECTIONS,
+        capacity=Capacity(NAME, places=CALLS_AT_ONCE, failures=0, pause=0),
         auth=None,
         tls=secure_context(settings.tls_ca_file, None, None),
         transports=transports,
@@ -165,7 +164,7 @@ async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIte
         lifetime=settings.oidc_keys_seconds,
         pause=settings.oidc_refetch_seconds,
     )
-    async with upstream.client:
+    async with upstream:
         try:
             yield issuer
         finally:

@@ -1,47 +1,40 @@
-"""What failed once and may be sent anew without harm. Used by calling.py and retool.py; never for a mere write."""
+"""Retries with exponential backoff and jitter, for idempotent requests only."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import TypeVar
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
-
-from api.errors import Busy, Unreachable, UpstreamFailed
+from api.errors import Busy, Unreachable
 
 Answer = TypeVar("Answer")
 
-_jitter = wait_random_exponential(multiplier=0.1, max=2)  # seconds
+FIRST_PAUSE = 0.1  # seconds at most, doubled before each further retry
+LONGEST_PAUSE = 2.0
 
 
-async def retried(
-    send: Callable[[], Awaitable[Answer]], failure: UpstreamFailed, *, tries: int, seconds: float
-) -> Answer:
-    """The answer of a further try, `failure` being what became of the first. `tries`: in all.
+async def with_retries(send: Callable[[], Awaitable[Answer]], *, tries: int, seconds: float) -> Answer:
+    """What `send` returns, called at most `tries` times while it raises Unreachable or Busy.
 
-    There is none whose pause would outlast `seconds`. Raises what the last try raised.
+    There is no retry whose pause would end after `seconds`. Raises what the last call raised.
     """
-    attempts = AsyncRetrying(
-        retry=retry_if_exception_type((Unreachable, Busy)),
-        stop=stop_after_attempt(tries) | stop_before_delay(seconds),
-        wait=_pause,
-        reraise=True,
-    )
-    async for attempt in attempts:
-        with attempt:
-            if attempt.retry_state.attempt_number == 1:
-                raise failure
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + seconds
+    for attempt in count(1):
+        try:
             return await send()
-    raise failure
+        except (Unreachable, Busy) as failure:
+            pause = _pause(failure, attempt)
+            if attempt >= tries or loop.time() + pause >= ends:
+                raise
+        await asyncio.sleep(pause)
+    raise AssertionError  # `count` has no end
 
 
-def _pause(state: RetryCallState) -> float:
-    """At random, longer each time; as long as a busy system asks for, if it says so."""
-    failure = state.outcome.exception() if state.outcome else None
+def _pause(failure: Unreachable | Busy, attempt: int) -> float:
+    """Seconds before the next try: as many as a busy system asks for, else a random share of the backoff."""
     asked = failure.pause if isinstance(failure, Busy) else None
-    return _jitter(state) if asked is None else asked
+    if asked is not None:
+        return asked
+    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))  # noqa: S311  # jitter is no secret

@@ -53,8 +53,8 @@ BUGS = (
     Bug(
         "a broken statement is not sent again",
         RETOOL,
-        "return await retried(send, failure, tries=self.tries, seconds=left(seconds))",
-        "raise",
+        "with_retries(send, tries=self.tries, seconds=seconds)",
+        "send()",
         "asked_again and withdraw",
     ),
     Bug(

@@ -32,7 +32,7 @@ from api.upstreams.camunda.records import (
     unless_blank,
 )
 from api.upstreams.http.call import Upstream
-from api.upstreams.http.client import Params
+from api.upstreams.http.request import Params
 
 SUSPENDED = "ENGINE-03043"  # of the engine, for a definition or an instance
 PAGE = 5000  # of lists that are read to their end

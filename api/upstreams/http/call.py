@@ -1,16 +1,13 @@
-"""The one way to ask an HTTP system: `Upstream.call`, with its deadline and the translation of every failure.
-
-Used by camunda.py and aidbox.py alone. Whatever goes wrong leaves here as an `UpstreamFailed`, logged once.
-"""
+"""Calls to an HTTP system: `Upstream.call`, with its deadline, retries and the translation of every failure."""
 
 import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import urlencode
+from types import TracebackType
+from typing import Self, TypeVar
 
 import httpx
 import msgspec
@@ -19,15 +16,16 @@ from api import telemetry
 from api.deadline import seconds_left
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.circuit_breaker import Capacity
-from api.upstreams.http.auth import NoToken
-from api.upstreams.http.client import Client, Files, Params
-from api.upstreams.http.connections import REPEATABLE, Transport
-from api.upstreams.http.proxies import by_environment
-from api.upstreams.retry import retried
+from api.upstreams.http.aiohttp_transport import AiohttpTransport
+from api.upstreams.http.auth import ClientCredentials, NoToken
+from api.upstreams.http.proxies import Proxies
+from api.upstreams.http.request import Files, Params, build_request
+from api.upstreams.retry import with_retries
 
 Answer = TypeVar("Answer")
 Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
-Send = Callable[[], Awaitable[httpx.Response]]
+"""The name of a system and its transport → the transport to use: where tests watch or disturb calls at the wire."""
+
 DENIALS = {
     401: "{} does not accept this service's credentials",
     403: "{} does not allow this service to do that; a permission or a policy there refuses it",
@@ -35,26 +33,43 @@ DENIALS = {
 }
 
 _log = logging.getLogger(__name__)
-_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def encode(value: object) -> bytes:
-    """JSON, with Decimal written as a number digit by digit."""
-    return _encoder.encode(value)
 
 
 class Upstream:
-    """One HTTP system: its name in errors and logs, its connections, and how long, how often and how much it is asked.
+    """An HTTP system: its address, its connections, and the deadline, tries and slots of calls to it.
 
-    `deadline`: of a call with all its tries, in seconds.
+    `name`: in errors and logs. `deadline`: of a call with all its tries, in seconds. `auth`: the header Authorization,
+    or what gets a token for it. Made in a running event loop; leaving `async with` closes the connections.
     """
 
-    def __init__(self, name: str, client: Client, *, deadline: float, tries: int, capacity: Capacity) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        deadline: float,
+        tries: int,
+        capacity: Capacity,
+        auth: ClientCredentials | str | None,
+        tls: ssl.SSLContext,
+        transports: Transports,
+    ) -> None:
         self.name = name
-        self.client = client
+        self.base_url = base_url
         self.deadline = deadline
         self.tries = tries
         self.capacity = capacity
+        self._auth = auth
+        self._connections = AiohttpTransport(tls, Proxies.of_environment())
+        self._transport = transports(name, self._connections)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._connections.aclose()
 
     async def call(
         self,
@@ -70,53 +85,46 @@ class Upstream:
         headers: Mapping[str, str] | None = None,
         deadline: float | None = None,
     ) -> httpx.Response:
-        """Send one request; the whole answer, if its status is one of `answers`.
+        """Send a request; its whole answer, if the status is one of `answers`.
 
         `idempotent`: a repeat does no harm, so it is retried when the system is unreachable or busy.
-        Raises UpstreamFailed otherwise: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
+        Raises UpstreamFailed otherwise, logged once: Unreachable, TimedOut, Denied, Busy, Garbled or itself.
         """
-        content, kind = _encoded(body, None if files else form)
-        send = partial(
-            self._once,
-            answers,
+        build = partial(
+            build_request,
+            self.base_url,
             method,
             path,
-            content=content,
+            body=body,
             form=form,
             files=files,
             params=params,
-            headers={**kind, **headers} if headers else kind,
-            extensions={REPEATABLE: idempotent},
+            headers=headers,
+            idempotent=idempotent,
         )
         began, outcome = time.perf_counter(), "ok"
         seconds = seconds_left(deadline or self.deadline)
         try:
             async with self.capacity.place(seconds):
-                return await self._in_time(send, seconds, self.tries if idempotent else 1)
+                return await self._in_time(build, answers, seconds, tries=self.tries if idempotent else 1)
         except UpstreamFailed as failure:
             outcome = failure.code
             raise self._logged(failure, f"{method} {path}", failure.__cause__) from failure.__cause__
         finally:
             telemetry.upstream_called(self.name, outcome, time.perf_counter() - began)
 
-    async def _in_time(self, send: Send, seconds: float, tries: int) -> httpx.Response:
-        ends = asyncio.get_running_loop().time() + seconds
+    async def _in_time(
+        self, build: Callable[[], httpx.Request], answers: Collection[int], seconds: float, *, tries: int
+    ) -> httpx.Response:
         try:
-            async with asyncio.timeout_at(ends):
-                try:
-                    return await send()
-                except (Unreachable, Busy) as failure:
-                    if tries == 1:
-                        raise
-                    return await retried(send, failure, tries=tries, seconds=seconds_left(seconds))
-        except (TimeoutError, httpx.TimeoutException) as error:
+            async with asyncio.timeout(seconds):
+                return await with_retries(partial(self._attempt, build, answers), tries=tries, seconds=seconds)
+        except TimeoutError as error:
             raise TimedOut(self.name, f"{self.name} did not answer in time") from error
 
-    async def _once(self, answers: Collection[int], method: str, path: str, **parts: Any) -> httpx.Response:
+    async def _attempt(self, build: Callable[[], httpx.Request], answers: Collection[int]) -> httpx.Response:
         try:
-            response = await self.client.request(method, path, **parts)
-        except httpx.TimeoutException:
-            raise
+            response = await self._sent(build())
         except NoToken as error:
             raise self._without_token(error.status) from error
         except httpx.DecodingError as error:
@@ -125,6 +133,17 @@ class Upstream:
             raise Unreachable(self.name, f"{self.name} can not be reached") from error
         if response.status_code not in answers:
             raise self._failure(response.status_code, _asked_pause(response))
+        return response
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(self._auth, ClientCredentials):
+            response = await self._auth.send(request, self._transport.handle_async_request)
+        else:
+            if self._auth is not None:
+                request.headers["Authorization"] = self._auth
+            response = await self._transport.handle_async_request(request)
+        await response.aread()
+        response.request = request
         return response
 
     def decode(self, response: httpx.Response, kind: type[Answer]) -> Answer:
@@ -179,32 +198,7 @@ class Upstream:
         return failure
 
 
-def _encoded(body: object, form: Mapping[str, str] | None) -> tuple[bytes, dict[str, str]]:
-    """What is sent, and the header that says what it is."""
-    if form is not None:
-        return urlencode(form, safe=",").encode("ascii"), {"Content-Type": "application/x-www-form-urlencoded"}
-    return (b"", {}) if body is None else (encode(body), {"Content-Type": "application/json"})
-
-
 def _asked_pause(response: httpx.Response) -> float | None:
-    """What Retry-After says in seconds; a date is as good as nothing here."""
+    """The seconds of Retry-After; None without it, and for a date."""
     said = response.headers.get("Retry-After", "")
     return float(said) if said.isascii() and said.isdigit() else None
-
-
-def connect(
-    name: str,
-    base_url: str,
-    *,
-    deadline: float,
-    tries: int,
-    capacity: Capacity,
-    connections: int,
-    auth: httpx.Auth | None,
-    tls: ssl.SSLContext,
-    transports: Transports,
-) -> Upstream:
-    """An Upstream at `base_url`. Nothing is sent yet. Its client is to be closed by the caller."""
-    transport = transports(name, by_environment(Transport(tls, connections), tls, connections))
-    client = Client(base_url, transport=transport, auth=auth)
-    return Upstream(name, client, deadline=deadline, tries=tries, capacity=capacity)

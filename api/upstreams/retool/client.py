@@ -21,14 +21,14 @@ from psycopg.rows import args_row, dict_row, scalar_row
 from api import telemetry
 from api.deadline import seconds_left
 from api.draft_status import DRAFT, SUBMITTED
-from api.errors import Busy, Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
+from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
 from api.upstreams.circuit_breaker import Capacity
 from api.upstreams.retool.draft_ids import as_key, is_text
 from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
 from api.upstreams.retool.pool import Connection, Connections, run_with_timeout
 from api.upstreams.retool.postgres_errors import failure_of, held
 from api.upstreams.retool.records import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
-from api.upstreams.retry import retried
+from api.upstreams.retry import with_retries
 
 Row = TypeVar("Row")
 Send = Callable[[], Awaitable[list[Any]]]
@@ -374,17 +374,9 @@ class Retool:
 
     async def _in_time(self, send: Send, seconds: float) -> list[Any]:
         try:
-            return await run_with_timeout(seconds, self._tried(send, seconds))
+            return await run_with_timeout(seconds, with_retries(send, tries=self.tries, seconds=seconds))
         except TimeoutError as error:
             raise TimedOut("retool", "The drafts database did not answer in time") from error
-
-    async def _tried(self, send: Send, seconds: float) -> list[Any]:
-        try:
-            return await send()
-        except (Unreachable, Busy) as failure:
-            if isinstance(failure, Unreachable):
-                await self.connections.close()
-            return await retried(send, failure, tries=self.tries, seconds=seconds_left(seconds))
 
     async def _once(
         self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool
@@ -395,7 +387,10 @@ class Retool:
                 await cursor.execute(statement, held(values, encoding, writes=writes))
                 return await cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
-            raise failure_of(error, self.columns.table) from error
+            failure = failure_of(error, self.columns.table)
+            if isinstance(failure, Unreachable):  # the others are as likely to be broken
+                await self.connections.close()
+            raise failure from error
 
 
 def _draft(
