@@ -7,26 +7,21 @@
 Either step raises Unusual, or what a resolver raises; the executor then lets graphql-core complete the whole list.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, compress
 from types import CoroutineType
 from typing import Any, NamedTuple
-from weakref import WeakSet
 
 from graphql.execution import Executor
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.types import Info
 
-from columnar.driving import drive, together
 from columnar.leaf_values import HARMLESS, NOTHING, Column, Unusual
 from columnar.plan import Constant, Leaves, Lists, Plan, Read, Resolved, Shape
 
 Row = dict[str, Any]
 PathOf = Callable[[int], Path]
 LIST_TYPES = {list, tuple}
-
-# Resolvers that have refused to run without a task. Learned, since nothing else tells.
-_in_tasks: WeakSet[Callable[..., Any]] = WeakSet()
 
 
 class Level(NamedTuple):
@@ -136,14 +131,7 @@ async def _resolved(executor: Executor[Any], level: Level, name: str, field: Res
     waiting = [number for number in places if executor.is_awaitable(values[number])]
     if not waiting:
         return values
-    coroutines = [_coroutine(values[number]) for number in waiting]
-    try:
-        run = together if field.definition.resolve in _in_tasks else drive
-        results = await run(coroutines)
-    except RuntimeError:
-        if field.definition.resolve is not None:
-            _in_tasks.add(field.definition.resolve)
-        raise
+    results = await gather_with_cancel(*(values[number] for number in waiting))
     for number, result in zip(waiting, results, strict=True):
         values[number] = result
     return values
@@ -184,14 +172,6 @@ def _info(executor: Executor[Any], level: Level, name: str, field: Resolved) -> 
     path = Path(level.path_of(0), name, level.plan.type.name)
     raw = executor.build_resolve_info(field.definition, field.nodes, level.plan.type, path)
     return RowInfo(Shared(raw, raw.context, name, level), 0)
-
-
-async def _awaited(value: Awaitable[Any]) -> Any:
-    return await value
-
-
-def _coroutine(value: Any) -> Coroutine[Any, Any, Any]:
-    return value if type(value) is CoroutineType else _awaited(value)
 
 
 class Shared(NamedTuple):

@@ -4,7 +4,7 @@ from tests.planted.bug import ANY, Bug
 
 COMPILED = "columnar"
 PLANNING, RUNNING, VALUES = (f"{COMPILED}/{module}.py" for module in ("planning", "running", "values"))
-EXECUTOR, KEEPING, DRIVING = (f"{COMPILED}/{module}.py" for module in ("executor", "keeping", "driving"))
+EXECUTOR, KEEPING = (f"{COMPILED}/{module}.py" for module in ("executor", "keeping"))
 BATCHING, DOCUMENTS, READS = "columnar/batch_loader.py", "api/schema/prepared_document.py", "api/schema/requires.py"
 CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda/client.py", "api/upstreams/aidbox/client.py", "api/schema/task.py"
 KEPT = "api/upstreams/aidbox/version_cache.py"
@@ -72,12 +72,6 @@ BUGS = (
             PLANNING,
             "if executor.operation.operation is not OperationType.QUERY or definition.resolve is None:",
             "if definition.resolve is None:",
-        ),
-        (
-            "one context for all rows",
-            DRIVING,
-            "ready = [Driven(number, each, copy_context()) for number, each in enumerate(coroutines)]",
-            "one = copy_context(); ready = [Driven(number, each, one) for number, each in enumerate(coroutines)]",
         ),
         (
             "an error ends a list",

@@ -291,7 +291,7 @@ async def test_what_is_said_of_a_body_is_about_this_one() -> None:
             await upstream.call("POST", "/task", body=body, headers={"X-Word": "one"}, idempotent=True)
         await upstream.call("GET", "/task", headers={"X-Word": "one"})
     kind = "Content-Type: application/json\r\n"
-    start = f"Host: 127.0.0.1:{peer.port}\r\nAccept: */*\r\nUser-Agent: plan-api\r\n"
+    start = f"Host: 127.0.0.1:{peer.port}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nUser-Agent: plan-api\r\n"
     end = "X-Word: one\r\nAuthorization: Basic dTpw\r\n"
     told = [("", 0), (kind, 2), ("", 0), (kind, 5)]
     posts = [f"POST /task HTTP/1.1\r\n{start}{said}{end}Content-Length: {length}\r\n\r\n" for said, length in told]

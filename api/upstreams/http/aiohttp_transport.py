@@ -22,6 +22,7 @@ from api.upstreams.http.proxies import Proxies
 IDEMPOTENT = "idempotent"
 """The extension of an httpx.Request that says whether it may be sent twice."""
 
+USUAL_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "plan-api"}
 SAFE = ("GET", "HEAD", "OPTIONS")
 FRAMING = (b"content-length", b"transfer-encoding")
 LONGEST_IDLE = 20.0  # seconds; the engine closes after 60
@@ -111,11 +112,16 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             _url(str(request.url)),
             headers=[(name.decode("ascii"), value.decode("ascii")) for name, value in raw],
             data=BytesIO(body) if len(body) > LARGEST_CHUNK else body or None,
+            skip_auto_headers=None if body or request.method in SAFE else ["Content-Type"],
             allow_redirects=False,
             proxy=self._proxies.of(request.url),
         ) as response:
             content = await response.read()
-        return httpx.Response(response.status, headers=response.raw_headers, content=content, request=request)
+        answer = httpx.Response(response.status, headers=response.raw_headers, stream=httpx.ByteStream(content))
+        if "Content-Encoding" not in response.headers:
+            # What reading it would come to, 50 µs cheaper; httpx has no public way to say that nothing is to be decoded.
+            answer._content = content  # noqa: SLF001
+        return answer
 
     async def aclose(self) -> None:
         """Close all connections at once."""
@@ -128,11 +134,11 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         connector=connector,
         request_class=PooledRequest,
         middlewares=[sent_once],
+        headers=USUAL_HEADERS,
         timeout=aiohttp.ClientTimeout(),
         cookie_jar=aiohttp.DummyCookieJar(),
         # httpx decodes, by the header
         auto_decompress=False,
-        skip_auto_headers=["Accept", "Accept-Encoding", "Content-Type", "User-Agent"],
         max_line_size=LARGEST_HEADER,
         max_field_size=LARGEST_HEADER,
         read_bufsize=LARGEST_CHUNK,

@@ -13,7 +13,6 @@ import msgspec
 
 from api.upstreams.http.aiohttp_transport import IDEMPOTENT
 
-USUAL_HEADERS = {"Accept": "*/*", "User-Agent": "plan-api"}
 CACHED_URLS = 1000
 CACHED_HEADERS = 100
 
@@ -44,7 +43,7 @@ def build_request(
     url = _url(base_url, path, tuple(params.items()) if params else ())
     extensions = {IDEMPOTENT: idempotent}
     if files is not None:
-        return httpx.Request(method, url, headers=_headers(()), data=form, files=files, extensions=extensions)
+        return httpx.Request(method, url, headers=headers, data=form, files=files, extensions=extensions)
     content, kind = _encoded(body, form)
     all_headers = _headers(tuple({**kind, **headers}.items() if headers else kind.items()))
     request = httpx.Request(method, url, headers=all_headers, stream=httpx.ByteStream(content), extensions=extensions)
@@ -69,4 +68,4 @@ def _url(base_url: str, path: str, params: tuple[tuple[str, str | int | bool], .
 @lru_cache(CACHED_HEADERS)
 def _headers(headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
     """Headers to be copied: httpx takes longer to make them than to send them."""
-    return httpx.Headers({**USUAL_HEADERS, **dict(headers)})
+    return httpx.Headers(headers)
