@@ -1,36 +1,29 @@
-"""A cache that stays within a size and forgets what was used least lately. For documents and registered queries."""
+"""An LRU cache that is bounded by size: cachetools', with the size of each value given by who stores it."""
 
-from collections import OrderedDict
 from collections.abc import Hashable
+from operator import itemgetter
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
 class BoundedCache(Generic[Key, Value]):
-    """Values by key. `room`: the sum of all sizes, at most; a value larger than a tenth of it is not kept."""
+    """Values by key. `size`: the sum of their sizes, at most; a value larger than a tenth of it is not stored."""
 
-    def __init__(self, room: int) -> None:
-        self._room = room
-        self._used = 0
-        self._kept: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+    def __init__(self, size: int) -> None:
+        self._entries: LRUCache[Key, tuple[Value, int]] = LRUCache(size, getsizeof=itemgetter(1))
 
     def get(self, key: Key) -> Value | None:
-        """The value, which is now the last to be forgotten."""
-        found = self._kept.get(key)
-        if found is None:
-            return None
-        self._kept.move_to_end(key)
-        return found[0]
+        """The value, which is now the last to be evicted."""
+        found = self._entries.get(key)
+        return None if found is None else found[0]
 
     def put(self, key: Key, value: Value, size: int) -> bool:
-        """Keep a value of this size; whether it is kept."""
-        if size > self._room // 10:
+        """Store a value of this size; whether it was stored."""
+        if size > self._entries.maxsize // 10:
             return False
-        self._used += size - self._kept.pop(key, (None, 0))[1]
-        self._kept[key] = (value, size)
-        while self._used > self._room:
-            _, (_, forgotten) = self._kept.popitem(last=False)
-            self._used -= forgotten
+        self._entries[key] = (value, size)
         return True

@@ -1,6 +1,6 @@
-"""By when the request under way has to be answered. Set where work begins (`app`, the worker), asked by `upstreams`.
+"""The deadline of the request under way, in a context variable.
 
-It travels with the task, like the request's id, so that no call in between has to hand it on.
+It is set where work begins and travels with the task, like the request's id, so that no call in between hands it on.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ _ends: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def with_deadline(seconds: float) -> Iterator[None]:
-    """What is awaited in the block has so many seconds in all; an earlier end, set further out, stays."""
+    """A deadline for what is awaited in the block, in so many seconds; an earlier one, set further out, stays."""
     ends = asyncio.get_running_loop().time() + seconds
     outer = _ends.get()
     token = _ends.set(ends if outer is None else min(ends, outer))
@@ -24,6 +24,6 @@ def with_deadline(seconds: float) -> Iterator[None]:
 
 
 def seconds_left(at_most: float) -> float:
-    """Seconds that may still be waited, `at_most` if nothing ends sooner; 0 or less when the time is over."""
+    """Seconds until the deadline, `at_most` if there is none or it is later; 0 or less when it has passed."""
     ends = _ends.get()
     return at_most if ends is None else min(at_most, ends - asyncio.get_running_loop().time())

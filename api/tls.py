@@ -1,7 +1,4 @@
-"""TLS to the systems behind this service: whom it believes, and how it shows who it is. Verification is never off.
-
-Tried by `settings` at the start, used by `upstreams` for every connection.
-"""
+"""TLS contexts for connections to the systems: authorities and client certificates. Verification is never off."""
 
 import ssl
 from functools import cache
@@ -11,12 +8,12 @@ import certifi
 
 
 def secure_context(authorities: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """Believes the public authorities and those of this file; shows this certificate to who asks for one.
+    """A context that trusts the public authorities and those of a file, and presents a client certificate if asked.
 
     Raises ValueError in one sentence that names the file, never what is in it.
     """
     if authorities is None and certificate is None:
-        return _usual()
+        return _default()
     context = _public()
     if authorities:
         try:
@@ -33,8 +30,8 @@ def secure_context(authorities: Path | None, certificate: Path | None, key: Path
 
 
 @cache
-def _usual() -> ssl.SSLContext:
-    """Made once: reading the public authorities takes longer than a request."""
+def _default() -> ssl.SSLContext:
+    """The context without settings, made once: reading the public authorities takes longer than a request."""
     return _public()
 
 

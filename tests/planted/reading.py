@@ -103,7 +103,7 @@ BUGS = (
         (
             "a key is asked for each time",
             BATCHING,
-            "batches = [asked.get(key) or self._added(key) for key in wanted]",
+            "batches = [cached.get(key) or self._added(key) for key in wanted]",
             "batches = [self._added(key) for key in wanted]",
         ),
         (
@@ -133,8 +133,8 @@ BUGS = (
         (
             "what is known is asked",
             BATCHING,
-            "self._asked.setdefault(key, batch)",
-            "self._asked.setdefault(key, Batch())",
+            "self._batches.setdefault(key, batch)",
+            "self._batches.setdefault(key, Batch())",
         ),
     ),
     *_bugs(
@@ -243,7 +243,7 @@ BUGS = (
         (
             "versions are asked for each time",
             KEPT,
-            "        self._kept.put(key, msgspec.structs.replace(version, document=document), size)\n",
+            "        self._versions.put(key, msgspec.structs.replace(version, document=document), size)\n",
             "",
         ),
         ("a version takes no room", KEPT, "size = HEADER_BYTES + (len(document) if document else 0)", "size = 1"),
@@ -254,17 +254,16 @@ BUGS = (
             "document = version.document",
         ),
         (
-            "what is forgotten still takes room",
+            "a value takes no room",
             "api/bounded_cache.py",
-            "            self._used -= forgotten\n",
-            "            pass\n",
+            "self._entries[key] = (value, size)",
+            "self._entries[key] = (value, 0)",
         ),
-        ("what was used last is forgotten first", "api/bounded_cache.py", "        self._kept.move_to_end(key)\n", ""),
         (
-            "a replaced value takes room twice",
+            "one value may take all room",
             "api/bounded_cache.py",
-            "self._used += size - self._kept.pop(key, (None, 0))[1]",
-            "self._kept.pop(key, None); self._used += size",
+            "if size > self._entries.maxsize // 10:",
+            "if size > self._entries.maxsize:",
         ),
     ),
     *_bugs(

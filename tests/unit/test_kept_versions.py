@@ -34,7 +34,7 @@ class Counts:
 
 def test_a_whole_version_serves_both_ways_of_asking() -> None:
     kept, counts = VersionCache(100_000), Counts()
-    kept.keep(version())
+    kept.store(version())
     assert kept.find([KEY], with_document=True) == {KEY: version()}
     assert kept.find([KEY, ("plan", "2")], with_document=False) == {KEY: version()}
     assert counts() == (2, 1)
@@ -42,11 +42,11 @@ def test_a_whole_version_serves_both_ways_of_asking() -> None:
 
 def test_a_header_is_not_taken_for_the_whole() -> None:
     kept, counts = VersionCache(100_000), Counts()
-    kept.keep(version(document=None))
+    kept.store(version(document=None))
     assert kept.find([KEY], with_document=False) == {KEY: version(document=None)}
     assert kept.find([KEY], with_document=True) == {}
-    kept.keep(version())
-    kept.keep(version(document=None))
+    kept.store(version())
+    kept.store(version(document=None))
     assert kept.find([KEY], with_document=True) == {KEY: version()}
     assert counts() == (2, 1)
 
@@ -54,7 +54,7 @@ def test_a_header_is_not_taken_for_the_whole() -> None:
 def test_of_an_answer_the_version_alone_stays() -> None:
     answer = msgspec.json.decode(b'[{"name":"A plan"}, 1]', type=list[msgspec.Raw])
     kept = VersionCache(100_000)
-    kept.keep(version(document=answer[0]))
+    kept.store(version(document=answer[0]))
     (found,) = kept.find([KEY], with_document=True).values()
     assert (found.resource, found.resource is answer[0]) == (BODY, False)
 
@@ -63,21 +63,21 @@ def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
     one = HEADER_BYTES + len(BODY)
     kept = VersionCache(10 * one)
     for number in range(10):
-        kept.keep(version(number))
+        kept.store(version(number))
     assert kept.find([("plan", "0")], with_document=True)
-    kept.keep(version(10))
+    kept.store(version(10))
     found = kept.find([("plan", str(number)) for number in range(11)], with_document=True)
     assert sorted(int(number) for _, number in found) == [0, *range(2, 11)]
 
 
 def test_without_room_nothing_is_kept() -> None:
     kept, counts = VersionCache(0), Counts()
-    kept.keep(version(document=None))
+    kept.store(version(document=None))
     assert (kept.find([KEY], with_document=False), counts()) == ({}, (0, 1))
 
 
 def test_what_is_asked_twice_at_once_counts_once() -> None:
     kept, counts = VersionCache(100_000), Counts()
-    kept.keep(version())
+    kept.store(version())
     kept.find([KEY, KEY], with_document=True)
     assert counts() == (1, 0)

@@ -48,16 +48,12 @@ class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: Literal["OperationOutcome"]
 
 
-class _Statement(msgspec.Struct, frozen=True, rename="camel"):
-    fhir_version: str
-
-
 class Aidbox:
     """The store's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
 
-    def __init__(self, store: Upstream, kept: VersionCache) -> None:
+    def __init__(self, store: Upstream, versions: VersionCache) -> None:
         self.store = store
-        self.kept = kept
+        self.cached = versions
         self._longest_page = SMALLEST_PAGE
 
     async def plan(self, plan_id: str) -> PlanVersion | None:
@@ -133,12 +129,12 @@ class Aidbox:
     async def versions_by_key(
         self, keys: Sequence[PlanKey], *, with_document: bool = True
     ) -> dict[PlanKey, PlanVersion | UpstreamFailed]:
-        """Given versions, by (id, version id): those that are kept, and one batch a hundred of the others.
+        """Given versions, by (id, version id): cached ones, and one batch a hundred of the others.
 
         A version that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
         wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
-        kept = self.kept.find(wanted, with_document=with_document)
+        kept = self.cached.find(wanted, with_document=with_document)
         found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**kept}
         missing = [key for key in wanted if key not in kept]
         answers = await self._batch([version_url(*key, with_document=with_document) for key in missing])
@@ -149,7 +145,7 @@ class Aidbox:
                 continue
             for plan in plans:
                 self._demand_order(key, (plan.id, plan.version_id))
-                self.kept.keep(plan)
+                self.cached.store(plan)
                 found[key] = plan
         return found
 
@@ -287,11 +283,6 @@ class Aidbox:
         if found is None:
             raise self.store.refusal(_SUCCEEDED, f"PUT /InsurancePlan/{plan_id}", "written, and not there")
         return found
-
-    async def fhir_version(self) -> str:
-        """The store's FHIR version by its capability statement; slow, for `check` alone."""
-        response = await self.store.call("GET", "/metadata", headers=FHIR_JSON, deadline=60, idempotent=True)
-        return self.store.decode(response, _Statement).fhir_version
 
     async def ping(self) -> None:
         """A sign of life: a cheap read of a plan that is not there."""

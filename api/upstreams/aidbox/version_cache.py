@@ -1,7 +1,7 @@
-"""Versions of plans that were read before: a pinned version, `(id, versionId)`, never changes. Used by aidbox.py alone.
+"""The cache of plan versions: a version, `(id, versionId)`, never changes once it is written.
 
-Nothing else is kept from one request to the next. A version that an administrator purges from the store is told until
-it is forgotten here, or the process ends.
+Nothing else is cached from one request to the next. A version that an administrator purges from the store is served
+from here until it is evicted or the process ends.
 """
 
 from collections.abc import Iterable
@@ -16,27 +16,27 @@ HEADER_BYTES = 1000  # what a version takes in memory beside its resource, about
 
 
 class VersionCache:
-    """As many as fit into `room` bytes; 0 keeps none."""
+    """Versions of plans, as many as fit into `size` bytes; with 0 none."""
 
-    def __init__(self, room: int) -> None:
-        self._kept: BoundedCache[PlanKey, PlanVersion] = BoundedCache(room)
+    def __init__(self, size: int) -> None:
+        self._versions: BoundedCache[PlanKey, PlanVersion] = BoundedCache(size)
 
     def find(self, keys: Iterable[PlanKey], *, with_document: bool) -> dict[PlanKey, PlanVersion]:
-        """Those of the versions that are kept; `with_document`: with their resource."""
+        """Those of the versions that are cached; `with_document`: with their resource."""
         asked = set(keys)
-        kept = ((key, self._kept.get(key)) for key in asked)
+        cached = ((key, self._versions.get(key)) for key in asked)
         found = {
-            key: version for key, version in kept if version and (version.document is not None or not with_document)
+            key: version for key, version in cached if version and (version.document is not None or not with_document)
         }
         versions_looked_up(len(found), len(asked) - len(found))
         return found
 
-    def keep(self, version: PlanVersion) -> None:
-        """Keep a version, unless at least as much of it is kept already."""
+    def store(self, version: PlanVersion) -> None:
+        """Cache a version, unless at least as much of it is cached already."""
         key = (version.id, version.version_id)
-        kept = self._kept.get(key)
-        if kept is not None and (kept.document is not None or version.document is None):
+        cached = self._versions.get(key)
+        if cached is not None and (cached.document is not None or version.document is None):
             return
         document = version.document and version.document.copy()  # else the whole answer it came in would stay
         size = HEADER_BYTES + (len(document) if document else 0)
-        self._kept.put(key, msgspec.structs.replace(version, document=document), size)
+        self._versions.put(key, msgspec.structs.replace(version, document=document), size)

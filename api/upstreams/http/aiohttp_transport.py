@@ -119,7 +119,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             content = await response.read()
         answer = httpx.Response(response.status, headers=response.raw_headers, stream=httpx.ByteStream(content))
         if "Content-Encoding" not in response.headers:
-            # What reading it would come to, 50 µs cheaper; httpx has no public way to say that nothing is to be decoded.
+            # As reading it would do, 50 µs cheaper: httpx has no public way to say that nothing is to be decoded.
             answer._content = content  # noqa: SLF001
         return answer
 
