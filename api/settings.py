@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     camunda_timeout: Seconds = 10
     """Timeout of one request to the engine, in seconds."""
     camunda_connections: int = Field(50, ge=1, le=1000)
-    """Most calls to the engine at once, each on its own connection. As many idle ones may be open beside them, for 20 s."""
+    """Most calls to the engine at once, each on a connection. As many idle ones may be open beside them for 20 s."""
     camunda_tls_certificate: FilePath | None = None
     """Client certificate for the engine (PEM file)."""
     camunda_tls_key: FilePath | None = None
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     aidbox_timeout: Seconds = 10
     """Timeout of one request to the store, in seconds."""
     aidbox_connections: int = Field(50, ge=1, le=1000)
-    """Most calls to the store at once, each on its own connection. As many idle ones may be open beside them, for 20 s."""
+    """Most calls to the store at once, each on a connection. As many idle ones may be open beside them for 20 s."""
     kept_versions_bytes: int = Field(20000000, ge=0)
     """Size of the cache of plan versions, in bytes; a version never changes once it is written. 0 switches the cache
     off."""
