@@ -234,8 +234,8 @@ def test_tasks_of_a_gateway(cold: Api, recording: Recording, inboxes: Inboxes) -
     assert recording.counts() == {TASKS: 2, VARIABLES: 1, SEARCH: 1, SQL: 1}
 
 
-TOO_MANY_TASKS = "One request may ask for at most 100 tasks by id in all: ask for the others in another request."
-TOO_MANY_ENTITIES = "One request may ask for at most 1000 entities in all: ask for the others in another request."
+TOO_MANY_TASKS = "One request may ask for at most 100 tasks by id; ask for the others in another request."
+TOO_MANY_ENTITIES = "One request may ask for at most 1000 entities; ask for the others in another request."
 
 
 def keys(kind: str, count: int) -> list[dict[str, str]]:

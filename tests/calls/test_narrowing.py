@@ -131,7 +131,7 @@ def test_too_many_names_are_refused(cold: Api, recording: Recording, inboxes: In
     answer = cold.answer(PAGE, Someone("of-both", groups), filter={"draftNameContains": "plan"})
     assert answer["data"] == {"pendingTasks": None}
     (error,) = answer["errors"]
-    assert error["message"] == "More than 1000 drafts of these tasks have this in their names: say more of it."
+    assert error["message"] == "More than 1000 drafts of these tasks match; use a longer part of the name."
     assert (error["extensions"]["code"], error["extensions"]["field"]) == ("INVALID", "draftNameContains")
     assert recording.counts() == {TASKS: 1, SQL: 1}
     assert (

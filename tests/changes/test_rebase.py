@@ -80,7 +80,7 @@ def test_a_conflict_left_is_answered_and_nothing_is_written(api: Api, drafts: Dr
         assert payload["userErrors"] == [
             {
                 "code": "VERSION_CONFLICT",
-                "message": f"{what} changed both here and in the store; choose for each whose value it is to have.",
+                "message": f"{what} changed both here and in the store; choose for each whose value to take.",
                 "field": "choices",
             }
         ]

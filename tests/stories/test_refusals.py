@@ -446,7 +446,7 @@ def test_changes_requested_without_words(api: Api, behind: Behind, draft_id: str
     task_id = open_task(api, draft_id)
     with unchanged(behind, draft_id):
         told = refusal(api, REQUEST_CHANGES, REVIEWER, taskId=task_id, comment=comment)
-    assert told == ("INVALID", "Say what is to be changed.", "comment")
+    assert told == ("INVALID", "Say what has to be changed.", "comment")
 
 
 @pytest.mark.parametrize("comment", ["x" * 1501, "nul \x00", "bell \x07", "\x1b[31m", "right\u202eto left"])
