@@ -9,7 +9,7 @@ SEED   ?= $(shell date +%s)
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox check test races chaos planted bench fuzz fuzz-parser lint schema lock clean
+.PHONY: help demo sandbox check test test-quick races chaos planted bench fuzz fuzz-parser lint schema lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: .venv/ready ## Look at your own systems (by .env or the environment) and 
 
 test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=tests/stories, ARGS="--store aidbox-like", WORKERS=2)
 	@exec .venv/bin/python -m pytest $(TESTS) --engine $(ENGINE) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+test-quick: .venv/ready ## Run the tests for people at work: unit, contract, stories, calls (under 3 minutes on 2 cores)
+	@exec .venv/bin/python -m pytest tests/unit tests/contract tests/stories tests/calls --engine $(ENGINE) --numprocesses 2 --dist worksteal $(ARGS)
 
 races: .venv/ready ## Run the races hundreds of rounds each (ARGS="--seed 7 --rounds 1" is round 7 again)
 	@exec .venv/bin/python -m pytest tests/races -s --timeout 0 --rounds 300 --seed $$(date +%s) $(ARGS)

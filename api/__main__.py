@@ -13,6 +13,7 @@ import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,22 @@ DEMO_NOTE = (
 )
 COLOURS = {Grade.OK: typer.colors.GREEN, Grade.WARNING: typer.colors.YELLOW, Grade.WRONG: typer.colors.RED}
 FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
+
+
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # typer's interface
+    if is_asked:
+        typer.echo(f"plan-api {version('plan-api')}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
 
 
 class EngineName(StrEnum):
@@ -131,7 +148,8 @@ def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, f
         try:
             from sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
         except ModuleNotFoundError as missing:
-            raise Misconfigured("this installation has no sandbox; it is the extra `sandbox`") from missing
+            message = f"the sandbox needs {missing.name}: install it with pip install 'plan-api[sandbox]'"
+            raise Misconfigured(message) from missing
 
         with running(folder, engine=engine.value, ports=Ports(*ports), fresh=fresh, console=console) as started:
             yield started

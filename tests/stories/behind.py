@@ -168,9 +168,9 @@ def edited(**changes: object) -> str:
     return ENCODER.encode({**read(GOLD), **changes}).decode()
 
 
-def until(holds: Callable[[], bool]) -> None:
+def until(holds: Callable[[], bool], *, seconds: float = LONGEST_WAIT) -> None:
     """Look again and again until it holds."""
     begun = monotonic()
     while not holds():
-        assert monotonic() - begun < LONGEST_WAIT, "it never came to be"
+        assert monotonic() - begun < seconds, "it never came to be"
         sleep(0.01)
