@@ -1,8 +1,7 @@
-"""What changed between two plans, field by field, as a reviewer reads it. Pure. Used by schema/changes.py.
+"""Changes between two plans, field by field, as a reviewer reads them: `changes`. Pure.
 
 What does not count: `id` and `resourceType`; of `meta` what the store writes itself; a narrative that is generated from
-the rest; null and empty parts, which FHIR does not know. Numbers compare digit by digit. What both sides changed, and
-how that is merged, is in merging.py.
+the rest; null and empty parts, which FHIR does not have. Numbers compare digit by digit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,14 +17,14 @@ from plandiff.plan_document import MAX_DEPTH, InvalidPlan, counted
 NARRATIVE = ("text",)  # written for people as a whole, so it is one thing
 META = ("meta",)
 MOST_ENTRIES = 500
-SMALL_PART = 12  # values; a part with more, new or gone as a whole, is told by its own parts
+SMALL_PART = 12  # values; a larger part, new or gone as a whole, is listed by its own parts
 MORE = "…"  # the path of the entry that stands for those left out
 
 Name = TypeVar("Name")
 
 
 class Kind(StrEnum):
-    """Each is described in the schema (`schema/changes.py`)."""
+    """What became of a field or part."""
 
     ADDED = "ADDED"
     REMOVED = "REMOVED"
@@ -79,9 +78,9 @@ def changes(
     not where new ones are put in. Raises InvalidPlan for documents nested deeper than MAX_DEPTH.
     """
     found = _differences(content(before), content(after), (), terms)
-    told = list(islice(found, at_most))
+    listed = list(islice(found, at_most))
     left_out = sum(1 for _ in found)
-    return [*told, Change((), Kind.CHANGED, None, None, left_out)] if left_out else told
+    return [*listed, Change((), Kind.CHANGED, None, None, left_out)] if left_out else listed
 
 
 def content(document: Mapping[str, Any] | None) -> Object:

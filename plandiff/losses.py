@@ -1,4 +1,4 @@
-"""What a store did not keep of a plan that it took: fields it dropped, values it changed. Pure. Used by publish.py.
+"""Losses of a plan in a store that accepted it: fields it dropped, values it changed. Pure.
 
 Stores write a resource in their own way, and that is no loss: another order of fields, empty parts left out, amounts
 with other digits (1500.0 for 1500.00), references made relative or absolute, a narrative put differently, more in

@@ -1,6 +1,6 @@
 """Which element of a list is which, in several documents at once: by what identifies it in FHIR, never by position.
 
-Pure. Used for two documents (before and after) and for three (base, mine, theirs). Three steps, each for what the one
+Pure. For two documents (before and after) and for three (base, mine, theirs). Three steps, each for what the one
 before leaves open:
 
 1. A key from the element's own naming fields (`type`, `category` …), as long as it takes to tell it apart.

@@ -1,6 +1,6 @@
 """Two plans that both go back to a third: what both changed, and the one plan that has the changes of both.
 
-Pure. Used by rebase.py and schema/changes.py. Fields and elements are matched as in changes.py.
+A three-way merge, pure. Fields and elements are matched as in changes.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -78,7 +78,7 @@ def merge(
 
     An object of plain values alone (Money, Quantity, Period, Coding …) and a CodeableConcept mean what they say
     together: each side changing another part of one is a conflict about all of it. What does not count in a plan
-    (see `documents.counted`) is mine. Raises InvalidPlan as `changes` does.
+    (see `plan_document.counted`) is mine. Raises InvalidPlan as `changes` does.
     """
     left: list[Conflict] = []
     paths: set[str] = set()
@@ -98,15 +98,19 @@ def merge(
 def _merged(base: Any, mine: Any, theirs: Any, steps: Steps, means: Means) -> Any:
     """The value all of it comes to; None when it is gone."""
     same = means.terms.same
+    # 1. Both say the same, or only they changed it: theirs. Only I changed it: mine. Nothing to decide.
     if same(mine, theirs) or same(base, mine):
         return theirs
     if same(base, theirs):
         return mine
+    # 2. Both changed it: the change may be in different parts, which are merged one by one; but not in what means
+    #    something only as a whole, where each side's half would be a value that nobody wrote.
     if isinstance(mine, dict) and isinstance(theirs, dict) and steps != NARRATIVE:
         if not (steps and _is_one_thing(mine, theirs, means.terms)):
             return _merged_fields(base if isinstance(base, dict) else {}, mine, theirs, steps, means)
     elif is_objects(mine) and is_objects(theirs):
         return _merged_lists(base if is_objects(base) else [], mine, theirs, steps, means)
+    # 3. A value that both changed: a conflict. None on one side is a removal.
     return means.decide(Conflict(steps, base, mine, theirs))
 
 

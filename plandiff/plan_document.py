@@ -1,6 +1,6 @@
 """Plans as documents: read from a draft's text, checked, made ready for the store, compared. Pure.
 
-Numbers are Decimal throughout, so that 1500.00 leaves as it came. Used by submit.py and publish.py.
+Numbers are Decimal throughout, so that 1500.00 leaves as it came.
 """
 
 import hashlib

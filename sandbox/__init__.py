@@ -1,6 +1,6 @@
 """The three real systems on one machine that has Python only: PostgreSQL, a process engine, a FHIR store.
 
-Used by the command line (`demo`, `sandbox`) and by the tests. All three keep their data in the embedded PostgreSQL,
+All three keep their data in the embedded PostgreSQL,
 below one folder; whatever way this process ends, nothing of them is left running.
 """
 

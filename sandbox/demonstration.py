@@ -1,6 +1,6 @@
 """The demo's lively start: brings the sample drafts to their states by the API's own verbs, nothing faked.
 
-Called by `plan-api demo` after the samples are loaded. A draft that anybody touched since is left alone.
+A draft that anybody touched since is left alone.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The jars of the engine and the store: from Maven Central by way of jgo, each checked by its SHA-256 before use.
 
-Called by `sandbox.running`. A list has one `group:artifact:version[:classifier] sha256` a line. The files are kept
+A list has one `group:artifact:version[:classifier] sha256` a line. The files are kept
 outside the clone, for all clones; PLAN_API_CACHE names another place. A file gets its name once it is whole and right.
 """
 

@@ -1,6 +1,6 @@
 """A Java server from jars and a settings file, with no Java of ours: Spring Boot's own starter class runs it.
 
-Called by `sandbox.running` for the engine and for the store.
+The engine and the store are started by it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Free ports that nothing else gets before a server listens. Used by the sandbox, and by tests that serve.
+"""Free ports that nothing else gets before a server listens.
 
 A server needs seconds until it listens, and one that was killed comes back on its port. A port that the system itself
 chooses (0) can by then be the near end of somebody's connection; it chooses none of those here, on Linux or macOS.

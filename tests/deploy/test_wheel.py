@@ -80,7 +80,7 @@ def test_its_model_is_deployed_from_the_wheel(commands: Path, tmp_path: Path) ->
 def demo(commands: Path, tmp_path: Path) -> Iterator[str]:
     """The address of a demo that the installed command started."""
     port = free_port()
-    words = [commands / "plan-api", "demo", "--port", str(port), "--folder", str(tmp_path / "data")]
+    words: list[str | Path] = [commands / "plan-api", "demo", "--port", str(port), "--folder", str(tmp_path / "data")]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "NO_PROXY": "127.0.0.1"}
     log = tmp_path / "log"
     with (
