@@ -10,8 +10,8 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
-from plandiff.labels import ORDER, Step, Steps, is_set, path, shown
-from plandiff.matching import Object, canonical, is_objects, keyed
+from plandiff.labels import ORDER, Steps, is_set, path, shown
+from plandiff.matching import Key, Object, canonical, is_objects, keyed
 from plandiff.plan_document import MAX_DEPTH, InvalidPlan, counted
 
 NARRATIVE = ("text",)  # written for people as a whole, so it is one thing
@@ -21,6 +21,13 @@ SMALL_PART = 12  # values; a larger part, new or gone as a whole, is listed by i
 MORE = "…"  # the path of the entry that stands for those left out
 
 Name = TypeVar("Name")
+Place = tuple[str | int, ...]  # names of fields and indexes of lists, as in a JSON pointer
+
+
+class Objects(list[Any]):
+    """A list of objects without its empty ones; `places`: where each stands in the list as it was written."""
+
+    places: list[int]
 
 
 class Kind(StrEnum):
@@ -33,18 +40,34 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One entry. `steps` lead to the field; None is where there is nothing. `left_out` counts what it stands for."""
+    """One entry. `steps` lead to the field; None is where there is nothing. `left_out` counts what it stands for.
+
+    `place`: the same way by names and indexes, in `before` for a removal, else in `after`. `new_from`: how many of the
+    steps lead to the part that is new or gone as a whole; None for a change inside what both have.
+    """
 
     steps: Steps
     kind: Kind
     before: Any
     after: Any
     left_out: int = 0
+    place: Place = ()
+    new_from: int | None = None
 
     @property
     def path(self) -> str:
         """Where it is; MORE for the entry that stands for others."""
         return MORE if self.left_out else path(self.steps)
+
+    @property
+    def pointer(self) -> str:
+        """Where it is by RFC 6901, in `before` for a removal, else in `after`."""
+        return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in self.place)
+
+    @property
+    def is_precision_only(self) -> bool:
+        """Whether the same amounts are written with other digits: 3000.0 → 3000.00."""
+        return self.kind is Kind.CHANGED and not self.left_out and AMOUNTS.same(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -63,6 +86,7 @@ class Terms:
 
 
 USUAL = Terms()
+AMOUNTS = Terms(keeps_digits=False)
 
 
 def changes(
@@ -77,7 +101,7 @@ def changes(
     What is more than `at_most` is one last entry that counts it. A change of order counts for elements that stay,
     not where new ones are put in. Raises InvalidPlan for documents nested deeper than MAX_DEPTH.
     """
-    found = _differences(content(before), content(after), (), terms)
+    found = _differences(content(before), content(after), Way(), terms)
     listed = list(islice(found, at_most))
     left_out = sum(1 for _ in found)
     return [*listed, Change((), Kind.CHANGED, None, None, left_out)] if left_out else listed
@@ -95,49 +119,87 @@ def _pruned(value: Any, levels: int) -> Any:
     if levels == 0:
         raise InvalidPlan(f"The plan is nested deeper than {MAX_DEPTH} levels.")
     if isinstance(value, list):
-        kept = [_pruned(item, levels - 1) for item in value]
-        return [item for item in kept if item] if is_objects(kept) else kept
+        pruned = [_pruned(item, levels - 1) for item in value]
+        if not is_objects(pruned):
+            return pruned
+        objects = Objects(item for item in pruned if item)
+        objects.places = [place for place, item in enumerate(pruned) if item]
+        return objects
     items = ((name, _pruned(item, levels - 1)) for name, item in value.items())
     return {name: item for name, item in items if item is not None and item not in ({}, [])}
 
 
-def _differences(before: Any, after: Any, steps: Steps, terms: Terms) -> Iterator[Change]:
+@dataclass(frozen=True)
+class Way:
+    """How a part is reached: by steps, and by its place in each document."""
+
+    steps: Steps = ()
+    before: Place = ()
+    after: Place = ()
+
+    def field(self, name: str) -> "Way":
+        """On to a field of an object."""
+        return Way((*self.steps, name), (*self.before, name), (*self.after, name))
+
+    def element(self, key: Key, before: int | None, after: int | None) -> "Way":
+        """On to an element of a list, which stands at these indexes. Sets of `meta` have an order of their own."""
+        if is_set(self.steps):
+            return Way((*self.steps, key), self.before, self.after)
+        places = ((*self.before, before or 0), (*self.after, after or 0))
+        return Way((*self.steps, key), *places)
+
+    def change(self, kind: Kind, before: Any, after: Any, new_from: int | None = None) -> Change:
+        """The entry of this part."""
+        place = self.before if kind is Kind.REMOVED else self.after
+        return Change(self.steps, kind, before, after, place=place, new_from=new_from)
+
+
+def _differences(before: Any, after: Any, way: Way, terms: Terms) -> Iterator[Change]:
     if terms.same(before, after):
         return
     if before is None or after is None:
-        yield from _whole(before, after, steps)
-    elif isinstance(before, dict) and isinstance(after, dict) and steps != NARRATIVE:
+        yield from _whole(before, after, way, len(way.steps))
+    elif isinstance(before, dict) and isinstance(after, dict) and way.steps != NARRATIVE:
         for name in names(before, after):
-            yield from _differences(before.get(name), after.get(name), (*steps, name), terms)
+            yield from _differences(before.get(name), after.get(name), way.field(name), terms)
     elif is_objects(before) and is_objects(after):
-        yield from _differences_of_lists(before, after, steps, terms)
+        yield from _differences_of_lists(before, after, way, terms)
     else:
-        yield Change(steps, Kind.CHANGED, before, after)
+        yield way.change(Kind.CHANGED, before, after)
 
 
-def _differences_of_lists(before: list[Object], after: list[Object], steps: Steps, terms: Terms) -> Iterator[Change]:
+def _differences_of_lists(before: list[Object], after: list[Object], way: Way, terms: Terms) -> Iterator[Change]:
     old, new = keyed([before, after])
+    was_at, is_at = (_places(*each) for each in ((before, old), (after, new)))
     for key in names(old, new):
-        yield from _differences(old.get(key), new.get(key), (*steps, key), terms)
+        on = way.element(key, was_at.get(key), is_at.get(key))
+        yield from _differences(old.get(key), new.get(key), on, terms)
     stayed = [[key for key in one if key in other] for one, other in ((old, new), (new, old))]
-    if stayed[0] != stayed[1] and not is_set(steps):
+    if stayed[0] != stayed[1] and not is_set(way.steps):
         was, now = ([shown(key) for key in keys] for keys in stayed)
-        yield Change((*steps, ORDER), Kind.CHANGED, was, now)
+        yield Change((*way.steps, ORDER), Kind.CHANGED, was, now, place=way.after)
 
 
-def _whole(before: Any, after: Any, steps: Steps) -> Iterator[Change]:
+def _places(objects: list[Object], keys: Iterable[Key]) -> dict[Key, int]:
+    """Each element's index in the list as it was written; keys come in the elements' order."""
+    return dict(zip(keys, getattr(objects, "places", range(len(objects))), strict=True))
+
+
+def _whole(before: Any, after: Any, way: Way, new_from: int) -> Iterator[Change]:
     """A part that is new or gone as a whole: one entry if it is small, else its parts."""
     part = after if before is None else before
-    parts: Iterable[tuple[Step, Any]] = ()
+    parts: Iterable[tuple[Way, Any]] = ()
     if is_objects(part):
-        parts = keyed([part])[0].items()
-    elif isinstance(part, dict) and steps != NARRATIVE and (steps == META or _is_big(part)):
-        parts = part.items()
-    for step, inner in parts:
+        elements = keyed([part])[0]
+        places = _places(part, elements)
+        parts = [(way.element(key, places[key], places[key]), inner) for key, inner in elements.items()]
+    elif isinstance(part, dict) and way.steps != NARRATIVE and (way.steps == META or _is_big(part)):
+        parts = [(way.field(name), inner) for name, inner in part.items()]
+    for on, inner in parts:
         old, new = (None, inner) if before is None else (inner, None)
-        yield from _whole(old, new, (*steps, step))
+        yield from _whole(old, new, on, new_from)
     if not parts:
-        yield Change(steps, Kind.ADDED if before is None else Kind.REMOVED, before, after)
+        yield way.change(Kind.ADDED if before is None else Kind.REMOVED, before, after, new_from)
 
 
 def _is_big(part: Any) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 import jsonpatch  # type: ignore[import-untyped]  # has no types
 from hypothesis import given
+from jsonpointer import resolve_pointer  # type: ignore[import-untyped]  # has no types
 
-from plandiff.changes import changes, content
+from plandiff.changes import Kind, changes, content
+from plandiff.labels import ORDER
 from plandiff.merge import merge
 from tests.unit.test_changes_laws import LAWS, Plan, documents
 
@@ -64,6 +66,18 @@ def test_edits_of_different_fields_are_both_patches(base: Plan, mine: Plan, thei
     merged = merge(base, *sides)
     assert merged.conflicts == []
     assert spelled_content(merged.document) == whole
+
+
+@LAWS
+@given(documents, documents)
+def test_a_pointer_leads_to_the_value(before: Plan, after: Plan) -> None:
+    """In the document as it was written, with the empty parts that do not count."""
+    for each in changes(before, after, at_most=10_000):
+        if each.steps[0] == "meta" or ORDER in each.steps:
+            continue
+        document, value = (before, each.before) if each.kind is Kind.REMOVED else (after, each.after)
+        found = resolve_pointer(document, each.pointer)
+        assert spelled_content({"x": found}) == spelled_content({"x": value})
 
 
 def test_the_readmes_example() -> None:
