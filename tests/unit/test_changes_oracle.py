@@ -6,9 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import jsonpatch  # type: ignore[import-untyped]  # has no types
+import jsonpatch
 from hypothesis import given
-from jsonpointer import resolve_pointer  # type: ignore[import-untyped]  # has no types
+from jsonpointer import resolve_pointer
 
 from plandiff.changes import Kind, changes, content
 from plandiff.labels import ORDER
