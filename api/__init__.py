@@ -2,3 +2,5 @@
 
 Data goes one way: transport → schema → coordination → upstreams. Start reading at app.py.
 """
+
+__version__ = "0.1.0"

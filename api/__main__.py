@@ -13,7 +13,6 @@ import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +20,7 @@ import typer
 from prometheus_client import start_http_server
 from rich.console import Console
 
-from api import serving, settings_page
+from api import __version__, serving, settings_page
 from api import settings as configuration
 from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
@@ -51,7 +50,7 @@ FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasCon
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # typer's interface
     if is_asked:
-        typer.echo(f"plan-api {version('plan-api')}")
+        typer.echo(f"plan-api {__version__}")
         raise typer.Exit
 
 

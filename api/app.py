@@ -32,6 +32,7 @@ from api.transport.readiness import Health
 from api.transport.request_slots import RequestSlots
 from api.transport.rest import problem, submit_plan
 from api.transport.state import UNTIL_SENT, State
+from api.transport.welcome import root, show_version
 from api.upstreams import open_upstreams, unchanged
 from api.upstreams.http.call import Transports
 from api.upstreams.http.proxies import named_proxies
@@ -92,6 +93,8 @@ def build_app(
     routes = [
         Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]),
         Route("/api/plans/{id:path}/submit", submit_plan, methods=["POST"]),
+        Route("/", root),
+        Route("/version", show_version),
         Route("/live", live),
         Route("/ready", ready),
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api import __version__
 from sandbox.ports import free_port
 from tests.deploy.dockerfile import ROOT
 from tests.stories.behind import until
@@ -60,14 +61,14 @@ def test_its_metadata_are_the_projects(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
     metadata = Parser().parsestr(archive.read(name).decode())
-    assert (metadata["Name"], metadata["Version"]) == (PROJECT["name"], PROJECT["version"])
+    assert (metadata["Name"], metadata["Version"]) == (PROJECT["name"], __version__)
     needed = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
     assert len(needed) == len(PROJECT["dependencies"])
     assert metadata.get_all("Provides-Extra") == ["sandbox"]
 
 
 def test_the_version(commands: Path, tmp_path: Path) -> None:
-    assert _said(commands, tmp_path, "--version") == f"plan-api {PROJECT['version']}\n"
+    assert _said(commands, tmp_path, "--version") == f"plan-api {__version__}\n"
 
 
 def test_its_model_is_deployed_from_the_wheel(commands: Path, tmp_path: Path) -> None:

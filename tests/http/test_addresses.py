@@ -1,4 +1,4 @@
-"""No address redirects: what follows a redirect may send its key where nobody else should read it."""
+"""Addresses. None but the root redirects: what follows a redirect may send its key where nobody should read it."""
 
 import json
 import re
@@ -6,11 +6,13 @@ from urllib.parse import urljoin
 
 import pytest
 
+from api import __version__
 from api.settings import Settings
 from tests.serving import AUTHOR, Api, serving
 
 PATHS = (
     "/graphql",
+    "/version",
     "/live",
     "/ready",
     "/metrics",
@@ -48,3 +50,22 @@ def test_the_page_names_everything_relatively(settings: Settings) -> None:
             assert api.client.get(urljoin("/a/b/graphql", name)).status_code == 200
         assert urljoin("/a/b/graphql", configuration["endpoint"]) == "/a/b/graphql"
         assert api.client.get("/graphql").status_code == 404
+
+
+@pytest.mark.parametrize("below", ["", "/a/b"])
+def test_the_root_leads_browsers_to_graphiql(settings: Settings, below: str) -> None:
+    with serving(settings, below=below) as api:
+        answer = api.client.get(f"{below}/", headers={"Accept": "text/html,application/xhtml+xml", **TERMINATED})
+        assert (answer.status_code, answer.headers["location"]) == (307, "graphql")
+        assert api.client.get(urljoin(f"{below}/", "graphql"), headers={"Accept": "text/html"}).status_code == 200
+
+
+def test_the_root_tells_programs_where_things_are(api: Api, settings: Settings) -> None:
+    expected = (
+        f"plan-api {__version__}. GraphQL: /graphql. Submit a draft: POST /api/plans/{{id}}/submit."
+        " Health: /live, /ready. Version: /version.\n"
+    )
+    assert api.client.get("/").text == expected
+    assert api.client.get("/version").json() == {"version": __version__}
+    with serving(settings.model_copy(update={"graphiql": False})) as bare:
+        assert bare.client.get("/", headers={"Accept": "text/html"}).text == expected
