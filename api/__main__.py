@@ -147,7 +147,7 @@ def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, f
         try:
             from sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
         except ModuleNotFoundError as missing:
-            message = f"the sandbox needs {missing.name}: install it with pip install 'plan-api[sandbox]'"
+            message = f"the sandbox is not installed ({missing.name} is missing): pip install 'plan-api[sandbox]'"
             raise Misconfigured(message) from missing
 
         with running(folder, engine=engine.value, ports=Ports(*ports), fresh=fresh, console=console) as started:

@@ -96,5 +96,5 @@ def test_its_worker_stops_when_it_is_asked_to(image: Image) -> None:
 
 def test_it_says_in_one_line_that_it_has_no_sandbox(image: Image) -> None:
     done = image.run("demo")
-    told = "plan-api: this installation has no sandbox; it is the extra `sandbox`\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    message = "plan-api: the sandbox is not installed (sandbox is missing): pip install 'plan-api[sandbox]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
