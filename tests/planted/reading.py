@@ -3,8 +3,8 @@
 from tests.planted.bug import ANY, Bug
 
 COMPILED = "columnar"
-PLANNING, RUNNING, VALUES = (f"{COMPILED}/{module}.py" for module in ("planning", "running", "values"))
-EXECUTOR, KEEPING = (f"{COMPILED}/{module}.py" for module in ("executor", "keeping"))
+PLANNING, RUNNING, VALUES = (f"{COMPILED}/{module}.py" for module in ("plan", "execution", "leaf_values"))
+EXECUTOR, KEEPING, WALK = (f"{COMPILED}/{module}.py" for module in ("executor", "shape_cache", "document_walk"))
 BATCHING, DOCUMENTS, READS = "columnar/batch_loader.py", "api/schema/prepared_document.py", "api/schema/requires.py"
 CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda/client.py", "api/upstreams/aidbox/client.py", "api/schema/task.py"
 KEPT = "api/upstreams/aidbox/version_cache.py"
@@ -30,8 +30,8 @@ BUGS = (
         (
             "variables in fragments are not seen",
             KEEPING,
-            "while following := mentioned.fragments - looked_through:",
-            "while following := set[str]():",
+            "definitions = {name: each.definition for name, each in fragments.items()}",
+            "definitions = {name: each.definition for name, each in fragments.items() if not name}",
         ),
         (
             "a shape for another selection",
@@ -147,33 +147,33 @@ BUGS = (
         ),
         (
             "what a fragment reads is not seen",
-            READS,
-            "            yield from self._fields(inner, fragment.selection_set)\n",
-            "            yield from ()\n",
+            WALK,
+            "return self.fragment(node, self._spread(self.fragments[name], place) if is_known else self.total(()))",
+            "return self.fragment(node, self.total(()))",
         ),
         (
             "what is skipped is read",
-            READS,
+            WALK,
             'return conditions.get("skip") is True or conditions.get("include") is False',
             "return False",
         ),
         (
             "a variable's value of another request",
-            READS,
-            "        self.read_variables = True\n        name",
-            "        name",
+            WALK,
+            "                self.were_read = True\n",
+            "",
         ),
         (
             "a default does not count",
-            READS,
-            "return default.value if isinstance(default, BooleanValueNode) else None",
-            "return None",
+            WALK,
+            "                return self.value(default)\n",
+            "                return None\n",
         ),
         (
             "a field that says nothing reads nothing",
             READS,
-            "            self._says_all = False\n            return\n",
-            "            return\n",
+            "            return _FOUND_ALL\n",
+            "            return _FOUND_NOTHING\n",
         ),
         (
             "plans are read whole",
@@ -196,8 +196,8 @@ BUGS = (
         (
             "the count with every page",
             "api/schema/lists.py",
-            "        engine = info.context.upstreams.camunda\n",
-            "        engine = info.context.upstreams.camunda\n        await engine.task_count(self.query)\n",
+            "        records = await engine.tasks(self.query, limit",
+            "        await engine.task_count(self.query)\n        records = await engine.tasks(self.query, limit",
         ),
         (
             "a page is asked for though it is empty",
@@ -222,8 +222,8 @@ BUGS = (
         (
             "an old page of the store's",
             AIDBOX,
-            'found = await self._searched(plan_ids, "no-store", with_document=whole)',
-            'found = await self._searched(plan_ids, "max-age=60", with_document=whole)',
+            'found = await self._searched(plan_ids, "no-store", with_document=with_document)',
+            'found = await self._searched(plan_ids, "max-age=60", with_document=with_document)',
         ),
         (
             "only the first page of a search",
@@ -237,8 +237,8 @@ BUGS = (
         (
             "a version without its resource is kept for one with it",
             KEPT,
-            "if version and (version.document is not None or not whole)}",
-            "if version}",
+            "if version and (version.document is not None or not with_document)\n",
+            "if version\n",
         ),
         (
             "versions are asked for each time",
@@ -271,14 +271,14 @@ BUGS = (
         (
             "the cost of other variables",
             DOCUMENTS,
-            "self._keep_cost(asked if costing.read_variables else alone, cost)",
+            "self._keep_cost(asked if values.were_read else alone, cost)",
             "self._keep_cost(alone, cost)",
         ),
         (
             "needs of other variables",
             DOCUMENTS,
-            "        if not reading.read_variables:\n            self._needs",
-            "        if True:\n            self._needs",
+            "        if not values.were_read:\n            self._requirements",
+            "        if True:\n            self._requirements",
         ),
         (
             "a mutation is given up when its client leaves",
@@ -313,26 +313,26 @@ BUGS = (
         (
             "room is not given back",
             "api/weighted_semaphore.py",
-            "        finally:\n            self._give(size)\n",
+            "        finally:\n            self._release(size)\n",
             "        finally:\n            pass\n",
         ),
         (
             "who left the line keeps its room",
             "api/weighted_semaphore.py",
-            "self._give(0 if turn.cancelled() else size)",
-            "self._give(0)",
+            "self._release(0 if turn.cancelled() else size)",
+            "self._release(0)",
         ),
         (
             "room for who did not get any",
             "api/weighted_semaphore.py",
-            "self._give(0 if turn.cancelled() else size)",
-            "self._give(size)",
+            "self._release(0 if turn.cancelled() else size)",
+            "self._release(size)",
         ),
         (
             "a list costs what one of it costs",
             "api/schema/answer_cost.py",
-            "return Cost(1 + length * inner.fixed)",
-            "return Cost(1 + inner.fixed)",
+            "return Cost(1 + length * inside.fixed)",
+            "return Cost(1 + inside.fixed)",
         ),
         (
             "a page costs what is asked, not what can come",
