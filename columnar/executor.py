@@ -76,5 +76,5 @@ class ColumnarExecutor(StrawberryGraphQLCoreExecutionContext):
     def _compiled(self, kind: GraphQLList[Any], details: FieldDetailsList) -> Shape | None:
         try:
             return shape_of(self, kind.of_type, details)
-        except Exception:  # noqa: BLE001  # a selection that can not be compiled, for whatever reason
+        except Exception:  # noqa: BLE001  # a selection that cannot be compiled, for whatever reason
             return None

@@ -130,23 +130,23 @@ class _IntrospectionWalk(Walk[object, int]):
 
 
 def is_list(field: GraphQLField) -> bool:
-    """Whether it answers with a list of objects."""
+    """Whether a field's value is a list of objects."""
     outer = field.type.of_type if is_non_null_type(field.type) else field.type
     return is_list_type(outer) and not is_leaf_type(get_named_type(outer))
 
 
 def is_page_of_items(parent: GraphQLNamedType, field: str) -> bool:
-    """Whether it is the list of a page, whose length was given where the page was asked for."""
+    """Whether a field is the list of a page, whose length is the `limit` of the field that selects the page."""
     return field == "items" and parent.name.endswith("Page")
 
 
 def length_of(parent: str, field: str) -> int:
-    """How long a list without a `limit` can be."""
+    """The longest that a list without a `limit` can be."""
     return ERRORS if field == "userErrors" else LENGTHS.get(f"{parent}.{field}", UNKNOWN_LENGTH)
 
 
 def children(element: object, field: str) -> Iterator[object]:
-    """What a field of introspection leads to, in the elements graphql-core keeps the schema in."""
+    """The elements of graphql-core's schema that a field of introspection leads to."""
     match element, field:
         case GraphQLSchema(), "types":
             yield from element.type_map.values()
@@ -167,11 +167,11 @@ def _kind(root: GraphQLObjectType | None) -> str:
 
 
 def _of_type(element: object, field: str) -> Iterator[object]:
-    kept = {"fields": "fields", "inputFields": "fields", "enumValues": "values", "possibleTypes": "types"}
+    attributes = {"fields": "fields", "inputFields": "fields", "enumValues": "values", "possibleTypes": "types"}
     if field == "ofType" and is_wrapping_type(element):
         yield element.of_type
     elif field == "interfaces":
         yield from getattr(element, "interfaces", ())
-    elif field in kept:
-        found = getattr(element, kept[field], ())
+    elif field in attributes:
+        found = getattr(element, attributes[field], ())
         yield from found.values() if isinstance(found, Mapping) else found

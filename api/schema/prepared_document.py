@@ -79,15 +79,15 @@ class Document:
 
     def cost(self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any]) -> int:
         """The cost of an operation of this valid document; computed again only where variables matter."""
-        alone, asked = (operation_name, b""), (operation_name, msgspec.json.encode(variables))
-        if (known := self._costs.get(alone, self._costs.get(asked))) is not None:
+        alone, with_variables = (operation_name, b""), (operation_name, msgspec.json.encode(variables))
+        if (known := self._costs.get(alone, self._costs.get(with_variables))) is not None:
             return known
         operation = get_operation_ast(self.parsed, operation_name)
         if operation is None:
             return 0
         values = Variables(operation, variables)
         cost = answer_cost(schema, operation, self.fragments, values)
-        self._keep_cost(asked if values.were_read else alone, cost)
+        self._keep_cost(with_variables if values.were_read else alone, cost)
         return cost
 
     def _keep_cost(self, key: tuple[str | None, bytes], cost: int) -> None:

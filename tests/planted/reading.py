@@ -271,7 +271,7 @@ BUGS = (
         (
             "the cost of other variables",
             DOCUMENTS,
-            "self._keep_cost(asked if values.were_read else alone, cost)",
+            "self._keep_cost(with_variables if values.were_read else alone, cost)",
             "self._keep_cost(alone, cost)",
         ),
         (

@@ -1,6 +1,6 @@
-"""The GraphiQL page and the files it is made of, all served by us: a page for people who try queries by hand.
+"""GraphiQL, an IDE in the browser for trying queries: its page and its files, all served by this service.
 
-The transport's GraphQL route calls `page` and `examples`, `app` calls `assets_route`; `tools/graphiql` makes the files.
+`tools/graphiql` builds the files.
 """
 
 from api.transport.graphiql.document import Tab, examples, page

@@ -1,7 +1,4 @@
-"""The GraphiQL page itself: one HTML document that names our files and nobody else's, and its example operations.
-
-Called by the transport's GraphQL route when a browser asks for HTML.
-"""
+"""The GraphiQL page: one HTML document that loads files of this service only, and its example operations."""
 
 import html
 import json
@@ -15,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.transport.graphiql.files import HERE, manifest
 
-# Styles alone may stand in the document: the editor writes its theme and its lines' positions there as it runs.
+# Inline styles are allowed: the editor writes its theme and the positions of its lines as it runs.
 _POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
     "font-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -33,9 +30,9 @@ class Tab:
 
 
 def page(*, endpoint: str, assets: str, note: str = "", tabs: Sequence[Tab] = ()) -> Response:
-    """The page. It asks `endpoint`, loads its files from `assets` (the path given to `assets_route`).
+    """The page. It sends queries to `endpoint` and loads its files from `assets` (the path of `assets_route`).
 
-    `note` is one sentence under the answers; what stands between backticks is set as code.
+    `note` is one sentence under the answers; text between backticks is set as code.
     """
     nonce = secrets.token_urlsafe(16)
     entries = {entry: f"{assets}/{name}" for entry, name in manifest()["entries"].items()}
@@ -49,7 +46,7 @@ def page(*, endpoint: str, assets: str, note: str = "", tabs: Sequence[Tab] = ()
 
 
 def examples(values: Mapping[str, object] | None = None) -> list[Tab]:
-    """The operations of `examples.graphql`, a tab each. What has no default is filled from `values`, or with ""."""
+    """A tab for each operation of `examples.graphql`. Variables without a default are filled from `values`, or with ""."""
     text = (HERE / "examples.graphql").read_text("utf-8")
     tabs, begin = [], 0
     for definition in parse(text).definitions:
@@ -62,9 +59,9 @@ def examples(values: Mapping[str, object] | None = None) -> list[Tab]:
 
 def _configuration(endpoint: str, note: str, tabs: Sequence[Tab], entries: Mapping[str, str]) -> str:
     workers = {label: entries[label] for label in ("editor", "graphql", "json")}
-    told = {"endpoint": endpoint, "note": note, "tabs": [asdict(tab) for tab in tabs], "workers": workers}
+    configuration = {"endpoint": endpoint, "note": note, "tabs": [asdict(tab) for tab in tabs], "workers": workers}
     # Nothing in it may close the script element it stands in.
-    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
+    return json.dumps(configuration, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def _headers(nonce: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""The page's scripts, styles and fonts, served as they were built: packed, named after their content, kept for ever.
+"""The page's scripts, styles and fonts: compressed, named by the hash of their content, cached by browsers for ever.
 
-Called by `app` for the route and by `document` for the names. Only names in `manifest.json` are ever looked up.
+Only names in `manifest.json` are served.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from api.errors import Misconfigured
 
 HERE = Path(__file__).parent
 
-# Best first: the coding, the ending of its files, and how a browser says that it takes it.
+# Best first: the content coding, the ending of its files, and the pattern of Accept-Encoding that allows it.
 _CODINGS = tuple(
     (name, ending, re.compile(rf"\b{name}\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE))
     for name, ending in (("br", "br"), ("gzip", "gz"))
