@@ -46,7 +46,7 @@ def page(*, endpoint: str, assets: str, note: str = "", tabs: Sequence[Tab] = ()
 
 
 def examples(values: Mapping[str, object] | None = None) -> list[Tab]:
-    """A tab for each operation of `examples.graphql`. Variables without a default are filled from `values`, or with ""."""
+    """A tab for each operation of `examples.graphql`. Variables without default come from `values`, else are ""."""
     text = (HERE / "examples.graphql").read_text("utf-8")
     tabs, begin = [], 0
     for definition in parse(text).definitions:
