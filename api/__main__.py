@@ -24,6 +24,7 @@ from api import __version__, serving, settings_page
 from api import settings as configuration
 from api.authentication.gateway import new_key
 from api.check import Grade, run_checks
+from api.coordination.policy import policy_of
 from api.coordination.process.worker import work
 from api.errors import ApprovalApiError, Misconfigured
 from api.schema import schema_text
@@ -183,7 +184,7 @@ async def _prepare_demo(settings: Settings) -> None:
         await set_up(upstreams)
         await asyncio.to_thread(load_plans, settings.aidbox_url)
         await asyncio.to_thread(load_drafts, settings.retool_database_url.get_secret_value())
-        await bring_to_states(upstreams, settings)
+        await bring_to_states(upstreams, policy_of(settings))
 
 
 def _tell_demo(sandbox: "Sandbox", port: int) -> None:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.authentication import open_authentication
-from api.coordination.process.worker import GIVING_BACK, work
+from api.coordination.process.worker import UNLOCK_SECONDS, work
 from api.deadline import with_deadline
 from api.settings import Settings
 from api.telemetry import begin_request
@@ -144,7 +144,7 @@ async def _stop_worker(worker: asyncio.Task[None]) -> None:
     if not done:
         _log.warning("the worker was stopped in the middle of its work")
         worker.cancel()
-        await asyncio.wait([worker], timeout=2 * GIVING_BACK)
+        await asyncio.wait([worker], timeout=2 * UNLOCK_SECONDS)
 
 
 def by_port(app: ASGIApp, operations_port: int | None) -> ASGIApp:

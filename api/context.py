@@ -1,4 +1,4 @@
-"""What one request carries through the schema. Made by `transport` for each request."""
+"""The context of one GraphQL request: viewer, upstreams, settings, loaders, and what it may still cost."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar, cast
 
+from api.coordination.policy import Policy, policy_of
 from api.errors import OverLimit
 from api.identity import Viewer
 from api.loaders import Loaders
@@ -18,13 +19,13 @@ from columnar.batch_loader import Loader
 
 Result = TypeVar("Result")
 
-BYTES_A_VALUE = 100  # of plans that are compared, in the cost of a request
-LARGEST_SHARE = 500_000  # bytes of plans that are compared before another caller has a turn
+BYTES_A_VALUE = 100  # bytes of compared plans that cost as much as one value of the answer
+LARGEST_SHARE = 500_000  # bytes of plans compared in one job, before the job of another caller
 LARGEST_BATCH = 5000
 
 
 class Work(NamedTuple):
-    """A function of a module and what it is given."""
+    """A job for a worker process: a function of a module and its arguments."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -32,26 +33,27 @@ class Work(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Of the documents it is given, in bytes."""
+        """The size of the documents among its arguments, in bytes."""
         return sum(len(each) for each in self.args if isinstance(each, str | bytes))
 
 
 @dataclass
 class Context:
-    """The viewer, the upstreams, the settings, what the request reads, and loaders made anew after every write.
+    """Everything that resolvers share in one request; its loaders are replaced after every write.
 
-    `large_answers`: for large answers, the same for all requests.
-    `shapes`: what the executor keeps with the document from one request to the next.
-    `acting`: the person the last mutation was done for, where that is not the viewer; its payload is read as theirs.
-    `cost`: of its answer, and of the plans that were compared for it.
-    `entities_asked`, `tasks_asked`: how many were asked for by their keys, in all fields of the request together.
-    `audited`: ids whose refusal has its line in the audit log already.
-    `may_be_given_up`: it changes nothing, so nobody needs it when its client has left.
+    `large_answers`: the semaphore of large answers, the same for all requests.
+    `shapes`: what the executor caches with the document from one request to the next.
+    `acting`: the person the last mutation was done for, if not the viewer; its payload is read as theirs.
+    `cost`: of the answer, and of the plans that were compared for it.
+    `entities_asked`, `tasks_asked`: how many were asked for by key, in all fields of the request together.
+    `audited`: ids whose refusal is in the audit log already.
+    `may_be_given_up`: the request writes nothing, so it is cancelled when its client disconnects.
     """
 
     viewer: Viewer
     upstreams: Upstreams
     settings: Settings
+    policy: Policy
     large_answers: WeightedSemaphore
     requirements: Requirements = EVERYTHING
     may_be_given_up: bool = False
@@ -66,29 +68,29 @@ class Context:
 
     @property
     def loaders(self) -> Loaders:
-        """Made when the first is used: what the request reads is known by then."""
+        """The loaders, made on first use, when the requirements of the request are known."""
         if self._loaders is None:
             self._loaders = Loaders(self.upstreams, self.reader, self.requirements)
         return self._loaders
 
     @property
     def reader(self) -> Viewer:
-        """Whose rights decide what may be read."""
+        """The person whose permissions decide what may be read."""
         return self.acting or self.viewer
 
     def renew_loaders(self, acting: Viewer | None = None) -> None:
-        """Forget what was read: what follows a write is read afresh, by who it was done for."""
+        """Drop what was read, so that what follows a write is read afresh, as the person it was done for."""
         self._loaders, self._calculations, self.acting = None, None, acting
 
     def give_up(self) -> None:
-        """End what the loaders are asking, and what is calculated."""
+        """Cancel the batches and calculations under way."""
         if self._loaders is not None:
             self._loaders.abandon()
         if self._calculations is not None:
             self._calculations.abandon()
 
     async def calculated(self, work: partial[Result]) -> Result:
-        """What a function makes of plans, in a process beside this one; once a request, however often it is asked.
+        """The result of a function on plans, computed in a worker process, once a request for the same arguments.
 
         Raises OverLimit when the plans are too large for one request, and what the function and the process raise.
         """
@@ -98,7 +100,7 @@ class Context:
         return cast("Result", found)
 
     async def _results(self, asked: Sequence[Work]) -> dict[Work, Any]:
-        """All of them at once, so that what is read next is read for all at once; computed a few at a time."""
+        """All results at once, so that the reads after them form one batch; computed in jobs of limited size."""
         found: dict[Work, Any] = {work: self._payment(work.size) for work in asked}
         paid = [work for work in asked if found[work] is None]
         while paid:
@@ -110,7 +112,7 @@ class Context:
         return found
 
     def _payment(self, size: int) -> OverLimit | None:
-        """None where the request can still afford plans of this size; it then costs more."""
+        """Add plans of this size to the cost of the request; OverLimit if it exceeds the maximum."""
         cost = self.cost + size // BYTES_A_VALUE
         if cost > self.settings.max_cost:
             limit = f"with them it costs more than {self.settings.max_cost}"
@@ -132,5 +134,5 @@ def _within(size: int) -> Callable[[Work], bool]:
 
 
 def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings, large_answers: WeightedSemaphore) -> Context:
-    """The context of a request now begun."""
-    return Context(viewer, upstreams, settings, large_answers)
+    """The context of a new request."""
+    return Context(viewer, upstreams, settings, policy_of(settings), large_answers)

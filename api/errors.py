@@ -1,31 +1,31 @@
-"""Every error of ours. Raised by all layers, turned into answers by `schema` and `transport` alone.
+"""The errors of the service. All layers raise them; `schema` and `transport` alone turn them into answers.
 
 ApprovalApiError
-├── Refused              the user can mend it             → `userErrors` of a payload
-├── Unauthenticated      nobody knows who asks            → 401
-├── OverLimit            more than one request may ask    → `errors`, not executed
+├── Refused              the user can correct it          → `userErrors` of a payload
+├── Unauthenticated      the viewer is unknown            → 401
+├── OverLimit            more than a request may cost     → `errors`, not executed
 ├── Misconfigured        a setting or a table is wrong    → one line at the start, or `errors`
-└── UpstreamFailed       the user can not mend it         → `errors`, with extensions
+└── UpstreamFailed       the user cannot correct it       → `errors`, with extensions
     ├── Unreachable          UPSTREAM_UNREACHABLE   no connection, or it broke
     ├── TimedOut             UPSTREAM_TIMEOUT       no answer in time; a write may have happened
-    ├── Denied               UPSTREAM_DENIED        our credentials were refused, or what we asked is not ours to do
-    ├── Busy                 UPSTREAM_BUSY          429 or 503, or all its places here are taken
-    ├── Garbled              UPSTREAM_GARBLED       an answer, but not what the system answers
-    └── Declined             UPSTREAM_DECLINED      a clear no that coordination decides about
+    ├── Denied               UPSTREAM_DENIED        our credentials were refused, or lack a permission
+    ├── Busy                 UPSTREAM_BUSY          429 or 503, or all its slots here are taken
+    ├── Garbled              UPSTREAM_GARBLED       an answer that the system itself would not give
+    └── Declined             UPSTREAM_DECLINED      a clear refusal, which coordination resolves
         ├── Stale                the store has another version (409, 412)
-        ├── Unfit                the store takes no such resource (400, 422)
-        ├── WriteRefused         the drafts table takes no such row: a constraint, a type, a trigger is against it
-        └── Gone                 task, instance or lock is not there (any longer)
+        ├── Unfit                the store does not accept the resource (400, 422)
+        ├── WriteRefused         the drafts table does not accept the row: a constraint, a type, a trigger
+        └── Gone                 task, instance or lock does not exist (any longer)
 """
 
 from enum import StrEnum
 
-OWN_WORDS = "; the system says: "  # between a message and an upstream's own words
-OVERLOADED = "OVERLOADED"  # the code of what may be asked again in a moment
+OWN_WORDS = "; the system says: "  # between a message and the upstream's own words
+OVERLOADED = "OVERLOADED"  # the code of requests that may be retried in a moment
 
 
 class UserErrorCode(StrEnum):
-    """What a user can mend. Each is described in the schema (`schema/user_error.py`)."""
+    """The codes of refusals. Each is described in the schema (`schema/user_error.py`)."""
 
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
@@ -44,7 +44,7 @@ class UserErrorCode(StrEnum):
 
 
 class ApprovalApiError(Exception):
-    """The root of the tree above. Can be sent between processes, whatever its constructor takes."""
+    """The root of the tree above. Instances can be pickled, whatever their constructor takes."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _again, (type(self), self.args, self.__dict__)
@@ -58,9 +58,9 @@ def _again(kind: type[ApprovalApiError], args: tuple[object, ...], fields: dict[
 
 
 class Refused(ApprovalApiError):
-    """What was asked is not to be done, and the user can read why. Nothing was changed.
+    """A request that is refused for a reason the user can read and correct. Nothing was changed.
 
-    `process_id` names the approval that stands in the way, where there is one.
+    `process_id`: of the approval that prevents it, if there is one.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Refused(ApprovalApiError):
 
 
 class Unauthenticated(ApprovalApiError):
-    """The request does not say who asks, or says it in a way that is not accepted; the message tells no more of it.
+    """A request without accepted credentials. The message does not tell more; `reason` is for the log.
 
-    `reason` is for the log. `token_refused`: something was offered and is no good (RFC 6750, section 3.1).
+    `token_refused`: credentials were offered and are invalid (RFC 6750, section 3.1).
     """
 
     def __init__(self, message: str, *, reason: str = "", token_refused: bool = False) -> None:
@@ -86,7 +86,7 @@ class Unauthenticated(ApprovalApiError):
 
 
 class OverLimit(ApprovalApiError):
-    """The request asks more than this service does at once, or what it does not do for anybody; nothing was done."""
+    """A request over a limit, or for something that is switched off. Nothing was executed."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -95,15 +95,15 @@ class OverLimit(ApprovalApiError):
 
 
 class Misconfigured(ApprovalApiError):
-    """A setting, table or column is not as the service needs it; the text names it and says what it should be."""
+    """A setting, table or column that is not as the service needs it; the text names it and says what it should be."""
 
     code = "MISCONFIGURED"
 
 
 class UpstreamFailed(ApprovalApiError):
-    """One of the three systems did not do what it was asked. `upstream`: retool, camunda or aidbox.
+    """A failed call to one of the three systems. `upstream`: retool, camunda or aidbox.
 
-    `detail` is what the system says itself where clients are not to read that: it reaches log and incident alone.
+    `detail`: the system's own words, where clients must not read them; they reach log and incident alone.
     """
 
     code = "UPSTREAM_FAILED"
@@ -118,32 +118,32 @@ class UpstreamFailed(ApprovalApiError):
 
     @property
     def incident(self) -> str:
-        """The message with the system's own words, for log and incident; `told_of` takes them off again."""
+        """The message with the system's own words, for log and incident; `public_part` removes them again."""
         return f"{self.message}{OWN_WORDS}{self.detail}" if self.detail else self.message
 
 
 class Unreachable(UpstreamFailed):
-    """No connection could be made, or it broke before the whole answer was there."""
+    """No connection could be made, or it broke before the answer was complete."""
 
     code = "UPSTREAM_UNREACHABLE"
     retryable = True
 
 
 class TimedOut(UpstreamFailed):
-    """No answer within the deadline. A write may have happened all the same: read, then decide."""
+    """No answer within the deadline. A write may have happened nevertheless: read, then decide."""
 
     code = "UPSTREAM_TIMEOUT"
     retryable = True
 
 
 class Denied(UpstreamFailed):
-    """401: the service's own credentials are not accepted. 403: what they stand for may not do this."""
+    """401: the service's own credentials are not accepted. 403: they lack a permission."""
 
     code = "UPSTREAM_DENIED"
 
 
 class Busy(UpstreamFailed):
-    """429 or 503: it asks to be left alone for a while, `pause` seconds if it says how long."""
+    """429 or 503: the system is overloaded. `pause`: seconds until a retry, if it says so."""
 
     code = "UPSTREAM_BUSY"
     retryable = True
@@ -162,13 +162,13 @@ class Busy(UpstreamFailed):
 
 
 class Garbled(UpstreamFailed):
-    """A success that is not in the system's own form: HTML from a proxy, half a body, a missing field."""
+    """A success in a format that is not the system's: HTML from a proxy, half a body, a missing field."""
 
     code = "UPSTREAM_GARBLED"
 
 
 class Declined(UpstreamFailed):
-    """A clear no for a reason in the request; `message` is the system's own words."""
+    """A clear refusal for a reason in the request; `message` is in the system's own words."""
 
     code = "UPSTREAM_DECLINED"
 
@@ -178,14 +178,14 @@ class Stale(Declined):
 
 
 class Unfit(Declined):
-    """The store does not take this resource; `message` says why."""
+    """The store does not accept this resource; `message` says why."""
 
 
 class WriteRefused(Declined):
-    """The drafts table takes no such row, or has not kept what was written; somebody has to mend the table.
+    """The drafts table does not accept a row, or has not stored what was written; somebody has to change the table.
 
-    `columns`: those of ours that it is about. `is_taken`: by a rule of uniqueness. `position`: of a value that the
-    database can not hold.
+    `columns`: ours that are concerned. `is_taken`: a unique constraint refused it. `position`: of a parameter that
+    the database cannot store.
     """
 
     def __init__(
@@ -198,9 +198,9 @@ class WriteRefused(Declined):
 
 
 class Gone(Declined):
-    """What the request named is not there any longer, or belongs to somebody else by now."""
+    """What the request named does not exist any longer, or belongs to another worker or person by now."""
 
 
-def told_of(incident: str | None) -> str | None:
-    """What a client may read of an incident: the message without an upstream's own words."""
+def public_part(incident: str | None) -> str | None:
+    """The part of an incident that clients may read: the message without the upstream's own words."""
     return incident.partition(OWN_WORDS)[0] if incident else incident

@@ -1,7 +1,7 @@
-"""Batching: within one request, everything asked of an upstream at the same moment is asked once. One line a loader.
+"""Loaders: within one request, concurrent loads of one kind become one batch to an upstream. One line a loader.
 
-Made by `context` for each request (a loader belongs to its event loop) and made anew after every write. Resolvers use
-them; coordination never does. A batch that fails fails for all who asked, and was logged once by the upstream.
+They are made for each request and again after every write. Resolvers use them; coordination reads afresh. A failed
+batch fails for every load in it, and is logged once by the upstream.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,12 +21,10 @@ from api.upstreams.camunda.confirmed_history import (
     tasks_by_id,
 )
 from api.upstreams.camunda.involvement import Submitted, concerning, involved
-from api.upstreams.camunda.records import Scalar
 from columnar.batch_loader import Loader
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-Variables = dict[str, Scalar]
 
 LARGEST_BATCH = 5000
 
@@ -34,15 +32,14 @@ LARGEST_BATCH = 5000
 def by_key(
     question: Callable[["Loaders"], Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value | Exception]]]],
 ) -> "cached_property[Loader[Key, Value]]":
-    """A loader over a `…_by_…` function of an upstream, made when it is first used; what is not found is None."""
+    """A loader over a `…_by_…` function of an upstream, made on first use; what is not found is None."""
     return cached_property(lambda loaders: Loader(question(loaders), largest=LARGEST_BATCH))
 
 
 class Loaders:
-    """What a request can load, named after what comes back and, where it is not its own id, by what it is found.
+    """The loaders of one request, named after what they return and, where that is not its id, the key.
 
-    Nothing is in them at first, and they ask for what is needed. To be used where the event loop runs. No loader holds
-    on to them all, so that what was read goes with the request, and not when the garbage collector comes.
+    No loader refers to this object, so that memory is released with the request, without the garbage collector.
     """
 
     def __init__(self, upstreams: Upstreams, viewer: Viewer, requirements: Requirements) -> None:
@@ -76,7 +73,7 @@ class Loaders:
     )
 
     def abandon(self) -> None:
-        """End what is being asked: nobody waits for it any longer."""
+        """Cancel the batches under way, when nobody waits for them any longer."""
         for made in vars(self).values():
             if isinstance(made, Loader):
                 made.abandon()
@@ -88,7 +85,7 @@ async def _decidable(camunda: Camunda, viewer: Viewer, task_ids: Sequence[str]) 
 
 
 async def _tasks_are_shown(camunda: Camunda, keys: Sequence[str]) -> dict[str, bool]:
-    """True by each key, once the engine has said that tasks and their history may be read. Raises Denied."""
+    """True for each key, if the engine permits to read tasks and their history. Raises Denied."""
     await demand(camunda, READ_TASKS, READ_HISTORY)
     return dict.fromkeys(keys, True)
 

@@ -7,7 +7,7 @@ a document everything is required.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.upstreams.camunda.records import VARIABLES
+from api.upstreams.camunda.process_variables import VARIABLES
 from api.upstreams.retool.records import Parts
 
 # Expensive parts of a draft and of a plan version, fetched only where they are required.

@@ -1,7 +1,4 @@
-"""`plan-api setup`: makes the drafts table ready and deploys the process. Safe to repeat, and to run twice at once.
-
-Called by the command line (`setup`, `demo`) and by the tests.
-"""
+"""`plan-api setup`: prepares the drafts table and deploys the process. Idempotent, and safe to run concurrently."""
 
 from pathlib import Path
 
@@ -15,11 +12,11 @@ MODEL = next(path for folder in _FOLDERS if (path := folder / "benefit-approval.
 
 
 async def set_up(upstreams: Upstreams, *, name: str = MODEL.name, model: bytes | None = None) -> list[str]:
-    """Do it, with our model or another one; a line for each thing done. Raises UpstreamFailed.
+    """Prepare table and engine, with our model or another one; a line for each step. Raises UpstreamFailed.
 
-    Both halves happen under one lock in the drafts database: two deployments of one model at the same moment would
-    make two versions of it, duplicate filtering or not. They are two transactions, so that a slow engine does not
-    keep the table locked. Crash between them: the table is ready, and a repeat deploys.
+    Both steps hold one lock in the drafts database: two concurrent deployments of a model would make two versions of
+    it, despite duplicate filtering. They are two transactions, so that a slow engine does not keep the table locked.
+    Crash between them: the table is ready, and a repeat deploys.
     """
     columns = upstreams.retool.columns
     async with upstreams.retool.exclusively() as connection:

@@ -5,12 +5,13 @@ A draft that anybody touched since is left alone.
 
 from collections.abc import Sequence
 
-from api.coordination.decide import Verdict, decide
+from api.coordination.decide import decide
+from api.coordination.policy import Policy
 from api.coordination.submit import submit
 from api.coordination.withdraw import withdraw
 from api.identity import Viewer
-from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.camunda.process_variables import Verdict
 from sandbox.samples import DRAFTS, SampleDraft
 
 REVIEWER = Viewer("reviewer", frozenset({"benefit-reviewers"}))
@@ -22,7 +23,7 @@ VERDICTS = {
 }
 
 
-async def bring_to_states(upstreams: Upstreams, settings: Settings) -> None:
+async def bring_to_states(upstreams: Upstreams, policy: Policy) -> None:
     """Submit, decide and withdraw the sample drafts that still are as they were loaded.
 
     What conflicts is submitted before what overtakes it, and decided after.
@@ -31,20 +32,20 @@ async def bring_to_states(upstreams: Upstreams, settings: Settings) -> None:
     untouched = [sample for sample in DRAFTS if sample.id in rows and rows[sample.id].camunda_process_id is None]
     moving = [sample for sample in untouched if sample.state != "draft"]
     for sample in moving:
-        await submit(upstreams, settings, Viewer(sample.author), sample.id)
+        await submit(upstreams, policy, Viewer(sample.author), sample.id)
     for sample in _overtaken_last(moving):
-        await _finish(upstreams, settings, sample)
+        await _finish(upstreams, policy, sample)
 
 
 def _overtaken_last(samples: Sequence[SampleDraft]) -> list[SampleDraft]:
     return sorted(samples, key=lambda sample: sample.overtaken_by is not None)
 
 
-async def _finish(upstreams: Upstreams, settings: Settings, sample: SampleDraft) -> None:
+async def _finish(upstreams: Upstreams, policy: Policy, sample: SampleDraft) -> None:
     if sample.state == "withdrawn":
-        await withdraw(upstreams, settings, Viewer(sample.author), sample.id)
+        await withdraw(upstreams, policy, Viewer(sample.author), sample.id)
     elif verdict := VERDICTS.get(sample.state):
         process = await upstreams.camunda.active_process(sample.id)
         tasks = await upstreams.camunda.open_tasks_by_process([process.id] if process else [])
         for task in tasks[process.id] if process else []:
-            await decide(upstreams, settings, REVIEWER, task.id, verdict, sample.comment)
+            await decide(upstreams, policy, REVIEWER, task.id, verdict, sample.comment)

@@ -1,7 +1,7 @@
-"""How a request says who asks, and whether it is believed: headers → Viewer. Opened by `app`, asked by `transport`.
+"""Authentication: from a request's headers to its viewer.
 
-AUTH names the kinds that are accepted: `oidc` (tokens of an issuer), `gateway` (keys of programs that call for their
-users), or `headers` alone (believes anybody; development).
+AUTH names the accepted kinds: `oidc` (tokens of an issuer), `gateway` (keys of programs that call for their users), or
+`headers` alone (believes anybody; for development).
 """
 
 import logging
@@ -26,13 +26,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Authentication:
-    """The settings, and the issuer where tokens are accepted."""
+    """Authentication by the settings, with the issuer where tokens are accepted."""
 
     settings: Settings
     issuer: Issuer | None
 
     async def viewer(self, headers: Headers) -> Viewer:
-        """Who asks. Raises Unauthenticated, which is logged here once, and Unreachable when the issuer is needed."""
+        """The viewer of a request. Raises Unauthenticated, which is logged here, and Unreachable without the issuer."""
         try:
             return await self._viewer(headers)
         except Unauthenticated as refusal:
@@ -47,10 +47,10 @@ class Authentication:
             return await self._by_token(self.issuer, offered.bearer)
         if "gateway" in self.settings.auth and (offered.bearer or offered.api_key):
             return self._by_key(offered, headers)
-        raise Unauthenticated("This request does not say who asks: send Authorization: Bearer with a token.")
+        raise Unauthenticated("This request has no credentials; send Authorization: Bearer with a token.")
 
     def _is_token(self, bearer: str) -> bool:
-        """Keys have no dots, tokens have two."""
+        """Whether a bearer is a token rather than a key: keys have no dots, tokens have two."""
         return "gateway" not in self.settings.auth or "." in bearer
 
     def _believed(self, headers: Headers) -> Viewer:
@@ -58,7 +58,7 @@ class Authentication:
         if not user_id and self.settings.auth_default_user:
             user_id, groups = self.settings.auth_default_user, self.settings.auth_default_groups
         if not user_id:
-            raise Unauthenticated("This request does not say who asks: set the header X-User-Id.")
+            raise Unauthenticated("This request does not name a user; set the header X-User-Id.")
         viewer = self._member(user_id, groups)
         return replace(viewer, acts_for_others=viewer.is_admin)
 
@@ -68,7 +68,7 @@ class Authentication:
             raise Unauthenticated("The key is not accepted.", reason="key: not known", token_refused=True)
         user_id, groups = person(headers, groups_needed=self.settings.gateway_groups_needed)
         if not user_id:
-            message = "This request does not say for whom it is made: set the header X-User-Id."
+            message = "This request does not name the user it is made for; set the header X-User-Id."
             raise Unauthenticated(message, reason=f"no X-User-Id from {key.name}")
         _log.debug("key accepted", extra={"key": f"{key.name}:{key.digest[:8]}"})
 
@@ -105,7 +105,7 @@ def _expected(settings: Settings) -> Expected:
 
 @asynccontextmanager
 async def open_authentication(settings: Settings, *, transports: Transports) -> AsyncIterator[Authentication]:
-    """Ready to ask the issuer, where there is one; nothing is sent yet."""
+    """Authentication with its client of the issuer, if tokens are accepted; nothing is sent yet."""
     async with AsyncExitStack() as stack:
         wanted = "oidc" in settings.auth
         issuer = await stack.enter_async_context(open_issuer(settings, transports=transports)) if wanted else None

@@ -1,4 +1,4 @@
-"""From a verified token's claims to the viewer, by the settings that name the claims. Pure."""
+"""The claims of a verified token, read by the settings that name them. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ EMAIL, VERIFIED = "email", "email_verified"
 
 
 def user_id(claims: Mapping[str, Any], path: str) -> str:
-    """The id in this claim. Raises Unauthenticated without one, and for an address its owner never confirmed."""
+    """The id in this claim. Raises Unauthenticated without one, and for an unverified email address."""
     given = claim(claims, path)
     found = usable_id(given) if isinstance(given, str) else None
     if found is None:
@@ -22,7 +22,7 @@ def user_id(claims: Mapping[str, Any], path: str) -> str:
 
 
 def is_denied(claims: Mapping[str, Any], path: str) -> bool:
-    """Whether this claim is there and says anything else than true."""
+    """Whether this claim exists and is anything else than true."""
     missing = object()
     given = claim(claims, path, missing)
     return given is not missing and given is not True and given != "true"

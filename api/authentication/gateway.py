@@ -1,6 +1,6 @@
-"""Keys of gateways, programs that call for their users, as Retool's server does. Pure, but for the making of a key.
+"""Keys of gateways: programs that call for their users, as Retool's server does. Pure, except making a key.
 
-Keys are random, so a plain SHA-256 of one can not be turned back; no salt, no stretching.
+Keys are random, so a plain SHA-256 of one cannot be reversed; salt and stretching are not needed.
 """
 
 import hashlib
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from api.settings import GatewayKey
 
-PREFIX = "plan_api_"  # lets secret scanners and people know one when they see it
+PREFIX = "plan_api_"  # recognisable for secret scanners and people
 
 
 def known_key(presented: str, keys: Sequence[GatewayKey]) -> GatewayKey | None:
-    """The entry of a presented key. It takes the same time whichever it is, and when it is none."""
+    """The entry of a presented key, if there is one. Constant time."""
     digest = _digest(presented)
     found = None
     for key in keys:

@@ -1,6 +1,6 @@
-"""Bearer tokens (RFC 7519) by the rules for them (RFC 8725, RFC 9068): the claims of one that an issuer signed for us.
+"""Verification of bearer tokens (RFC 7519, RFC 8725, RFC 9068): signature, issuer, audience, type and expiry.
 
-The key comes from the issuer's published keys alone; what a token says of keys (jku, jwk, x5u, x5c) is never looked at.
+The key comes from the issuer's published keys alone; keys that a token names (jku, jwk, x5u, x5c) are ignored.
 """
 
 import base64
@@ -15,13 +15,13 @@ from joserfc.jwt import JWTClaimsRegistry
 from api.errors import Unauthenticated
 from api.upstreams.issuer import Issuer, Keys
 
-LARGEST_TOKEN = 16_384  # characters; headers beyond this are seldom let through anyway
+LARGEST_TOKEN = 16_384  # characters; servers seldom accept longer headers anyway
 LARGEST_HEADER = 4_096  # characters of it
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a token must say. `audiences`: one of them; `types`: of `typ`, in small letters; `leeway` in seconds."""
+    """What a token must have. `audiences`: one of these; `types`: of `typ`, in lower case; `leeway` in seconds."""
 
     issuer: str
     audiences: frozenset[str]
@@ -31,7 +31,7 @@ class Expected:
 
 
 async def verified(token: str, issuer: Issuer, expected: Expected) -> dict[str, Any]:
-    """The claims of a good token. Raises Unauthenticated, and Unreachable when its key can not be asked for."""
+    """The claims of a valid token. Raises Unauthenticated, and Unreachable if its key cannot be fetched."""
     header = _header(token, expected)
     claims = _object(_payload(token, await issuer.keys(header.get("kid")), expected), "claims")
     registry = JWTClaimsRegistry(
@@ -43,7 +43,7 @@ async def verified(token: str, issuer: Issuer, expected: Expected) -> dict[str, 
     try:
         registry.validate(claims)
     except ExpiredTokenError:
-        refuse("expired", message="The token has expired.")
+        refuse("expired", message="The token has expired; sign in again.")
     except JoseError as error:
         refuse(str(error))
     if "cnf" in claims:
@@ -57,7 +57,7 @@ def refuse(reason: str, message: str = "The token is not accepted.") -> NoReturn
 
 
 def _header(token: str, expected: Expected) -> dict[str, Any]:
-    """The header of a token that is worth asking the issuer for its key."""
+    """The header of a token, validated before the issuer is asked for its key."""
     if len(token) > LARGEST_TOKEN:
         refuse("too long")
     parts = token.split(".")
@@ -82,7 +82,7 @@ def _type(typ: object) -> str | None:
 
 
 def _payload(token: str, keys: Keys, expected: Expected) -> bytes:
-    """The signed bytes. A key that is not made for the token's algorithm, or for signatures, verifies nothing."""
+    """The signed payload. Keys for other algorithms or uses verify nothing."""
     registry = JWSRegistry(algorithms=expected.algorithms, strict_check_header=False)
     registry.max_header_length = LARGEST_HEADER
     for key in keys:

@@ -1,6 +1,6 @@
-"""`plan-api check`: a doctor. Looks at the three systems and says line by line what is right and what is wrong.
+"""`plan-api check`: a doctor. Examines the three systems and reports line by line what is right and what is wrong.
 
-Called by the command line alone. Changes nothing, unless it may write a test plan to the store.
+It changes nothing, unless it may write a test plan to the store.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ TIMEOUT = 8.0  # seconds for each system
 
 
 async def run_checks(settings: Settings, *, may_write: bool = False) -> list[Finding]:
-    """Everything that can be looked at without changing anything: drafts, engine, store, asked side by side.
+    """All checks that change nothing: drafts database, engine and store, concurrently.
 
-    A system that can not be asked, or not within TIMEOUT, is one finding; the others are still looked at. With
-    `may_write` a test plan is written to the store after that, read and deleted, unless something is wrong there.
+    A system that does not answer within TIMEOUT is one finding; the others are still checked. With `may_write`, a
+    test plan is then written to the store, read and deleted, unless something is wrong there.
     """
     async with open_upstreams(settings) as upstreams:
         parts = await asyncio.gather(

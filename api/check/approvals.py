@@ -1,6 +1,6 @@
-"""The drafts and the engine, looked at together: whose processes run, and whether rows and processes name each other.
+"""Checks of drafts and engine together: whose processes run, and whether rows and processes name each other.
 
-Part of `run_checks`. What can not be asked is told by the looks at the two systems themselves.
+A system that does not answer is reported by the checks of that system.
 """
 
 import asyncio
@@ -14,17 +14,18 @@ import msgspec
 from api.check.finding import Finding, ok, warning
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams import Upstreams
-from api.upstreams.camunda.ownership import LINK_VARIABLES, Ownership
-from api.upstreams.camunda.records import Scalar, text
+from api.upstreams.camunda.ownership import Ownership
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, ProcessVariables, names
 from api.upstreams.retool.records import NEITHER, Waiting
 
 MOST_LOOKED_AT = 10_000  # of each kind: drafts in approval, processes that run
 MOST_NAMED = 5
 SUBJECT = "approvals"
 
-_DEFAULT = re.compile(r"""setVariable\(\s*['"]draftSource['"]\s*,\s*['"]([^'"]*)['"]\s*\)""")
+(_SOURCE,) = names("draft_source")
+_DEFAULT = re.compile(rf"""setVariable\(\s*['"]{_SOURCE}['"]\s*,\s*['"]([^'"]*)['"]\s*\)""")
 
-Links = Mapping[str, Mapping[str, Scalar]]
+Links = Mapping[str, ProcessVariables]
 
 
 class _Instance(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class _Instance(msgspec.Struct, frozen=True):
 
 
 async def look_at_approvals(upstreams: Upstreams, *, seconds: float) -> list[Finding]:
-    """Findings on the first ten thousand of each: one when all is right, none where a system does not answer."""
+    """Findings on the first ten thousand rows and processes: one if all is right, none if a system does not answer."""
     try:
         async with asyncio.timeout(seconds):
             return await _looked(upstreams)
@@ -49,7 +50,7 @@ async def _looked(upstreams: Upstreams) -> list[Finding]:
     running = [each.id for each in camunda.engine.decode(answer, list[_Instance])]
     asked = [*running, *(row.process_id for row in rows if row.process_id and row.process_id not in running)]
     links = await camunda.variables_by_process(asked, LINK_VARIABLES)
-    ours = {draft_id for draft_id in map(_draft_id, (links[each] for each in running)) if draft_id}
+    ours = {draft_id for each in running if (draft_id := _of(links, each).draft_id)}
     found = set(await retool.drafts_by_id(sorted(ours), parts=NEITHER))
     definition = await camunda.definition()
     model = await camunda.model(definition.id) if definition else None
@@ -64,28 +65,28 @@ async def _looked(upstreams: Upstreams) -> list[Finding]:
 def judge(
     own: Ownership, rows: Sequence[Waiting], running: Sequence[str], links: Links, there: set[str]
 ) -> Iterator[Finding]:
-    """`links`: variables by process. `there`: ids of drafts that the table has. Pure."""
-    unlinked = [row.id for row in rows if links.get(row.process_id or "") and not _is_linked(own, row, links)]
+    """Findings on rows and processes. `links`: variables by process. `there`: ids of drafts in the table. Pure."""
+    unlinked = [row.id for row in rows if row.process_id in links and not _is_linked(own, row, links)]
     if unlinked:
         message = f"{_some(unlinked)} name another draft's process, as copied rows do: each can be submitted for itself"
         yield warning(SUBJECT, f"drafts {message}")
     linked = {row.process_id for row in rows if _is_linked(own, row, links)}
-    nobodys = [each for each in running if not links[each].get("draftSource") and each not in linked]
+    nobodys = [each for each in running if _of(links, each).draft_source is None and each not in linked]
     if nobodys:
         message = f"{_some(nobodys)} name no deployment, so nobody carries them out: set their variable draftSource"
         yield warning(SUBJECT, f"processes {message}")
-    ours = [each for each in running if links[each].get("draftSource") == own.draft_source]
-    missing = [each for each in ours if _draft_id(links[each]) not in there]
+    ours = [each for each in running if _of(links, each).draft_source == own.draft_source]
+    missing = [each for each in ours if _of(links, each).draft_id not in there]
     if missing:
         message = "are of drafts that are not in the table: end them, or give each deployment a DRAFT_SOURCE of its own"
         yield warning(SUBJECT, f"processes {_some(missing)} {message}")
-    others = Counter(text(links[each].get("draftSource")) for each in running) - Counter({own.draft_source: len(ours)})
+    others = Counter(_of(links, each).draft_source for each in running) - Counter({own.draft_source: len(ours)})
     if named := sorted(source for source in others if source):
         yield ok(SUBJECT, f"of other deployments, and left to them: {', '.join(named)[:200]}")
 
 
 def judge_default(own: Ownership, model: str | None) -> Iterator[Finding]:
-    """Whose processes are that are started by hand without a source, by the model's listener. Pure."""
+    """Findings on the deployment that the model's listener gives to processes started by hand. Pure."""
     if model is None:
         return
     listeners = [each for each in ET.fromstring(model).iter() if each.tag.endswith("}executionListener")]  # noqa: S314  # our own engine's, with expat's limits
@@ -100,11 +101,11 @@ def judge_default(own: Ownership, model: str | None) -> Iterator[Finding]:
 
 
 def _is_linked(own: Ownership, row: Waiting, links: Links) -> bool:
-    return own.links(links.get(row.process_id or "", {}), row.id)
+    return own.links(_of(links, row.process_id or ""), row.id)
 
 
-def _draft_id(variables: Mapping[str, Scalar]) -> str | None:
-    return text(variables.get("draftId"))
+def _of(links: Links, process_id: str) -> ProcessVariables:
+    return links.get(process_id, NO_VARIABLES)
 
 
 def _some(ids: Sequence[str]) -> str:

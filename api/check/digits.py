@@ -1,4 +1,4 @@
-"""`plan-api check --write`: a test plan is written, read again and deleted, to see whether the store keeps digits."""
+"""`plan-api check --write`: a test plan is written, read and deleted, to see whether the store preserves digits."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,9 +14,9 @@ NAME = "A test of plan-api, which can be deleted"
 
 
 async def look_at_digits(aidbox: Aidbox, *, keeps_digits: bool) -> list[Finding]:
-    """Write the test plan, read it and delete it. Nothing is written where somebody else's plan has its id.
+    """Write the test plan, read it and delete it. Nothing is written if another plan has its id.
 
-    `keeps_digits`: what the settings say of the store.
+    `keeps_digits`: as the settings say.
     """
     address = f"InsurancePlan/{TEST_PLAN}"
     try:
@@ -58,10 +58,10 @@ async def _deleted(aidbox: Aidbox, address: str) -> list[Finding]:
 
 
 def judge_amount(amount: object, *, keeps_digits: bool) -> Finding:
-    """What is to be said of how 1500.00 came back. Pure."""
+    """The finding on the form in which 1500.00 came back. Pure."""
     came_back = f"{AMOUNT} comes back as {'nothing' if amount is None else amount}"
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or amount != AMOUNT:
-        return wrong("digits", f"{came_back}; this store can not hold plans")
+        return wrong("digits", f"{came_back}; this store cannot hold plans")
     is_kept = str(amount) == str(AMOUNT)
     if is_kept == keeps_digits:
         return ok("digits", f"{came_back}, as AIDBOX_KEEPS_DIGITS says")

@@ -1,4 +1,4 @@
-"""The drafts table's own rules, judged: what it refuses of what this service writes. Pure."""
+"""Findings on the drafts table's own rules: what it refuses of the writes of this service. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +10,9 @@ MADE = ("id", "name", "status", "plan_data", "aidbox_id", "created_by", "updated
 
 
 def judge_rules(rules: SeenRules, columns: Columns, *, is_enum: bool) -> Iterator[Finding]:
-    """What is to be said of them; nothing of a table without rules of its own.
+    """Findings on constraints, views and triggers; none on a table without rules of its own.
 
-    `is_enum`: the status column is, and what its type lacks is said of the column.
+    `is_enum`: the status column is an enum; statuses that its type lacks are reported for the column.
     """
     if rules.is_view:
         yield from _view(rules, columns)
@@ -35,13 +35,13 @@ def judge_rules(rules: SeenRules, columns: Columns, *, is_enum: bool) -> Iterato
 
 def _view(rules: SeenRules, columns: Columns) -> Iterator[Finding]:
     if rules.is_updatable:
-        yield warning("view", f"{columns.table} is a view: the rules of the tables behind it can not be tried")
+        yield warning("view", f"{columns.table} is a view: the rules of the tables behind it cannot be tried")
     else:
         yield wrong("view", f"{columns.table} is a view that takes no updates: give it INSTEAD OF triggers")
 
 
 def _statuses(rules: SeenRules, columns: Columns) -> Iterator[Finding]:
-    """Those that are refused, by what refuses them."""
+    """Findings on refused statuses, by the rule that refuses them."""
     reasons = dict.fromkeys(why for _, why in rules.refused if why != TOO_NARROW)
     for why in reasons:
         refused = [columns.statuses.written(status) for status, reason in rules.refused if reason == why]

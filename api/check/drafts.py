@@ -1,4 +1,4 @@
-"""The drafts database, looked at: server, table, columns, rights, statuses. Called by `run_checks`."""
+"""Checks of the drafts database: server, table, columns, rights, statuses."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ USUAL_ID = 36  # a UUID: what engines and stores make unless they are told to ma
 
 
 async def look_at_drafts(drafts: Retool, *, deadline: float) -> list[Finding]:
-    """All findings. `deadline`: seconds."""
+    """All findings on the drafts database. `deadline`: seconds."""
     address = address_of(drafts.connections.url)
     try:
         seen = await examine(drafts, deadline=deadline)
@@ -43,7 +43,7 @@ async def look_at_drafts(drafts: Retool, *, deadline: float) -> list[Finding]:
 
 
 def judge(seen: SeenDatabase, columns: Columns, address: str) -> Iterator[Finding]:
-    """What is to be said of a database. Pure."""
+    """Findings on a database as it was examined. Pure."""
     release = f"PostgreSQL {seen.release} at {address}"
     if seen.version < OLDEST_SERVER:
         yield wrong("drafts database", f"{release}; 13 or newer is needed")
@@ -88,7 +88,7 @@ def _column(field: str, columns: Columns, table: SeenTable) -> Finding:
 
 
 def _texts(columns: Columns) -> list[str]:
-    """Our statuses as the table has them."""
+    """Our statuses as the table calls them."""
     return [columns.statuses.written(status) for status in ALL_STATUSES]
 
 
@@ -101,7 +101,7 @@ def _enum(subject: str, column: SeenColumn, texts: Sequence[str]) -> Finding:
 
 
 def _width(subject: str, field: str, column: SeenColumn, needed: int) -> Finding | None:
-    """A column of limited width, where ids or statuses may not fit."""
+    """A finding on a column that may be too narrow for ids or statuses."""
     kind = column.base or column.type
     width = USUAL_ID if kind == "uuid" else int((re.findall(r"\((\d+)\)", kind) or [255])[0])
     if width >= needed:
@@ -141,10 +141,10 @@ def _rights(table: SeenTable, columns: Columns) -> Iterator[Finding]:
 
 
 def _further_rights(seen: Mapping[str, SeenColumn], columns: Columns) -> Iterator[Finding]:
-    """Rights that single mutations need: a deployment may do without these."""
+    """Findings on rights that only some mutations need, so that a deployment may do without."""
     plan = seen.get("plan_data")
     if plan is not None and not plan.is_writable:
-        yield warning("rights", f"drafts can not be rebased without {grant('UPDATE', [plan.name], columns)}")
+        yield warning("rights", f"drafts cannot be rebased without {grant('UPDATE', [plan.name], columns)}")
     if not all(seen[field].is_insertable for field in INSERTED if field in seen):
         names = [seen[field].name for field in INSERTED if field in seen]
         yield warning("rights", f"no draft can be made from a plan without {grant('INSERT', names, columns)}")

@@ -1,4 +1,4 @@
-"""The engine, looked at: its version, the deployed model, what its history keeps, what is stuck. For `run_checks`."""
+"""Checks of the engine: its version, permissions, the deployed model, the history level, suspensions and incidents."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from api.check.model import judge_model
 from api.errors import UpstreamFailed
 from api.upstreams.camunda.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
 from api.upstreams.camunda.client import Camunda
-from api.upstreams.camunda.ownership import LINK_VARIABLES
+from api.upstreams.camunda.process_variables import LINK_VARIABLES
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"
@@ -26,7 +26,7 @@ class _Counted(msgspec.Struct, frozen=True):
 
 
 async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
-    """All findings; one, if it can not be asked."""
+    """All findings on the engine; one if it does not answer."""
     address, findings = address_of(url), list[Finding]()
     try:
         findings.append(judge_version(await camunda.version(), address))
@@ -64,7 +64,7 @@ async def _model(camunda: Camunda) -> list[Finding]:
 
 
 async def _suspended(camunda: Camunda) -> list[Finding]:
-    """Approvals that an operator has suspended, and may have forgotten."""
+    """A finding on approvals that an operator has suspended, and may have forgotten."""
     of_ours = {"processDefinitionKey": camunda.own.process_key, "suspended": "true"}
     count = await _count(camunda, "/process-instance/count", of_ours)
     message = f"{count} suspended, so nobody can decide or withdraw them: Cockpit activates them"
@@ -72,7 +72,7 @@ async def _suspended(camunda: Camunda) -> list[Finding]:
 
 
 def judge_version(version: str, address: str) -> Finding:
-    """Camunda 7 counts as 7.x; Operaton and CIB seven began anew with 1.x, all of it newer than 7.20. Pure."""
+    """The finding on a version. Camunda 7 is 7.x; Operaton and CIB seven restarted at 1.x, newer than 7.20. Pure."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
         return warning("engine", f"version {version[:40]} at {address}; 7.20 or newer is needed")
@@ -84,7 +84,7 @@ def judge_version(version: str, address: str) -> Finding:
 
 
 async def _history(camunda: Camunda) -> Finding:
-    """The history level is not in the REST API, but a process that was started shows whether its variables are kept."""
+    """The finding on the history level. The REST API does not tell it, but the newest process shows what is stored."""
     body = {**camunda.own.of_our_key, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
     response = await camunda.engine.call("POST", "/history/process-instance", body=body, params={"maxResults": 1})
     newest = camunda.engine.decode(response, list[_Instance])
@@ -93,14 +93,14 @@ async def _history(camunda: Camunda) -> Finding:
         process_id = newest[0].id
         found = await camunda.variables_by_process([process_id], LINK_VARIABLES)
         details = await _count(camunda, "/history/detail/count", {"processInstanceId": process_id})
-        return judge_history(keeps_variables=bool(found[process_id]), keeps_details=bool(details))
+        return judge_history(keeps_variables=process_id in found, keeps_details=bool(details))
     if await _count(camunda, "/process-instance/count", {"processDefinitionKey": camunda.own.process_key}):
         return wrong("history", f"keeps no processes: {level}")
     return warning("history", f"not known before a first approval was started; {level}")
 
 
 def judge_history(*, keeps_variables: bool, keeps_details: bool) -> Finding:
-    """What is lost at a history level: `activity`, where there are no variables; `audit`, without details. Pure."""
+    """The finding on a history level by what it lacks: `activity` has no variables, `audit` no details. Pure."""
     if not keeps_variables:
         message = "keeps no variables (level activity), so nothing can be decided: level audit keeps them, full more"
         return wrong("history", message)

@@ -1,4 +1,4 @@
-"""What the doctor says: one line each, and how bad it is. Also how a failed question is told."""
+"""The findings of `plan-api check`: one line each with its grade, and the finding for a failed call."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from api.errors import Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 
 
 class Grade(StrEnum):
-    """WRONG keeps something from working; WARNING may be meant so, or could not be found out."""
+    """The grade of a finding. WRONG: something does not work. WARNING: it may be intended, or is unknown."""
 
     OK = "ok"
     WARNING = "warning"
@@ -18,7 +18,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, and what was seen; with what to do, unless it is right."""
+    """One line of the report: what was checked, its grade, what was found, and what to do unless it is right."""
 
     grade: Grade
     subject: str
@@ -26,33 +26,31 @@ class Finding:
 
 
 def ok(subject: str, message: str) -> Finding:
-    """Right as it is."""
+    """A finding that is right."""
     return Finding(Grade.OK, subject, message)
 
 
 def warning(subject: str, message: str) -> Finding:
-    """Worth a look."""
+    """A finding that deserves a look."""
     return Finding(Grade.WARNING, subject, message)
 
 
 def wrong(subject: str, message: str) -> Finding:
-    """To be mended."""
+    """A finding that must be corrected."""
     return Finding(Grade.WRONG, subject, message)
 
 
 def failure(subject: str, failed: UpstreamFailed, *, address: str, url_rule: str, credentials: str) -> Finding:
-    """A question over HTTP that got no answer. `url_rule` says what the URL should be, `credentials` which settings."""
+    """The finding for a failed HTTP call. `url_rule`: what the URL should be. `credentials`: settings to look at."""
     match failed:
         case Denied() if failed.status == 403:
-            message = (
-                f"a permission or a policy there refuses it to this service (status 403); see {credentials} for whom"
-            )
+            message = f"a permission or policy there refuses this service (status 403): see {credentials}"
         case Denied():
             message = f"does not accept this service's credentials (status {failed.status}): see {credentials}"
         case TimedOut():
             message = f"does not answer in time at {address}"
         case Unreachable():
-            message = f"can not be reached at {address}: does it run? {url_rule}"
+            message = f"cannot be reached at {address}: does it run? {url_rule}"
         case Garbled():
             message = f"something else answers at {address}: {url_rule}"
         case _ if failed.status == 404:
@@ -63,7 +61,7 @@ def failure(subject: str, failed: UpstreamFailed, *, address: str, url_rule: str
 
 
 def address_of(url: str) -> str:
-    """An HTTP address for people to read: no user, no password, no query; nothing at all of a doubtful one."""
+    """An HTTP address for display: without user, password and query; nothing at all of a malformed one."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     if not re.fullmatch(r"[^:@]+(:[0-9]+)?|\[[0-9a-fA-F:.]+\](:[0-9]+)?", place) or "@" in parts.path:

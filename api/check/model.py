@@ -1,22 +1,22 @@
-"""The deployed model, looked at: does it have what the code of this service relies on, whatever its steps are. Pure."""
+"""Checks of the deployed process model: it must have what the service relies on, whatever its steps are. Pure."""
 
 from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from api.check.finding import Finding, ok, warning, wrong
 from api.upstreams.camunda.bpmn import Offer, attribute, extensions, offers, parse, tag
+from api.upstreams.camunda.process_variables import DECIDER
 from api.upstreams.camunda.records import PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
-GUARD = "decider"
 DEPLOY = "deploy a model that has it, `plan-api setup` deploys ours"
 
 
 def judge_model(xml: str) -> Iterator[Finding]:
-    """What is to be said of a model the engine has taken."""
+    """All findings on a model that is deployed."""
     root = parse(xml)
     yield from _topics(root)
-    yield _present("message", {WITHDRAW_MESSAGE}, _caught_messages(root), "submissions can not be withdrawn")
+    yield _present("message", {WITHDRAW_MESSAGE}, _caught_messages(root), "submissions cannot be withdrawn")
     yield _present(
         "error codes", set(ERROR_CODES), _caught_errors(root), "a process that raises it ends without an outcome"
     )
@@ -47,14 +47,14 @@ def _present(subject: str, wanted: set[str], caught: set[str], loss: str) -> Fin
 
 
 def _caught_messages(root: ET.Element) -> set[str]:
-    """Names of the messages that some event waits for."""
+    """Names of the messages that any event waits for."""
     names = {message.get("id"): message.get("name", "") for message in root.iter(tag("message"))}
     events = root.iter(tag("messageEventDefinition"))
     return {names[event.get("messageRef")] for event in events if event.get("messageRef") in names} - {""}
 
 
 def _caught_errors(root: ET.Element) -> set[str]:
-    """Codes of the errors that some event catches; an empty one for an event that catches all."""
+    """Codes of the errors that any event catches; an empty one for an event that catches all."""
     codes = {error.get("id"): error.get("errorCode", "") for error in root.iter(tag("error"))}
     events = [*root.iter(tag("boundaryEvent")), *root.iter(tag("startEvent"))]
     caught = (definition for event in events for definition in event.iter(tag("errorEventDefinition")))
@@ -83,9 +83,11 @@ def _candidates(offer: Offer) -> str:
 def _unguarded(root: ET.Element) -> Iterator[Finding]:
     for task in root.iter(tag("userTask")):
         listeners = extensions(task, "taskListener")
-        guards = [each for each in listeners if each.get("event") == "complete" and GUARD in each.get("expression", "")]
+        guards = [
+            each for each in listeners if each.get("event") == "complete" and DECIDER in each.get("expression", "")
+        ]
         if not guards:
-            message = f"{task.get('id')} can be completed by who has just lost it: copy our listeners with {GUARD}"
+            message = f"{task.get('id')} can be completed by its former assignee: copy our listeners with {DECIDER}"
             yield warning("steps", message)
 
 

@@ -1,6 +1,7 @@
-"""The FHIR store, looked at: each kind of request is tried, so that the one which a policy lacks is named.
+"""Checks of the FHIR store: each kind of request is tried, so that the one which a policy refuses is named.
 
-What a store states about itself is not about our credentials, so it only tells its release. Nothing is written.
+A store's CapabilityStatement says nothing about our credentials, so it is used for the release alone. Nothing is
+written.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ class _Software(msgspec.Struct, frozen=True):
 
 
 class Statement(msgspec.Struct, frozen=True, rename="camel"):
-    """A CapabilityStatement, as far as it matters here."""
+    """The parts of a CapabilityStatement that matter here."""
 
     fhir_version: str
     software: _Software = _Software()
@@ -41,7 +42,7 @@ class Statement(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def look_at_store(aidbox: Aidbox, url: str) -> list[Finding]:
-    """All findings; one, if it can not be asked."""
+    """All findings on the store; one if it does not answer."""
     address = address_of(url)
     try:
         await _ask(aidbox)
@@ -53,7 +54,7 @@ async def look_at_store(aidbox: Aidbox, url: str) -> list[Finding]:
 
 
 async def _ask(aidbox: Aidbox) -> None:
-    """Whether somebody is there who knows us; what we may do is tried after that."""
+    """Make sure that the store answers and accepts our credentials. What these permit is tried afterwards."""
     try:
         await aidbox.ping()
     except Denied as denied:
@@ -62,7 +63,7 @@ async def _ask(aidbox: Aidbox) -> None:
 
 
 async def _statement(aidbox: Aidbox) -> Statement | None:
-    """What it says of itself; None when it does not say, or takes long, as some do right after their start."""
+    """The CapabilityStatement; None if the store refuses it or is slow, as some are right after their start."""
     try:
         async with asyncio.timeout(SLOW):
             response = await aidbox.store.call("GET", "/metadata", headers=FHIR_JSON)
@@ -72,7 +73,7 @@ async def _statement(aidbox: Aidbox) -> Statement | None:
 
 
 def judge_statement(statement: Statement, address: str) -> Iterator[Finding]:
-    """What is to be said of a store's release. Pure."""
+    """Findings on a store's release. Pure."""
     software = " ".join(word for word in (statement.software.name, statement.software.version) if word)
     release = f"{software or 'FHIR'} at {address}, FHIR {statement.fhir_version}"
     is_r4 = statement.fhir_version.startswith("4.0.")
@@ -85,7 +86,7 @@ def judge_statement(statement: Statement, address: str) -> Iterator[Finding]:
 
 
 def judge_tried(tried: list[Tried]) -> list[Finding]:
-    """What is to be said of the requests that were tried. Pure."""
+    """Findings on the requests that were tried. Pure."""
     refused = [wrong("plans", _refusal(each)) for each in tried if each.status not in each.expected]
     return refused or [ok("plans", "may be read, searched and written, their versions and histories read in a batch")]
 

@@ -1,3 +1,3 @@
-"""The verbs: one a file, functions whose parameters are what they need. Called by `schema.mutation`, `transport.rest`
-and the worker. Every step may be repeated; each docstring says what a crash after each leaves.
+"""The verbs of an approval, one a file. Every step of a verb is idempotent, and its docstring says what a crash after
+each step leaves behind.
 """

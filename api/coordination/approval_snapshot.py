@@ -1,30 +1,30 @@
-"""The approval of a draft as it stands right now, read fresh from the engine and the drafts. For the verbs' answers."""
+"""A snapshot of a draft's approval, read afresh from the engine and the drafts database for the answer of a verb."""
 
 import asyncio
 from dataclasses import dataclass
 
-from api.coordination.rules.approval_state import Standing, is_between_steps, is_idle, standing
+from api.coordination.rules.approval_state import Progress, is_between_steps, is_idle, progress_of
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_INSTANCES, READ_TASKS, demand
 from api.upstreams.camunda.confirmed_history import known_processes, known_variables
-from api.upstreams.camunda.records import text
+from api.upstreams.camunda.process_variables import NO_VARIABLES
 from api.upstreams.retool.records import Draft
 
 
 @dataclass(frozen=True)
 class Approval:
-    """`reason` says why, for a conflict. `plan_id` and `plan_version` name what was published, if anything was."""
+    """The state of an approval. `reason`: of a conflict. `plan_id` and `plan_version`: of the published plan."""
 
     process_id: str
     draft: Draft | None
-    standing: Standing
+    progress: Progress
     reason: str | None
     plan_id: str | None
     plan_version: str | None
 
 
 async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> Approval:
-    """Ask the drafts and the engine, side by side, how a process and its draft stand."""
+    """The snapshot of a process and its draft: one round of concurrent reads, one more for what seems idle."""
     asked = [process_id]
     draft, processes, variables, tasks, waiting = await asyncio.gather(
         upstreams.retool.draft(draft_id),
@@ -33,13 +33,17 @@ async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> A
         upstreams.camunda.open_tasks_by_process(asked),
         upstreams.camunda.external_tasks_by_process(asked),
     )
-    values = variables.get(process_id, {})
+    values = variables.get(process_id, NO_VARIABLES)
     found = processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, [])
     if is_idle(found[0], *found[2:]):
         await demand(upstreams.camunda, READ_TASKS, READ_INSTANCES)
     timers = await upstreams.camunda.timers_by_process(asked) if is_between_steps(*found) else {}
-    where = standing(draft, *found, timers.get(process_id))
-    reason, plan_id, version = (text(values.get(name)) for name in ("reason", "aidboxPlanId", "publishedVersion"))
+    progress = progress_of(draft, *found, timers.get(process_id))
     return Approval(
-        process_id, draft, where, reason=reason or None, plan_id=plan_id or None, plan_version=version or None
+        process_id,
+        draft,
+        progress,
+        reason=values.reason,
+        plan_id=values.aidbox_plan_id,
+        plan_version=values.published_version,
     )

@@ -1,7 +1,6 @@
-"""The audit log: one line for whatever was done, refused or failed: who, what, and to which id.
+"""The audit log: one line for every mutation, whether done, refused or failed, and for every read that was hidden.
 
-Written for every mutation by schema/guards.py, for the REST route by transport/rest.py, and for every draft or task
-that was asked for by somebody who may not know of it. Ids alone: nothing of drafts, comments or tokens.
+A line names the viewer, the operation, its outcome and ids; nothing of drafts, comments or tokens.
 """
 
 import logging

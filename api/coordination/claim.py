@@ -1,30 +1,31 @@
-"""Take a task, give it back, hand it over. Called by claimTask, unclaimTask and reassignTask.
+"""The verbs claim, unclaim and reassign: they change who holds a task, never what is decided.
 
-The engine lets anybody do any of these, except claim what another has claimed; so each is checked here first. Only
-claiming can be made safe against a race. The others change who holds a task, never what is decided.
+The engine allows all of these to anybody, except claiming what another person has claimed, so permissions are checked
+here first. Claiming alone is safe against a race; the last of several assignments wins.
 """
 
 from api.coordination.decide import closed
+from api.coordination.policy import Policy
 from api.coordination.rules.permissions import (
     checked_user_id,
+    claimed_by,
     demand_claimer,
     demand_four_eyes,
     demand_holder,
     demand_running,
 )
-from api.coordination.rules.visibility import SeenTask, no_such_task, seen_task
-from api.errors import Gone, Refused, UserErrorCode
+from api.coordination.rules.visibility import VisibleTask, no_such_task, visible_task
+from api.errors import Gone
 from api.identity import Viewer, same_person
-from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda.records import Task
 
 
-async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str) -> None:
-    """Take a group's task. Repeating it changes nothing. Raises Refused, or UpstreamFailed."""
+async def claim(upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str) -> None:
+    """Claim a task that is offered to the viewer. Idempotent. Raises Refused, UpstreamFailed."""
     seen = await _visible_task(upstreams, viewer, task_id)
     task = seen.task
-    demand_four_eyes(viewer.people, seen.submitters, allow_own=settings.allow_own_approval)
+    demand_four_eyes(viewer.people, seen.variables.submitters, allow_own=policy.allow_own_approval)
     demand_claimer(viewer, task.assignee, is_offered=seen.is_offered)
     if task.assignee is not None:
         return
@@ -36,7 +37,10 @@ async def claim(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_i
 
 
 async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
-    """Give a task back to its groups: one's own, or anybody's for administrators. Raises Refused, UpstreamFailed."""
+    """Return a task to its candidates: one's own, or anybody's for an administrator. Idempotent.
+
+    Raises Refused, UpstreamFailed.
+    """
     task = (await _visible_task(upstreams, viewer, task_id)).task
     if task.assignee is None:
         return
@@ -48,10 +52,10 @@ async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
         await _accept_or_refuse(upstreams, viewer, task, None, lost)
 
 
-async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, task_id: str, user_id: str) -> None:
-    """Hand a task to somebody else: one's own, or anybody's for an administrator. Repeating it changes nothing.
+async def reassign(upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str, user_id: str) -> None:
+    """Assign a task to another person: one's own, or anybody's for an administrator. Idempotent.
 
-    Raises Refused, or UpstreamFailed.
+    Raises Refused, UpstreamFailed.
     """
     user_id = checked_user_id(user_id)
     seen = await _visible_task(upstreams, viewer, task_id)
@@ -59,7 +63,7 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
     if task.assignee == user_id:
         return
     demand_holder(viewer, task.assignee)
-    demand_four_eyes([user_id], seen.submitters, allow_own=settings.allow_own_approval, field="userId")
+    demand_four_eyes([user_id], seen.variables.submitters, allow_own=policy.allow_own_approval, field="userId")
     demand_running(task)
     try:
         await upstreams.camunda.assign(task.id, user_id)
@@ -67,12 +71,12 @@ async def reassign(upstreams: Upstreams, settings: Settings, viewer: Viewer, tas
         await _accept_or_refuse(upstreams, viewer, task, user_id, lost)
 
 
-async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> SeenTask:
-    """An open task the viewer may see. Raises Refused (NOT_FOUND, ALREADY_DECIDED)."""
+async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> VisibleTask:
+    """An open task that the viewer may see. Raises Refused (NOT_FOUND, ALREADY_DECIDED)."""
     task = await upstreams.camunda.task(task_id)
     if task is None:
         raise await closed(upstreams, viewer, task_id)
-    seen = await seen_task(upstreams, viewer, task)
+    seen = await visible_task(upstreams, viewer, task)
     if seen is None:
         is_open = await upstreams.camunda.task(task_id) is not None
         raise no_such_task() if is_open else await closed(upstreams, viewer, task_id)
@@ -80,7 +84,7 @@ async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> S
 
 
 async def _accept_or_refuse(upstreams: Upstreams, viewer: Viewer, task: Task, wanted: str | None, lost: Gone) -> None:
-    """After the engine said no: fine, if the task is where it was wanted. Raises Refused, or `lost`."""
+    """Resolve a lost race: accept it if the task is assigned as it was wanted. Raises Refused, else `lost`."""
     now = await upstreams.camunda.task(task.id)
     if now is None:
         raise await closed(upstreams, viewer, task.id) from lost
@@ -88,8 +92,4 @@ async def _accept_or_refuse(upstreams: Upstreams, viewer: Viewer, task: Task, wa
         return
     if now.assignee is None or now.assignee == task.assignee:
         raise lost
-    raise _claimed_by(now.assignee) from lost
-
-
-def _claimed_by(assignee: str) -> Refused:
-    return Refused(UserErrorCode.ALREADY_CLAIMED, f"{assignee} has claimed this task.", field="taskId")
+    raise claimed_by(now.assignee) from lost

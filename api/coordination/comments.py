@@ -1,23 +1,29 @@
-"""Checks on what people write into inputs. Pure; used by the verbs."""
+"""Validation of the comments that people write with a submission or a decision. Pure."""
 
 from api.errors import Refused, UserErrorCode
-from api.upstreams.camunda.records import excess_length
+from api.upstreams.camunda.process_variables import excess_length
 
 LONGEST_COMMENT = 1500
 
 
 def checked_comment(comment: str | None) -> str | None:
-    """The comment without surrounding blanks, None when nothing is left. Raises Refused (INVALID)."""
+    """The comment without surrounding blanks; None for an empty one. Raises Refused (INVALID)."""
     text = (comment or "").strip()
     if len(text) > LONGEST_COMMENT:
-        raise Refused(UserErrorCode.INVALID, f"A comment has at most {LONGEST_COMMENT} characters.", field="comment")
+        raise Refused(
+            UserErrorCode.INVALID,
+            f"A comment may have at most {LONGEST_COMMENT} characters; shorten it.",
+            field="comment",
+        )
     if any(not (character.isprintable() or character in "\n\t") for character in text.replace("\r\n", "\n")):
-        raise Refused(UserErrorCode.INVALID, "A comment is plain text without control characters.", field="comment")
+        raise Refused(
+            UserErrorCode.INVALID, "A comment must be plain text without control characters.", field="comment"
+        )
     return text or None
 
 
 def demand_short(value: str | None) -> None:
-    """Refuse a comment that does not fit the process variable that holds it, as it is encoded there.
+    """Refuse a comment that is too long for the process variable it is stored in, in the encoding used there.
 
     Raises Refused (INVALID).
     """

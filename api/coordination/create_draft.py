@@ -1,4 +1,4 @@
-"""Start a draft from a version of a plan: to edit it, or to restore it. Called by the mutation createDraftFromPlan."""
+"""The verb that creates a draft from a version of a plan, to edit the plan or to restore that version."""
 
 import uuid
 from functools import partial
@@ -25,12 +25,12 @@ async def create_draft_from_plan(
     draft_id: str | None = None,
     most_open: int,
 ) -> str:
-    """Write a new draft of the viewer's with the plan of that version, by default the current one; its id. Steps:
+    """Insert a draft of the viewer's with the document of a version, by default the current one; its id. Steps:
 
-    1. Read the version, and whether the viewer has fewer than `most_open` drafts that were never submitted. Nothing is
-       written. Several at once may come to a few more.
-    2. Insert the draft. Crash after: it is there; a repeat with the same `draft_id` answers with it while it says what
-       this call would write, one without makes another draft.
+    1. Read the version, and count the viewer's drafts that were never submitted: fewer than `most_open` are required.
+       Nothing is written. Concurrent calls may exceed that number slightly.
+    2. Insert the draft. Crash after: it exists; a repeat with the same `draft_id` answers with it as long as it says
+       what this call would write, a repeat without one inserts another draft.
 
     Raises Refused (NOT_FOUND, INVALID, TOO_MANY_DRAFTS), or UpstreamFailed.
     """
@@ -54,27 +54,29 @@ async def create_draft_from_plan(
     if existing is None or not await _says(upstreams, existing, title, document, version.id, viewer):
         if open_drafts >= most_open:
             raise _too_many(most_open)
-        # One answer, whether the id is somebody's, one's own, or none of this table: it tells nothing of other drafts.
-        raise Refused(UserErrorCode.INVALID, "This id can not be used; leave it out, or make another.", field="id")
+        # One refusal, whether the id is another person's, one's own or not of the column's type: it reveals no draft.
+        raise Refused(
+            UserErrorCode.INVALID, "This id cannot be used; leave it out, or generate another one.", field="id"
+        )
     return existing.id
 
 
 def _too_many(most_open: int) -> Refused:
-    message = (
-        f"You have {most_open} drafts that were never submitted, the most there can be: submit or delete some first."
-    )
+    message = f"You have {most_open} drafts that were never submitted, the most allowed; submit or delete some first."
     return Refused(UserErrorCode.TOO_MANY_DRAFTS, message)
 
 
 def _refusal(refused: WriteRefused) -> Refused | WriteRefused:
-    """For people, where it is about something that they give; the column is named, no value and no other row is."""
+    """A refusal, where the columns are filled from the input; it names the column, but no value and no other row."""
     if not (refused.columns and set(refused.columns) <= INPUTS.keys()):
         return refused
     columns = " and ".join(refused.columns)
     if refused.is_taken:
-        message = f"There is a draft with this {columns} already, and the drafts table takes each only once."
+        message = (
+            f"Another draft has this {columns} already, and the drafts table takes each only once; choose another."
+        )
     else:
-        message = f"The drafts table does not take this {columns}."
+        message = f"The drafts table does not accept this {columns}; choose another."
     return Refused(UserErrorCode.INVALID, message, field=INPUTS[refused.columns[0]])
 
 
@@ -85,12 +87,12 @@ async def _version(upstreams: Upstreams, plan_id: str, version_id: str | None) -
         found = await upstreams.aidbox.version(plan_id, version_id)
     if found is None:
         field = "planId" if version_id is None else "versionId"
-        raise Refused(UserErrorCode.NOT_FOUND, "The store has no such version of a plan.", field=field)
+        raise Refused(UserErrorCode.NOT_FOUND, "The store has no such plan, or no such version of it.", field=field)
     return found
 
 
 async def _says(upstreams: Upstreams, draft: Draft, title: str, document: str, plan_id: str, viewer: Viewer) -> bool:
-    """Whether a draft is what an earlier try of the same call by the same person would have written."""
+    """Whether a draft is what an earlier attempt at the same call by the same person would have written."""
     return (
         same_person(draft.created_by, viewer.id)
         and (draft.name, draft.aidbox_id, draft.camunda_process_id) == (title, plan_id, None)
@@ -104,7 +106,7 @@ def _checked_id(draft_id: str | None) -> str | None:
     try:
         return str(uuid.UUID(draft_id))
     except ValueError:
-        raise Refused(UserErrorCode.INVALID, "id must be a UUID of your own making.", field="id") from None
+        raise Refused(UserErrorCode.INVALID, "id must be a UUID that you generate.", field="id") from None
 
 
 def _checked_name(name: str) -> str:

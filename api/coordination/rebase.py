@@ -1,22 +1,19 @@
-"""Move a draft onto the plan's current version, field by field. Called by the mutation rebaseDraft.
-
-`base_of` also serves the schema: it tells which version of the plan a draft's changes are changes of.
-"""
+"""The verb that rebases a draft onto the plan's current version, field by field, by a three-way merge."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from api.coordination.draft_process import linked_process, linked_variables, names_another
-from api.coordination.process.reconcile import released
+from api.coordination.draft_process import linked_process, linked_variables, names_another, stale_revision
+from api.coordination.policy import Policy
+from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.visibility import owned_draft
 from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
-from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
-from api.upstreams.camunda.records import Scalar
+from api.upstreams.camunda.process_variables import Outcome, ProcessVariables
 from api.upstreams.retool.records import Draft
 from plandiff.changes import Terms
 from plandiff.comparison import Entry, is_same_text, moved, noted_version
@@ -26,7 +23,7 @@ from plandiff.plan_document import PROCESS_TAG
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person decided: sides by the paths of conflicts, and a side for all that `by_path` does not name."""
+    """How conflicts are resolved: a side for each path, and one for all paths that `by_path` does not name."""
 
     by_path: Mapping[str, Side]
     otherwise: Side | None = None
@@ -34,7 +31,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Rebased:
-    """`conflicts` are left to decide, `count` in all; while there are any, nothing was written."""
+    """The result. `conflicts`: unresolved ones, `count` in all; while there are any, nothing was written."""
 
     draft_id: str
     conflicts: list[Entry] = field(default_factory=list)
@@ -43,7 +40,7 @@ class Rebased:
 
 async def rebase(
     upstreams: Upstreams,
-    settings: Settings,
+    policy: Policy,
     viewer: Viewer,
     draft_id: str,
     revision: str,
@@ -53,21 +50,21 @@ async def rebase(
 ) -> Rebased:
     """Apply what the draft changed since its base version to the plan's current version. Steps:
 
-    1. Read the draft; refuse who may not change it and what is not theirs to change now. Nothing is written, but on a
+    1. Read the draft; refuse other people than its owner, and drafts in approval. Nothing is written, except on a
        draft whose process is gone.
-    2. Read the base version and the current one, and merge. Conflicts left: the answer. Nothing is written.
-    3. Write the merged plan, if the draft is still the one that was read, with a note of the version it stands on.
-       Crash after: the draft is done; a repeat reads it again and is refused as stale, its `conflicts` are empty.
+    2. Read the base version and the current one, and merge. Unresolved conflicts are the answer. Nothing is written.
+    3. Write the merged plan if the draft is still the one that was read, with a note of its new base version.
+       Crash after: the draft is rebased; a repeat is refused as stale, and its `conflicts` are empty.
 
-    A draft that stands on the current version already is left as it is. A base version that the store no longer has
-    makes each difference a conflict. Raises Refused, or UpstreamFailed.
+    A draft based on the current version already stays unchanged. If the store no longer has the base version, each
+    difference is a conflict. Raises Refused, UpstreamFailed.
     """
-    draft = await _changeable_draft(upstreams, settings, viewer, draft_id, revision)
-    process_id, plan, most = draft.camunda_process_id or "", draft.plan_data, settings.max_plan_bytes
+    draft = await _changeable_draft(upstreams, policy, viewer, draft_id, revision)
+    process_id, plan, most = draft.camunda_process_id or "", draft.plan_data, policy.max_plan_bytes
     noted = await upstreams.plan_processes.run(partial(noted_version, plan, process_id, max_bytes=most), size=len(plan))
     base_key, base, current = await _versions(upstreams, draft, noted)
     if version_id is not None and version_id != current.version_id:
-        raise _moved("The plan has a newer version than the one you looked at; look at the conflicts again.")
+        raise _moved("The plan has a newer version than the one you compared with; reload the conflicts.")
     result = await upstreams.plan_processes.run(
         partial(
             moved,
@@ -78,7 +75,7 @@ async def rebase(
             sides=choices.by_path,
             otherwise=choices.otherwise,
             max_bytes=most,
-            terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
+            terms=Terms(keeps_digits=policy.aidbox_keeps_digits),
         ),
         size=len(plan) + len(current.resource) + (len(base.resource) if base else 0),
     )
@@ -90,42 +87,43 @@ async def rebase(
     return Rebased(draft.id)
 
 
-def base_of(draft: Draft, noted: str | None, variables: Mapping[str, Scalar]) -> PlanKey | None:
-    """The plan version a draft's changes go back to; None for a new plan, and before the first submission.
+def base_of(draft: Draft, noted: str | None, variables: ProcessVariables) -> PlanKey | None:
+    """The base version of a draft: plan and version that its changes apply to. None for a new plan or submission.
 
-    That is the version it notes it was last moved onto, else the one it became, else the one it was submitted against.
+    It is the version the draft was last rebased onto, else the one it was published as, else the one it was submitted
+    against.
     """
     if draft.aidbox_id is None or draft.camunda_process_id is None:
         return None
     if noted is not None:
         return draft.aidbox_id, noted
-    name = "publishedVersion" if variables.get("approvalOutcome") == "approved" else "baseVersion"
-    version_id = variables.get(name)
-    if variables.get("aidboxPlanId") != draft.aidbox_id or version_id is None:
+    is_published = variables.recorded_outcome is Outcome.APPROVED
+    version_id = variables.published_version if is_published else variables.base_version
+    if variables.aidbox_plan_id != draft.aidbox_id or version_id is None:
         return None
-    return draft.aidbox_id, str(version_id)
+    return draft.aidbox_id, version_id
 
 
 async def _changeable_draft(
-    upstreams: Upstreams, settings: Settings, viewer: Viewer, draft_id: str, revision: str
+    upstreams: Upstreams, policy: Policy, viewer: Viewer, draft_id: str, revision: str
 ) -> Draft:
     draft = await owned_draft(upstreams, viewer, draft_id)
     if draft.is_submitted:
         linked = await linked_process(upstreams, draft)
         if linked.is_foreign:
             raise names_another()
-        draft = await released(upstreams, settings, draft, linked)
+        draft = await settled_draft(upstreams, policy, draft, linked)
     if draft.is_submitted:
         raise _in_approval(draft)
     if draft.revision != revision:
-        raise _stale()
+        raise stale_revision()
     return draft
 
 
 async def _versions(
     upstreams: Upstreams, draft: Draft, noted: str | None
 ) -> tuple[PlanKey, PlanVersion | None, PlanVersion]:
-    """The base's key, the base if the store still has it, and the plan as it is now. Raises Refused."""
+    """The key of the base version, that version if the store still has it, and the current one. Raises Refused."""
     variables = await linked_variables(upstreams, draft)
     base_key = base_of(draft, noted, variables)
     if base_key is None:
@@ -142,29 +140,24 @@ def _bytes(version: PlanVersion | None) -> bytes | None:
 
 
 async def _write(upstreams: Upstreams, draft: Draft, plan: str) -> None:
-    """Write the plan, unless the draft has moved. Raises Refused (NOT_FOUND, ALREADY_SUBMITTED, STALE_REVISION)."""
-    # Once its conflict is settled the draft is one like any other.
+    """Write the plan, unless the draft has changed. Raises Refused (NOT_FOUND, ALREADY_SUBMITTED, STALE_REVISION)."""
+    # A rebase resolves the conflict, so the draft can be submitted like any other.
     status = "draft" if draft.status == "conflict" else None
     if await upstreams.retool.rewrite(draft.id, plan, revision=draft.revision, status=status):
         return
     now = await upstreams.retool.draft(draft.id)
     if now is None:
-        raise Refused(UserErrorCode.NOT_FOUND, "There is no such draft any longer.", field="draftId")
+        raise Refused(UserErrorCode.NOT_FOUND, "This draft no longer exists.", field="draftId")
     if now.is_submitted:
         raise _in_approval(now)
-    # A write that is sent again on a new connection finds what its first try wrote.
+    # A write that was retried on a new connection finds what its first attempt wrote.
     if not await upstreams.plan_processes.run(partial(is_same_text, now.plan_data, plan), size=2 * len(plan)):
-        raise _stale()
+        raise stale_revision()
 
 
 def _in_approval(draft: Draft) -> Refused:
     message = "The draft is in approval; withdraw it to change it."
     return Refused(UserErrorCode.ALREADY_SUBMITTED, message, field="draftId", process_id=draft.camunda_process_id)
-
-
-def _stale() -> Refused:
-    message = "The draft has changed since you read it; look at it again."
-    return Refused(UserErrorCode.STALE_REVISION, message, field="revision")
 
 
 def _moved(message: str) -> Refused:

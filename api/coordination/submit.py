@@ -1,20 +1,20 @@
-"""Submit a draft for approval. Called by the mutation submitForApproval and by `POST /api/plans/{id}/submit`."""
+"""The verb that submits a draft for approval."""
 
 from dataclasses import dataclass
 from functools import partial
 
 from api.coordination.comments import checked_comment, demand_short
-from api.coordination.draft_process import linked_process, linked_variables
-from api.coordination.process.external_tasks import settle
+from api.coordination.draft_process import linked_process, linked_variables, stale_revision
+from api.coordination.policy import Policy
+from api.coordination.process.external_tasks import settle, waiting_tasks
 from api.coordination.process.publish import own_versions, plan_id_of, says_the_same
-from api.coordination.process.reconcile import released
+from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.visibility import owned_draft
 from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
 from api.identity import Viewer
-from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
-from api.upstreams.camunda.records import Scalar
+from api.upstreams.camunda.process_variables import written
 from api.upstreams.retool.records import Draft
 from plandiff.comparison import demand_fit
 
@@ -23,7 +23,7 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Submission:
-    """A draft in approval, and the process that carries it."""
+    """A draft in approval, and its process."""
 
     draft_id: str
     process_id: str
@@ -31,88 +31,90 @@ class Submission:
 
 async def submit(
     upstreams: Upstreams,
-    settings: Settings,
+    policy: Policy,
     viewer: Viewer,
     draft_id: str,
     *,
     revision: str | None = None,
     comment: str | None = None,
 ) -> Submission:
-    """Bring a draft into approval; the same answer again when it is there already. Steps:
+    """Bring a draft into approval. Idempotent: the same answer again when it is in approval already. Steps:
 
-    1. Read the draft; refuse what can not be submitted. Nothing is written, but on a draft whose process is gone.
-    2. Read the plan's current version, if the draft edits one: approval is compared with that. Nothing is written.
-    3. Adopt a running process of this draft, or start one. Crash after: its registration waits in the engine, the
-       worker does it; a repeat of this call adopts the process.
-    4. Carry out its registration. Crash after: the draft names the process, a repeat answers from step 1.
+    1. Read the draft; refuse what cannot be submitted. Nothing is written, except on a draft whose process is gone.
+    2. Read the plan's current version if the draft edits a plan: it becomes the base version. Nothing is written.
+    3. Adopt a running process of this draft, or start one. Crash after: its registration waits in the engine for the
+       worker; a repeat of this call adopts the process.
+    4. Carry out the registration. Crash after: the draft names the process, and a repeat answers from step 1.
 
-    The engine lets two submissions start two processes; registration lets one of them have the draft, the other
-    ends itself. Raises Refused, or UpstreamFailed.
+    The engine allows two submissions to start two processes; registration gives the draft to one of them, and the
+    other ends itself. Raises Refused, UpstreamFailed.
     """
     comment = checked_comment(comment)
     demand_short(comment)
     draft = await owned_draft(upstreams, viewer, draft_id)
     if revision is not None and revision != draft.revision:
-        raise Refused(
-            UserErrorCode.STALE_REVISION, "The draft has changed since you read it; look at it again.", field="revision"
-        )
+        raise stale_revision()
     if draft.is_submitted:
-        draft = await released(upstreams, settings, draft)
+        draft = await settled_draft(upstreams, policy, draft)
         if draft.status == "approved":
             raise _approved_already(draft)
     for attempt in range(TRIES):
         if draft.is_submitted:
-            return await _already_submitted(upstreams, settings, draft)
-        await _demand_news(upstreams, settings, draft)
-        fit = partial(demand_fit, draft.plan_data, max_bytes=settings.max_plan_bytes)
+            return await _already_submitted(upstreams, policy, draft)
+        await _demand_news(upstreams, policy, draft)
+        fit = partial(demand_fit, draft.plan_data, max_bytes=policy.max_plan_bytes)
         await upstreams.plan_processes.run(fit, size=len(draft.plan_data))
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
-        await settle(upstreams, settings, draft.id, process_id)
+        await settle(upstreams, policy, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
         if now.is_submitted and now.camunda_process_id == process_id:
             return Submission(draft.id, process_id)
         if now.revision != draft.revision:
-            raise Refused(UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was submitted; submit it again.")
-        if (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id):
+            raise Refused(
+                UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was being submitted; submit it again."
+            )
+        if await waiting_tasks(upstreams, process_id):
             break
         draft = now
-    raise Unreachable("retool", "The submission is started, and is noted on the draft as soon as that can be done")
+    raise Unreachable(
+        "retool", "The submission has started; it is recorded on the draft as soon as the drafts database answers"
+    )
 
 
-async def _already_submitted(upstreams: Upstreams, settings: Settings, draft: Draft) -> Submission:
-    """The running submission, if it is of what the draft says now. Raises Refused (ALREADY_SUBMITTED)."""
+async def _already_submitted(upstreams: Upstreams, policy: Policy, draft: Draft) -> Submission:
+    """The running submission, if the draft is unchanged since. Raises Refused (ALREADY_SUBMITTED)."""
     process_id = draft.camunda_process_id or ""
-    if (await linked_variables(upstreams, draft)).get("draftRevision") != draft.revision:
-        message = "The draft is in approval already, as it was before its last change; withdraw it to submit it anew."
+    if (await linked_variables(upstreams, draft)).draft_revision != draft.revision:
+        message = "The draft was changed after it was submitted; withdraw it, then submit it again."
         raise Refused(UserErrorCode.ALREADY_SUBMITTED, message, field="draftId", process_id=process_id)
-    await settle(upstreams, settings, draft.id, process_id)
+    await settle(upstreams, policy, draft.id, process_id)
     return Submission(draft.id, process_id)
 
 
-async def _demand_news(upstreams: Upstreams, settings: Settings, draft: Draft) -> None:
-    """An approved draft can be submitted again once it says something else. Raises Refused (ALREADY_DECIDED).
+async def _demand_news(upstreams: Upstreams, policy: Policy, draft: Draft) -> None:
+    """Refuse an approved draft that is unchanged since its publication. Raises Refused (ALREADY_DECIDED).
 
-    Where the engine has forgotten what was submitted, that is compared with what the store has of it.
+    Where the engine no longer has the submitted revision, the draft is compared with the plan in the store.
     """
     if draft.status != "approved" or draft.camunda_process_id is None:
         return
     linked = await linked_process(upstreams, draft)
     if linked.is_foreign:
         return
-    submitted = linked.variables.get("draftRevision")
-    is_news = submitted != draft.revision if submitted else not await _is_published(upstreams, settings, draft)
+    submitted = linked.variables.draft_revision
+    is_news = submitted != draft.revision if submitted else not await _is_published(upstreams, policy, draft)
     if not is_news:
         raise _approved_already(draft)
 
 
-async def _is_published(upstreams: Upstreams, settings: Settings, draft: Draft) -> bool:
-    """Whether the version that its process wrote, by its tag, says what the draft says; without one, the current."""
+async def _is_published(upstreams: Upstreams, policy: Policy, draft: Draft) -> bool:
+    """Whether the draft equals the version that its process wrote (known by its tag), or else the current version."""
     plan_id, process_id = plan_id_of(draft), draft.camunda_process_id or ""
     current = await upstreams.aidbox.plan(plan_id)
     written = await own_versions(upstreams, plan_id, process_id, None, current)
     found = written or ([current] if current else [])
     for version in found:
-        if await says_the_same(upstreams, settings, draft, version):
+        if await says_the_same(upstreams, policy, draft, version):
             return True
     return False
 
@@ -123,23 +125,23 @@ def _approved_already(draft: Draft) -> Refused:
 
 
 async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: str | None, *, adopt: bool) -> str:
-    """A running process of the draft that may still be unregistered, else a new one; its id."""
+    """The id of a running, perhaps unregistered process of the draft, else of a new one."""
     running = await upstreams.camunda.active_process(draft.id) if adopt else None
     if running is not None:
         return running.id
     if adopt:
         await demand(upstreams.camunda, READ_HISTORY)
     plan_id, base_version = await _base(upstreams, draft)
-    variables: dict[str, Scalar] = {
-        "draftId": draft.id,
-        "draftRevision": draft.revision,
-        "baseVersion": base_version,
-        "submittedBy": viewer.id,
-        "submissionActedBy": viewer.acted_by,
-        "aidboxPlanId": plan_id,
-        "previousProcessId": draft.camunda_process_id,
-        "submissionComment": comment,
-    }
+    variables = written(
+        draft_id=draft.id,
+        draft_revision=draft.revision,
+        base_version=base_version,
+        submitted_by=viewer.id,
+        submission_acted_by=viewer.acted_by,
+        aidbox_plan_id=plan_id,
+        previous_process_id=draft.camunda_process_id,
+        submission_comment=comment,
+    )
     try:
         return await upstreams.camunda.start(draft.id, variables)
     except UpstreamFailed as failed:
@@ -151,8 +153,8 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
 async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, str | None]:
     """The plan that the draft edits and its current version; both None for a new plan. Raises Refused (INVALID).
 
-    A draft that was submitted before may find a plan where its own would be: somebody wrote it there, or a write of
-    ours came after all once it was given up.
+    A draft that was submitted before may find a plan under the id it would get itself: another client wrote it, or a
+    write of ours arrived after its timeout.
     """
     if draft.aidbox_id is None and draft.camunda_process_id is None:
         return None, None

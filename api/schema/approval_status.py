@@ -1,15 +1,14 @@
-"""The type ApprovalStatus: where the approval of a draft stands, put together from engine and drafts at every look."""
+"""The type ApprovalStatus: the state of a draft's approval, derived from engine and drafts database on every read."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
 import strawberry
 
-from api.coordination.decide import Decision, read_decision
-from api.coordination.rules.approval_state import NOT_SUBMITTED, is_between_steps, is_idle, standing
-from api.loaders import Value, Variables
+from api.coordination.rules.approval_state import NOT_SUBMITTED, is_between_steps, is_idle, progress_of
+from api.loaders import Value
 from api.schema.draft import DraftStatus, draft_status
 from api.schema.info import Info
 from api.schema.person import Person, person
@@ -18,8 +17,7 @@ from api.schema.requires import requires
 from api.schema.task import Task, task
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.camunda.authorizations import READ_INSTANCES, READ_TASKS, demand
-from api.upstreams.camunda.ownership import LINK_VARIABLES
-from api.upstreams.camunda.records import DECISION_PREFIX, text
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, Decision, ProcessVariables, names
 from api.upstreams.retool import records as retool_records
 from columnar.batch_loader import Loader
 from columnar.batched_field import found_of
@@ -31,12 +29,12 @@ PROCESS, VALUES, TASKS, WAITING, TIMERS = (
     "waiting",
     "timers",
 )  # what is asked of the engine for it
-OUTCOME_VARIABLES = ("approvalOutcome", "approved", "changesRequested", "conflictDetected")
+OUTCOME_VARIABLES = names("approval_outcome", "approved", "changes_requested", "conflict_detected")
 
 
 @strawberry.enum(description="Where an approval stands, worked out from what the engine and the drafts say.")
 class ApprovalState(Enum):
-    """The states of coordination/standing.py, each with its description."""
+    """The states of coordination/rules/approval_state.py, with their descriptions."""
 
     NOT_SUBMITTED = strawberry.enum_value("NOT_SUBMITTED", description="Not in approval, and not decided.")
     IN_REVIEW = strawberry.enum_value("IN_REVIEW", description="Waits for a reviewer.")
@@ -58,7 +56,7 @@ class ApprovalState(Enum):
 
 @strawberry.enum(description="What a reviewer decided.")
 class Verdict(Enum):
-    """The verdicts of coordination/decide.py, each with its description."""
+    """The verdicts of upstreams/camunda/process_variables.py, with their descriptions."""
 
     APPROVED = strawberry.enum_value("APPROVED", description="To be published.")
     REJECTED = strawberry.enum_value("REJECTED", description="Not to be published.")
@@ -68,7 +66,7 @@ class Verdict(Enum):
 
 @strawberry.type(description="One reviewer's decision on one task.")
 class TaskDecision:
-    """Made by completeApproval or requestChanges; tasks completed elsewhere leave none."""
+    """A decision by completeApproval or requestChanges; tasks completed by other clients have none."""
 
     task_id: strawberry.ID = strawberry.field(description="The task that was decided.")
     step: str = strawberry.field(description="Its key in the process model.")
@@ -84,7 +82,7 @@ class TaskDecision:
 
 @strawberry.type(description="Where the approval of a draft stands, asked live of the engine.")
 class ApprovalStatus:
-    """Of the process the draft was last submitted to."""
+    """The status of the process that the draft was last submitted to."""
 
     process_id: strawberry.Private[str]
     author: strawberry.Private[str | None]
@@ -110,19 +108,20 @@ class ApprovalStatus:
         description="When the process was started.", metadata=requires(PROCESS, variables=LINK_VARIABLES)
     )
     submitted_by: Person | None = strawberry.field(
-        description="Who submitted the draft.", metadata=requires(VALUES, variables=("submittedBy", *LINK_VARIABLES))
+        description="Who submitted the draft.",
+        metadata=requires(VALUES, variables=(*names("submitted_by"), *LINK_VARIABLES)),
     )
     submitted_revision: str | None = strawberry.field(
         description="The revision that was submitted.",
-        metadata=requires(VALUES, variables=("draftRevision", *LINK_VARIABLES)),
+        metadata=requires(VALUES, variables=(*names("draft_revision"), *LINK_VARIABLES)),
     )
 
     @strawberry.field(
         description="The tasks that wait for a decision, as far as the viewer may see them.",
-        metadata=requires(VALUES, TASKS, variables=("submittedBy", *LINK_VARIABLES)),
+        metadata=requires(VALUES, TASKS, variables=(*names("submitted_by"), *LINK_VARIABLES)),
     )
     async def open_tasks(self, info: Info) -> list[Task]:
-        """Asks the engine whom they are offered to, unless the viewer sees all of this draft's."""
+        """The visible tasks; their candidates are read unless the viewer may see every task of the draft."""
         submitted_by = self.submitted_by.id if self.submitted_by else None
         shown = await visible_tasks(info, self.waiting, submitted_by=submitted_by, author=self.author)
         return [task(record) for record in shown]
@@ -132,14 +131,14 @@ class ApprovalStatus:
         metadata=requires(VALUES, variables=LINK_VARIABLES),
     )
     async def decisions(self, info: Info) -> list[TaskDecision]:
-        """By the decision variables of the process."""
-        return decisions_in(await info.context.loaders.decisions.load(self.process_id) or {})
+        """The decisions stored in the process."""
+        return task_decisions(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
 async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draft]) -> list[ApprovalStatus]:
-    """The statuses of drafts: at most four questions to the engine, side by side, and one about idle processes.
+    """The statuses of drafts: at most four concurrent requests to the engine, and one more for idle processes.
 
-    The variables are read with any of them: they tell whether the process is the draft's.
+    The variables are read with any of them, since they tell whether the process is the draft's.
     """
     processes, loaders = [record.camunda_process_id or "" for record in records], info.context.loaders
     requirements = info.context.requirements
@@ -147,9 +146,9 @@ async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draf
     async def read(part: str, loader: Loader[str, Value]) -> Sequence[Value | None]:
         return await loader.load_many(processes) if requirements.has("approvals", part) else [None] * len(records)
 
-    async def links() -> Sequence[Variables]:
+    async def links() -> Sequence[ProcessVariables | None]:
         is_asked = any(requirements.has("approvals", part) for part in (PROCESS, VALUES, TASKS, WAITING))
-        return await variables_of_drafts(info, records) if is_asked else [{}] * len(records)
+        return await variables_of_drafts(info, records) if is_asked else [None] * len(records)
 
     asked = (
         read(PROCESS, loaders.processes),
@@ -168,51 +167,49 @@ async def approval_statuses_of(info: Info, records: Sequence[retool_records.Draf
 def _timed(
     info: Info,
     process: camunda_records.ProcessInstance | None,
-    variables: Variables | None,
+    variables: ProcessVariables | None,
     tasks: list[camunda_records.Task] | None,
     waiting: list[camunda_records.ExternalTask] | None,
 ) -> str | None:
-    """The process, if where it stands depends on whether it waits for a timer."""
+    """The id of the process, if its state depends on its timers."""
     is_read = info.context.requirements.has("approvals", TIMERS)
-    is_timed = is_read and is_between_steps(process, variables or {}, tasks or [], waiting or [])
+    is_timed = is_read and is_between_steps(process, variables or NO_VARIABLES, tasks or [], waiting or [])
     return process.id if process and is_timed else None
 
 
 def _status(
     record: retool_records.Draft,
     process: camunda_records.ProcessInstance | None,
-    values: Variables,
+    values: ProcessVariables | None,
     tasks: list[camunda_records.Task] | None,
     waiting: list[camunda_records.ExternalTask] | None,
     due: datetime | None,
 ) -> ApprovalStatus:
-    """Of a draft without a process that names it only the row is told; not even that, if it names another draft's."""
-    is_foreign = not values and process is not None
-    if not values:
+    """The status of one draft: by its row alone without a process, NOT_SUBMITTED if its process is another draft's."""
+    is_foreign = values is None and process is not None
+    if values is None:
         process, tasks, waiting = None, None, None
-    open_tasks = tasks or []
-    where = NOT_SUBMITTED if is_foreign else standing(record, process, values, open_tasks, waiting or [], due)
+    found, open_tasks = values or NO_VARIABLES, tasks or []
+    progress = NOT_SUBMITTED if is_foreign else progress_of(record, process, found, open_tasks, waiting or [], due)
     steps = sorted({task.task_definition_key for task in open_tasks} | {task.activity_id for task in waiting or []})
     return ApprovalStatus(
-        process_id=(record.camunda_process_id if values else None) or "",
+        process_id=(record.camunda_process_id if values is not None else None) or "",
         author=record.created_by,
         waiting=open_tasks,
         draft_status=draft_status(record.status),
-        state=ApprovalState[where.state.name],
-        workflow_active=where.is_active,
+        state=ApprovalState[progress.state.name],
+        workflow_active=progress.is_active,
         current_activity=", ".join(steps) or None,
-        problem=where.problem,
+        problem=progress.problem,
         submitted_at=process.start_time if process else None,
-        submitted_by=person(values.get("submittedBy")),
-        submitted_revision=text(values.get("draftRevision")),
+        submitted_by=person(found.submitted_by),
+        submitted_revision=found.draft_revision,
     )
 
 
-def decisions_in(variables: Variables) -> list[TaskDecision]:
-    """The decisions among a process's variables, oldest first."""
-    read = ((name.removeprefix(DECISION_PREFIX), read_decision(value)) for name, value in variables.items())
-    made = sorted(((task_id, decision) for task_id, decision in read if decision), key=lambda each: each[1].at)
-    return [_decision(task_id, decision) for task_id, decision in made]
+def task_decisions(made: Mapping[str, Decision]) -> list[TaskDecision]:
+    """The types of decisions, in their order."""
+    return [_decision(task_id, decision) for task_id, decision in made.items()]
 
 
 def _decision(task_id: str, decision: Decision) -> TaskDecision:

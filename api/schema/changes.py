@@ -16,6 +16,7 @@ from api.schema.read_access import variables_of_drafts
 from api.schema.requires import requires
 from api.schema.scalars import Json
 from api.upstreams.aidbox.records import PlanVersion
+from api.upstreams.camunda.process_variables import NO_VARIABLES, names
 from api.upstreams.retool.records import Draft
 from plandiff import comparison
 from plandiff.changes import Terms
@@ -32,7 +33,7 @@ PATH = (
     "Its path, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "
     "identifies them in FHIR, else by number; [order] is the order of a list; … stands for entries left out."
 )
-CONFLICT_VARIABLES = ("aidboxPlanId", "baseVersion", "approvalOutcome", "publishedVersion")
+CONFLICT_VARIABLES = names("aidbox_plan_id", "base_version", "approval_outcome", "published_version")
 LABEL = (
     "A short name, from displays and texts rather than codes, unique in an answer. The last of too many entries says "
     "how many more there are."
@@ -124,7 +125,7 @@ async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict] | None:
     noted = await info.context.calculated(
         partial(noted_version, plan, draft.camunda_process_id, max_bytes=settings.max_plan_bytes)
     )
-    base_key = rebase.base_of(draft, noted, variables)
+    base_key = rebase.base_of(draft, noted, variables or NO_VARIABLES)
     if base_key is None:
         return []
     base, current = await asyncio.gather(loaders.plan_versions.load(base_key), loaders.plans.load(draft.aidbox_id))

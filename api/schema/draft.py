@@ -26,8 +26,7 @@ from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, 
 from api.schema.read_access import draft_by_id, variables_of_drafts
 from api.schema.requires import requires
 from api.schema.scalars import Json
-from api.upstreams.camunda.ownership import LINK_VARIABLES
-from api.upstreams.camunda.records import VARIABLES
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field
 

@@ -1,6 +1,6 @@
-"""The type AuditEvent: what happened to a draft in approval, put together from the engine's history.
+"""The type AuditEvent: an event in the approvals of a draft, derived from the engine's history.
 
-`history_of` asks the engine three questions for all drafts of an answer: submissions, variables, decisions.
+All drafts of an answer share three reads: submissions, variables and decisions.
 """
 
 import asyncio
@@ -12,19 +12,17 @@ from itertools import islice
 
 import strawberry
 
-from api.coordination.decide import Decision, read_decision
-from api.coordination.rules.approval_state import decided
-from api.loaders import Variables
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.records import DECISION_PREFIX, ProcessInstance, Scalar, text
+from api.upstreams.camunda.process_variables import NO_VARIABLES, Decision, Outcome, ProcessVariables
+from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft
 
 
 @strawberry.enum(description="What happened to a draft in approval.")
 class AuditEventKind(Enum):
-    """A submission, the decisions on it, and its end."""
+    """The kinds of events: a submission, the decisions on it, and its end."""
 
     SUBMITTED = strawberry.enum_value("SUBMITTED", description="It was sent into approval.")
     APPROVED = strawberry.enum_value("APPROVED", description="A reviewer approved it; several steps, several of these.")
@@ -39,25 +37,12 @@ class AuditEventKind(Enum):
     CANCELLED = strawberry.enum_value("CANCELLED", description="Its process was ended in the engine.")
 
 
-ENDS = {
-    "approved": AuditEventKind.PUBLISHED,
-    "rejected": AuditEventKind.REJECTED,
-    "returned": AuditEventKind.RETURNED,
-    "conflict": AuditEventKind.CONFLICT,
-    "withdrawn": AuditEventKind.WITHDRAWN,
-    "superseded": AuditEventKind.SUPERSEDED,
-}
-ENDED_BY = {
-    AuditEventKind.APPROVED: "approvedBy",
-    AuditEventKind.REJECTED: "rejectedBy",
-    AuditEventKind.RETURNED: "rejectedBy",
-    AuditEventKind.WITHDRAWN: "withdrawnBy",
-}
+DECISIONS = (AuditEventKind.APPROVED, AuditEventKind.REJECTED, AuditEventKind.RETURNED)
 
 
 @strawberry.type(description="One thing that happened to a draft in approval.")
 class AuditEvent:
-    """From the engine's history, which keeps it as long as the process model says."""
+    """An event of the engine's history, available for the model's history time to live."""
 
     kind: AuditEventKind = strawberry.field(description="What happened.")
     at: datetime = strawberry.field(description="When.")
@@ -81,10 +66,10 @@ class AuditEvent:
 
 @dataclass(frozen=True)
 class Submission:
-    """One process with its variables and the decisions on its tasks, oldest first."""
+    """A process, its variables, and the decisions on its tasks, oldest first."""
 
     process: ProcessInstance
-    values: Variables
+    values: ProcessVariables
     decisions: list[Decision]
 
 
@@ -94,39 +79,34 @@ async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
     processes = await loaders.processes_by_draft.load(draft.id) or []
     ids = [process.id for process in processes]
     variables, decisions = await asyncio.gather(loaders.variables.load_many(ids), loaders.decisions.load_many(ids))
-    values_of = {process_id: values or {} for process_id, values in zip(ids, variables, strict=True)}
+    values_of = {process_id: values or NO_VARIABLES for process_id, values in zip(ids, variables, strict=True)}
     own = info.context.upstreams.camunda.own
     submissions = own.submissions(draft.id, draft.camunda_process_id, values_of)
     events = (
         event
-        for process, values, made in zip(processes, variables, decisions, strict=True)
-        if process.id in submissions or _is_superseded(own, draft, values or {})
-        for event in reversed(list(_events(Submission(process, values or {}, _decisions(made or {})))))
+        for process, made in zip(processes, decisions, strict=True)
+        if process.id in submissions or _is_superseded(own, draft, values_of[process.id])
+        for event in reversed(list(_events(Submission(process, values_of[process.id], list((made or {}).values())))))
     )
     return list(islice(events, limit))
 
 
-def _is_superseded(own: Ownership, draft: Draft, values: Variables) -> bool:
-    """Whether a process tried to be a submission of the draft, and found that it could not."""
-    return own.links(values, draft.id) and values.get("approvalOutcome") == "superseded"
-
-
-def _decisions(variables: Variables) -> list[Decision]:
-    read = (read_decision(value) for name, value in variables.items() if name.startswith(DECISION_PREFIX))
-    return sorted((decision for decision in read if decision), key=lambda decision: decision.at)
+def _is_superseded(own: Ownership, draft: Draft, values: ProcessVariables) -> bool:
+    """Whether a process was a submission of the draft that another one superseded."""
+    return own.links(values, draft.id) and values.recorded_outcome is Outcome.SUPERSEDED
 
 
 def _events(submission: Submission) -> Iterator[AuditEvent]:
-    """What happened in one submission, in the order it must have: clocks of several machines tell it less well."""
+    """The events of one submission in causal order, since timestamps of several machines do not give it."""
     process, values = submission.process, submission.values
     yield _event(
         submission,
         AuditEventKind.SUBMITTED,
         process.start_time,
-        by=person(values.get("submittedBy")),
-        acted_by=person(values.get("submissionActedBy")),
-        comment=text(values.get("submissionComment")),
-        plan_version_id=_id(values.get("baseVersion")),
+        by=person(values.submitted_by),
+        acted_by=person(values.submission_acted_by),
+        comment=values.submission_comment,
+        plan_version_id=_id(values.base_version),
     )
     for decision in submission.decisions:
         yield _event(
@@ -145,31 +125,37 @@ def _events(submission: Submission) -> Iterator[AuditEvent]:
 
 
 def _ends(submission: Submission) -> list[AuditEventKind]:
-    """How an ended submission came to its end, as far as its decisions do not say so already."""
+    """The kinds of final events of an ended submission, without those that its decisions say already."""
     values = submission.values
     known = {AuditEventKind[decision.verdict.name] for decision in submission.decisions}
-    end = ENDS.get(text(values.get("approvalOutcome")) or "")
-    if end is None and values.get("approved") is None:
-        end = AuditEventKind.CANCELLED
-    elif end is None:  # a model without our record of its outcome
-        end = AuditEventKind.APPROVED if values["approved"] is True else AuditEventKind[decided(values).name]
-    ends = [AuditEventKind.APPROVED, end] if end is AuditEventKind.PUBLISHED else [end]
+    ends = [AuditEventKind[values.outcome.name] if values.outcome else AuditEventKind.CANCELLED]
+    if values.recorded_outcome is Outcome.APPROVED:
+        ends.append(AuditEventKind.PUBLISHED)
     return [kind for kind in ends if kind not in known]
 
 
 def _end(submission: Submission, kind: AuditEventKind, at: datetime) -> AuditEvent:
     values = submission.values
     why = kind in (AuditEventKind.CONFLICT, AuditEventKind.SUPERSEDED)
+    is_withdrawn = kind is AuditEventKind.WITHDRAWN
     return _event(
         submission,
         kind,
         at,
-        by=person(values.get(ENDED_BY.get(kind, ""))),
-        acted_by=person(values.get("withdrawalActedBy")) if kind is AuditEventKind.WITHDRAWN else None,
-        comment=text(values.get("comment")) if kind in ENDED_BY and kind is not AuditEventKind.WITHDRAWN else None,
-        reason=text(values.get("reason")) if why else None,
-        plan_version_id=_id(values.get("publishedVersion")) if kind is AuditEventKind.PUBLISHED else None,
+        by=person(_ended_by(values, kind)),
+        acted_by=person(values.withdrawal_acted_by) if is_withdrawn else None,
+        comment=values.comment if kind in DECISIONS else None,
+        reason=values.reason if why else None,
+        plan_version_id=_id(values.published_version) if kind is AuditEventKind.PUBLISHED else None,
     )
+
+
+def _ended_by(values: ProcessVariables, kind: AuditEventKind) -> str | None:
+    if kind is AuditEventKind.WITHDRAWN:
+        return values.withdrawn_by
+    if kind not in DECISIONS:
+        return None
+    return values.approved_by if kind is AuditEventKind.APPROVED else values.rejected_by
 
 
 def _event(
@@ -188,7 +174,7 @@ def _event(
         kind=kind,
         at=at,
         process_id=strawberry.ID(submission.process.id),
-        revision=text(submission.values.get("draftRevision")),
+        revision=submission.values.draft_revision,
         by=by,
         acted_by=acted_by,
         step=step,
@@ -198,5 +184,5 @@ def _event(
     )
 
 
-def _id(value: Scalar) -> strawberry.ID | None:
-    return None if value is None else strawberry.ID(str(value))
+def _id(version_id: str | None) -> strawberry.ID | None:
+    return None if version_id is None else strawberry.ID(version_id)

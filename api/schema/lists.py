@@ -16,12 +16,14 @@ from api.schema.read_access import draft_by_id, page_reader
 from api.schema.requires import requires
 from api.schema.task import Task, task
 from api.upstreams.camunda.authorizations import READ_TASKS, demand
+from api.upstreams.camunda.process_variables import condition, names
 from api.upstreams.camunda.records import instant
 from api.upstreams.retool.records import DraftFilter as Narrowed
 
 MOST_SEARCHED = 5000  # tasks whose drafts' names are searched
 MOST_NAMED = 1000  # drafts that match a name; the engine is then asked by the ids of their processes
-BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": "submittedBy", "type": "String"}}
+(SUBMITTED_BY,) = names("submitted_by")
+BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": SUBMITTED_BY, "type": "String"}}
 
 
 @strawberry.input(description="A filter of tasks. All conditions must hold; absent ones are ignored.")
@@ -53,7 +55,7 @@ class TaskSortKey(Enum):
     PRIORITY = strawberry.enum_value("priority", description="The priority.")
     NAME = strawberry.enum_value("nameCaseInsensitive", description="The step's name.")
     ASSIGNEE = strawberry.enum_value("assignee", description="Who has claimed it.")
-    SUBMITTED_BY = strawberry.enum_value("submittedBy", description="Who submitted the draft.")
+    SUBMITTED_BY = strawberry.enum_value(SUBMITTED_BY, description="Who submitted the draft.")
 
 
 @strawberry.input(description="A key tasks are sorted by.")
@@ -138,8 +140,8 @@ def _plain_query(narrowed: TaskFilter) -> dict[str, object]:
     if narrowed.unassigned is not None:
         # `unassigned: false` is no condition to the engine; `assigned: true` is.
         query["unassigned" if narrowed.unassigned else "assigned"] = True
-    if (submitted_by := checked_text(narrowed.submitted_by, "submittedBy")) is not None:
-        query["processVariables"] = [{"name": "submittedBy", "operator": "eq", "value": submitted_by}]
+    if (submitted_by := checked_text(narrowed.submitted_by, SUBMITTED_BY)) is not None:
+        query["processVariables"] = [condition("submitted_by", submitted_by)]
     return {name: value for name, value in query.items() if value is not None}
 
 

@@ -6,7 +6,7 @@ from strawberry.tools import create_type
 from api.context import Context
 from api.coordination import claim as claims
 from api.coordination.create_draft import create_draft_from_plan as create_draft
-from api.coordination.decide import Verdict, decide
+from api.coordination.decide import decide
 from api.coordination.rebase import Choices, rebase
 from api.coordination.retry_publication import retry_publication as retry
 from api.coordination.submit import submit
@@ -37,6 +37,7 @@ from api.schema.payloads import (
 from api.schema.user_error import user_error
 from api.schema.verb import verb
 from api.upstreams.camunda.involvement import Submitted
+from api.upstreams.camunda.process_variables import Verdict
 from plandiff.merge import Side
 
 
@@ -53,7 +54,7 @@ async def submit_for_approval(
 ) -> SubmitForApprovalPayload:
     """See coordination/submit.py."""
     done = await submit(
-        context.upstreams, context.settings, viewer, asked.draft_id, revision=asked.revision, comment=asked.comment
+        context.upstreams, context.policy, viewer, asked.draft_id, revision=asked.revision, comment=asked.comment
     )
     return SubmitForApprovalPayload(draft_id=done.draft_id, process_id=strawberry.ID(done.process_id))
 
@@ -76,7 +77,7 @@ async def request_changes(context: Context, viewer: Viewer, asked: RequestChange
 @verb("Claim a task of one of the viewer's groups.")
 async def claim_task(context: Context, viewer: Viewer, asked: ClaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    await claims.claim(context.upstreams, context.settings, viewer, asked.task_id)
+    await claims.claim(context.upstreams, context.policy, viewer, asked.task_id)
     return TaskPayload(task_id=asked.task_id)
 
 
@@ -90,21 +91,21 @@ async def unclaim_task(context: Context, viewer: Viewer, asked: UnclaimTaskInput
 @verb("Assign a task to another person.", acts_for_user_id=False)
 async def reassign_task(context: Context, viewer: Viewer, asked: ReassignTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    await claims.reassign(context.upstreams, context.settings, viewer, asked.task_id, asked.user_id)
+    await claims.reassign(context.upstreams, context.policy, viewer, asked.task_id, asked.user_id)
     return TaskPayload(task_id=asked.task_id)
 
 
 @verb("Withdraw a draft from approval: during review, or after its publication has failed.")
 async def withdraw_submission(context: Context, viewer: Viewer, asked: WithdrawSubmissionInput) -> DraftPayload:
     """See coordination/withdraw.py."""
-    await withdraw(context.upstreams, context.settings, viewer, asked.draft_id)
+    await withdraw(context.upstreams, context.policy, viewer, asked.draft_id)
     return DraftPayload(draft_id=asked.draft_id)
 
 
 @verb("Retry a publication that has failed (an incident in the engine).")
 async def retry_publication(context: Context, viewer: Viewer, asked: RetryPublicationInput) -> DraftPayload:
     """See coordination/retry_publication.py."""
-    await retry(context.upstreams, context.settings, viewer, asked.draft_id)
+    await retry(context.upstreams, context.policy, viewer, asked.draft_id)
     return DraftPayload(draft_id=asked.draft_id)
 
 
@@ -115,7 +116,7 @@ async def rebase_draft(context: Context, viewer: Viewer, asked: RebaseDraftInput
     choices = Choices(_by_path(asked.choices), otherwise)
     done = await rebase(
         context.upstreams,
-        context.settings,
+        context.policy,
         viewer,
         asked.draft_id,
         asked.revision,
@@ -136,7 +137,7 @@ async def create_draft_from_plan(context: Context, viewer: Viewer, asked: Create
         version_id=asked.version_id,
         name=asked.name,
         draft_id=asked.id,
-        most_open=context.settings.max_open_drafts,
+        most_open=context.policy.max_open_drafts,
     )
     return DraftPayload(draft_id=draft_id)
 
@@ -144,7 +145,7 @@ async def create_draft_from_plan(context: Context, viewer: Viewer, asked: Create
 async def _decide(
     context: Context, viewer: Viewer, task_id: str, verdict: Verdict, comment: str | None
 ) -> CompleteApprovalPayload:
-    done = await decide(context.upstreams, context.settings, viewer, task_id, verdict, comment)
+    done = await decide(context.upstreams, context.policy, viewer, task_id, verdict, comment)
     record = done.approval.draft
     if record and record.camunda_process_id == done.approval.process_id:
         # Whoever decided on the draft is involved in its process: the engine need not be asked for that.
@@ -153,7 +154,7 @@ async def _decide(
         task_id=done.task_id,
         draft_id=record.id if record else None,
         plan_id=done.approval.plan_id,
-        status=ApprovalState[done.approval.standing.state.name],
+        status=ApprovalState[done.approval.progress.state.name],
         reason=done.reason,
     )
 

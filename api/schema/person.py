@@ -3,7 +3,6 @@
 import strawberry
 
 from api.identity import Viewer
-from api.upstreams.camunda.records import Scalar, text
 
 
 @strawberry.type(description="A person. The three systems have ids of people only.")
@@ -19,10 +18,9 @@ class Person:
     )
 
 
-def person(user_id: Scalar) -> Person | None:
+def person(user_id: str | None) -> Person | None:
     """The person of an id from an upstream; None for none and for a blank one."""
-    named = text(user_id)
-    return Person(id=strawberry.ID(named)) if named and named.strip() else None
+    return Person(id=strawberry.ID(user_id)) if user_id and user_id.strip() else None
 
 
 def viewer_as_person(viewer: Viewer) -> Person:

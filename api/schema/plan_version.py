@@ -1,6 +1,6 @@
 """The type PlanVersion: one version of a plan in the store, with its history and its draft."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -15,10 +15,10 @@ from api.schema.read_access import readable_draft
 from api.schema.requires import requires
 from api.schema.scalars import Json
 from api.upstreams.aidbox import records
-from api.upstreams.aidbox.records import PlanKey
+from api.upstreams.camunda.process_variables import ProcessVariables, names
 from columnar.batched_field import found_of
 
-BASE_VARIABLES = ("aidboxPlanId", "baseVersion")
+BASE_VARIABLES = names("aidbox_plan_id", "base_version")
 
 if TYPE_CHECKING:
     from api.schema.draft import Draft
@@ -93,15 +93,9 @@ def plan_version(record: records.PlanVersion) -> PlanVersion:
     )
 
 
-def base_in(variables: Mapping[str, object]) -> PlanKey | None:
-    """The plan and version a process was started against, by its variables."""
-    plan_id, version_id = variables.get("aidboxPlanId"), variables.get("baseVersion")
-    return None if plan_id is None or version_id is None else (str(plan_id), str(version_id))
-
-
-async def base_plans_of(info: Info, variables: Sequence[Mapping[str, object]]) -> list[PlanVersion | None]:
+async def base_plans_of(info: Info, variables: Sequence[ProcessVariables | None]) -> list[PlanVersion | None]:
     """The versions that processes were started against, by their variables."""
-    found = await found_of(info.context.loaders.plan_versions, [base_in(each) for each in variables])
+    found = await found_of(info.context.loaders.plan_versions, [each.base if each else None for each in variables])
     return _as_types(found)
 
 

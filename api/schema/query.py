@@ -28,6 +28,7 @@ from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
 from api.schema.read_access import draft_by_id
 from api.schema.requires import requires
 from api.schema.task import Task, task_by_id
+from api.upstreams.camunda.process_variables import names
 from api.upstreams.camunda.records import concerns
 
 Limit = Annotated[int, strawberry.argument(description="The most items to return, 0 to 1000.")]
@@ -79,7 +80,7 @@ class Query:
 
     @strawberry.field(
         description="One task, open or already completed. Null when there is none that the viewer may see.",
-        metadata=requires(variables=("submittedBy", "draftId")),
+        metadata=requires(variables=names("submitted_by", "draft_id")),
     )
     async def task(
         self,

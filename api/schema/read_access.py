@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from api.coordination.audit_log import audit
 from api.coordination.rules.permissions import has_on_record, may_read_draft, may_see_task, reads_all
 from api.identity import canonical, same_person
-from api.loaders import Variables
 from api.schema.info import Info
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted
+from api.upstreams.camunda.process_variables import NO_VARIABLES, ProcessVariables
 from api.upstreams.retool import records as retool_records
 from api.upstreams.retool.records import Reader
 from columnar.batched_field import found_of
@@ -78,20 +78,20 @@ async def can_see_task(info: Info, task: camunda_records.Task) -> bool:
 
     if may() or may(is_offered=bool(await loaders.decidable.load(task.id))):
         return True
-    values = await loaders.variables.load(process_id) or {}
-    if may(submitted_by=camunda_records.text(values.get("submittedBy"))):
+    values = await loaders.variables.load(process_id) or NO_VARIABLES
+    if may(submitted_by=values.submitted_by):
         return True
-    draft_id = camunda_records.text(values.get("draftId"))
-    draft = await loaders.drafts.load(draft_id) if draft_id else None
+    draft = await loaders.drafts.load(values.draft_id) if values.draft_id else None
     return draft is not None and draft.camunda_process_id == process_id and may(author=draft.created_by)
 
 
-async def variables_of_drafts(info: Info, records: Sequence[retool_records.Draft]) -> list[Variables]:
-    """The variables of each draft's last process; empty where the row names the process of another draft."""
+async def variables_of_drafts(info: Info, records: Sequence[retool_records.Draft]) -> list[ProcessVariables | None]:
+    """The variables of each draft's last process; None where the row names the process of another draft."""
     loaders, own = info.context.loaders, info.context.upstreams.camunda.own
     found = await found_of(loaders.variables, [record.camunda_process_id for record in records])
     return [
-        values if values and own.links(values, record.id) else {} for record, values in zip(records, found, strict=True)
+        values if values and own.links(values, record.id) else None
+        for record, values in zip(records, found, strict=True)
     ]
 
 

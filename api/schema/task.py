@@ -1,33 +1,33 @@
-"""The type Task: a step of a review that waits for a person, and the hops from it to draft and plan."""
+"""The type Task: a review step that waits for a person or is decided, and its edges to draft and plans."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import strawberry
 
-from api.coordination.decide import already_decided, decision_on
+from api.coordination.decide import already_decided
 from api.coordination.rules.permissions import demand_decidable
-from api.coordination.rules.visibility import seen_task
+from api.coordination.rules.visibility import visible_task
 from api.errors import Refused
-from api.loaders import Variables
 from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.person import Person, person
-from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_in, base_plans_of, current_plans_of
+from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
 from api.schema.read_access import audit_hidden, can_see_task, load_as_if_hidden, readable_draft
 from api.schema.requires import requires
 from api.schema.user_error import UserErrorCode
 from api.upstreams.camunda import records as camunda_records
+from api.upstreams.camunda.process_variables import NO_VARIABLES, Decision, ProcessVariables, names
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field, found_of
 
 
 @strawberry.type(description="Whether the viewer may decide a task, and if not, why.")
 class Decidability:
-    """The answer the mutation would give, without asking it."""
+    """The answer that a decision would have, by the rule of the mutations; see coordination/rules/permissions.py."""
 
-    allowed: bool = strawberry.field(description="Whether completeApproval would take the viewer's decision.")
+    allowed: bool = strawberry.field(description="Whether completeApproval would accept the viewer's decision.")
     code: UserErrorCode | None = strawberry.field(default=None, description="Why not, for programs.")
     message: str | None = strawberry.field(default=None, description="Why not, for people.")
 
@@ -36,24 +36,24 @@ def _processes(tasks: "Sequence[Task]") -> list[str]:
     return [task.record.process_instance_id for task in tasks]
 
 
-async def _variables(tasks: "Sequence[Task]", info: Info) -> list[Variables]:
+async def _variables(tasks: "Sequence[Task]", info: Info) -> list[ProcessVariables]:
     found = await info.context.loaders.variables.load_many(_processes(tasks))
-    return [variables or {} for variables in found]
+    return [variables or NO_VARIABLES for variables in found]
 
 
 async def _candidate_groups(tasks: "Sequence[Task]", info: Info) -> list[list[str]]:
-    """What a list costs follows its groups, not its tasks."""
+    """Candidate groups of tasks; the number of requests depends on the groups, not on the tasks."""
     found = await info.context.loaders.candidate_groups.load_many(task.record for task in tasks)
     return [groups or [] for groups in found]
 
 
 async def _submitters(tasks: "Sequence[Task]", info: Info) -> list[Person | None]:
-    return [person(variables.get("submittedBy")) for variables in await _variables(tasks, info)]
+    return [person(variables.submitted_by) for variables in await _variables(tasks, info)]
 
 
 async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
-    """Those the processes name, since these are published; a copied row may name a process, and is not looked at."""
-    named = [camunda_records.text(variables.get("draftId")) or None for variables in await _variables(tasks, info)]
+    """The drafts that the processes name, as these are published. Rows that only name a process do not count."""
+    named = [variables.draft_id for variables in await _variables(tasks, info)]
     records = await found_of(info.context.loaders.drafts, named)
     apart = [record for task, record in zip(tasks, records, strict=True) if record and not _is_in(task, record)]
     known = {
@@ -66,7 +66,7 @@ async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
 
 
 def _is_in(task: "Task", record: retool_records.Draft) -> bool:
-    """Whether a draft is in the task's process: others are shown to who may read them without that."""
+    """Whether a draft is in the task's process; any other is shown only to viewers who may read it anyway."""
     return record.camunda_process_id == task.record.process_instance_id
 
 
@@ -75,14 +75,13 @@ async def _base_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion |
 
 
 async def _current_plans(tasks: "Sequence[Task]", info: Info) -> list[PlanVersion | None]:
-    plan_ids = [variables.get("aidboxPlanId") for variables in await _variables(tasks, info)]
-    return await current_plans_of(info, [camunda_records.text(plan_id) for plan_id in plan_ids])
+    return await current_plans_of(info, [variables.aidbox_plan_id for variables in await _variables(tasks, info)])
 
 
 async def _conflicts(tasks: "Sequence[Task]", info: Info) -> list[bool]:
-    """Base versions against current ones; a new plan has nothing to conflict with."""
+    """Whether each base version is out of date; a new plan has none."""
     variables = await _variables(tasks, info)
-    bases = [base_in(each) if task.is_open else None for task, each in zip(tasks, variables, strict=True)]
+    bases = [each.base if task.is_open else None for task, each in zip(tasks, variables, strict=True)]
     current = await found_of(info.context.loaders.plans, [base and base[0] for base in bases])
     return [
         base is not None and (plan is None or plan.version_id != base[1])
@@ -91,7 +90,7 @@ async def _conflicts(tasks: "Sequence[Task]", info: Info) -> list[bool]:
 
 
 async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
-    """The verb's own rule, asked for all tasks of an answer at once; of closed ones, what was decided."""
+    """Decidability of all tasks of an answer, by the verb's own rule; closed tasks say how they were decided."""
     loaders, open_tasks = info.context.loaders, [task for task in tasks if task.is_open]
     offered, variables, made = await asyncio.gather(
         loaders.decidable.load_many(task.id for task in open_tasks),
@@ -102,8 +101,8 @@ async def _decidable(tasks: "Sequence[Task]", info: Info) -> list[Decidability]:
     return [_open(info, task, *next(found)) if task.is_open else _closed(task, next(decided)) for task in tasks]
 
 
-def _open(info: Info, task: "Task", offered: bool | None, variables: Variables) -> Decidability:  # noqa: FBT001  # a row of what was found
-    submitters, allow_own = camunda_records.submitters(variables), info.context.settings.allow_own_approval
+def _open(info: Info, task: "Task", offered: bool | None, variables: ProcessVariables) -> Decidability:  # noqa: FBT001  # a row of what was found
+    submitters, allow_own = variables.submitters, info.context.policy.allow_own_approval
     try:
         demand_decidable(info.context.reader, task.record, submitters, is_offered=bool(offered), allow_own=allow_own)
     except Refused as refusal:
@@ -111,8 +110,8 @@ def _open(info: Info, task: "Task", offered: bool | None, variables: Variables) 
     return Decidability(allowed=True)
 
 
-def _closed(task: "Task", decisions: Variables | None) -> Decidability:
-    return _not(already_decided(task.record, decision_on(task.id, decisions or {})))
+def _closed(task: "Task", decisions: Mapping[str, Decision] | None) -> Decidability:
+    return _not(already_decided(task.record, (decisions or {}).get(task.id)))
 
 
 def _not(refusal: Refused) -> Decidability:
@@ -121,7 +120,7 @@ def _not(refusal: Refused) -> Decidability:
 
 @strawberry.federation.type(keys=["id"], description="One step of a review, waiting for a person or already decided.")
 class Task:
-    """Plain fields come from the engine's task; the rest is asked when it is selected."""
+    """A task. Plain fields come with the engine's record; the others are read when they are selected."""
 
     record: strawberry.Private[camunda_records.Task]
     id: strawberry.ID = strawberry.field(description="The engine's own id.")
@@ -140,13 +139,13 @@ class Task:
         metadata=requires(),
     )
     submitted_by: Person | None = batched_field(
-        _submitters, description="Who submitted the draft.", metadata=requires(variables=("submittedBy",))
+        _submitters, description="Who submitted the draft.", metadata=requires(variables=names("submitted_by"))
     )
     draft: Draft | None = batched_field(
         _drafts,
         description="The draft under review. Null when it is no longer in this process, unless the viewer may read it, "
         "and when the engine or the drafts database could not be asked.",
-        metadata=requires(variables=("draftId",), loaders=("drafts",)),
+        metadata=requires(variables=names("draft_id"), loaders=("drafts",)),
     )
     base_plan: PlanVersion | None = batched_field(
         _base_plans,
@@ -157,7 +156,7 @@ class Task:
     current_plan: PlanVersion | None = batched_field(
         _current_plans,
         description="The plan as the store has it now. Null for a new plan.",
-        metadata=requires(variables=("aidboxPlanId",), loaders=("plans",)),
+        metadata=requires(variables=names("aidbox_plan_id"), loaders=("plans",)),
     )
     has_conflict: bool | None = batched_field(
         _conflicts,
@@ -168,7 +167,7 @@ class Task:
     decidable: Decidability | None = batched_field(
         _decidable,
         description="Whether the viewer may decide it, and if not, why.",
-        metadata=requires(variables=("submittedBy", "submissionActedBy")),
+        metadata=requires(variables=names("submitted_by", "submission_acted_by")),
     )
 
     @classmethod
@@ -184,7 +183,7 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
         await load_as_if_hidden(info, task_id)
         return None
     if not await _may_see(info, record):
-        if record.ended is None:  # what one that is not there costs as well
+        if record.ended is None:  # as for a task that is not there
             past_task = info.context.upstreams.camunda.past_task(record.id)
             await asyncio.gather(past_task, info.context.loaders.tasks_are_shown.load("all"))
         audit_hidden(info, task_id=record.id)
@@ -193,14 +192,14 @@ async def task_by_id(info: Info, task_id: str) -> Task | None:
 
 
 async def _may_see(info: Info, record: camunda_records.Task) -> bool:
-    """Open tasks are asked about together; about closed ones, the engine tells one at a time only."""
+    """Whether the viewer may see a task; open tasks are batched, closed ones cost requests each."""
     if record.ended is None:
         return await can_see_task(info, record)
-    return await seen_task(info.context.upstreams, info.context.reader, record) is not None
+    return await visible_task(info.context.upstreams, info.context.reader, record) is not None
 
 
 def task(record: camunda_records.Task) -> Task:
-    """The type of a task the engine sent."""
+    """The type of an engine's record."""
     return Task(
         record=record,
         id=strawberry.ID(record.id),

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.coordination.audit_log import audited
+from api.coordination.policy import policy_of
 from api.coordination.rules.permissions import acting_viewer
 from api.coordination.submit import Submission, submit
 from api.errors import (
@@ -78,7 +79,7 @@ async def _submit_for(state: State, viewer: Viewer, request: Request) -> Submiss
         raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
     with audited(viewer, "submit", draft_id=body.draft_id, user_id=body.user_id):
         acting = acting_viewer(viewer, body.user_id)
-        return await submit(state.upstreams, state.settings, acting, body.draft_id)
+        return await submit(state.upstreams, policy_of(state.settings), acting, body.draft_id)
 
 
 def _problem_of(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Response:

@@ -24,8 +24,8 @@ from tests.verbs import COMPLETE, SUBMIT, codes, perform, status
 
 KEY, SECOND, TRUSTED = "plan_api_first", "plan_api_second", "plan_api_trusted"
 OLD = rsa_key("old")
-NOBODY = "This request does not say who asks: send Authorization: Bearer with a token."
-FOR_NOBODY = "This request does not say for whom it is made: set the header X-User-Id."
+NOBODY = "This request has no credentials; send Authorization: Bearer with a token."
+FOR_NOBODY = "This request does not name the user it is made for; set the header X-User-Id."
 
 
 def entry(name: str, key: str, more: str = "") -> str:
@@ -76,13 +76,13 @@ REFUSED = {
     "for an empty name": (acting(KEY, ""), FOR_NOBODY, False, "no X-User-Id from retool"),
     "without groups": (
         bearing(KEY, X_User_Id="ann"),
-        "This request does not say which groups the person is in: set the header X-User-Groups, empty for none.",
+        "This request does not name the user's groups; set the header X-User-Groups, empty for none.",
         False,
         "no X-User-Groups",
     ),
     "for groups of a template that failed": (
         acting(KEY, "ann", "staff, {{ current_user.groups }}"),
-        "X-User-Groups must be names, by commas, and no placeholder.",
+        "X-User-Groups must be names separated by commas, not a placeholder.",
         False,
         "X-User-Groups is a placeholder",
     ),
@@ -125,7 +125,7 @@ def test_a_header_that_is_there_twice_is_refused(gated: Api, name: str) -> None:
         usual = {"Authorization": f"Bearer {KEY}", "X-User-Id": "ann"}
     sent = [*usual.items(), (name, usual[name])]
     answer = gated.client.post("/graphql", json={"query": VIEWER}, headers=sent)
-    refused(answer, f"The header {name.lower()} must be there once.", offered=False)
+    refused(answer, f"The header {name.lower()} must be sent once.", offered=False)
 
 
 @pytest.mark.parametrize("user_id", [b"a\xc2\xadnn", b"a\xe2\x80\x8bnn", b"\xff\x80"])

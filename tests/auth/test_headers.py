@@ -14,7 +14,7 @@ def test_anybody_is_believed(api: Api) -> None:
 
 
 def test_nobody_is_refused(api: Api) -> None:
-    told = "This request does not say who asks: set the header X-User-Id."
+    told = "This request does not name a user; set the header X-User-Id."
     refused(api.post(VIEWER, with_headers(X_User_Id="")), told, offered=False)
 
 

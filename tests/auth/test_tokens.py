@@ -227,7 +227,7 @@ def test_a_token_that_is_no_good_is_refused(
 def test_an_expired_token_is_told_so(believing: Api, issuer: LittleIssuer, seconds: int) -> None:
     with audit() as log:
         answer = believing.post(VIEWER, bearing(changed(exp=Since(-seconds))(issuer)))
-    refused(answer, "The token has expired.", offered=True)
+    refused(answer, "The token has expired; sign in again.", offered=True)
     assert log.reasons == ["token: expired"]
 
 
@@ -264,13 +264,13 @@ def test_headers_say_nothing_beside_a_token(believing: Api, issuer: LittleIssuer
 @pytest.mark.parametrize(
     ("caller", "message"),
     [
-        (with_headers(), "This request does not say who asks: send Authorization: Bearer with a token."),
+        (with_headers(), "This request has no credentials; send Authorization: Bearer with a token."),
         (
             with_headers(X_User_Id="admin"),
-            "This request does not say who asks: send Authorization: Bearer with a token.",
+            "This request has no credentials; send Authorization: Bearer with a token.",
         ),
-        (with_headers(Authorization="Basic YTpi"), "Authorization must be: Bearer, a blank, the token."),
-        (with_headers(Authorization="Bearer"), "Authorization must be: Bearer, a blank, the token."),
+        (with_headers(Authorization="Basic YTpi"), "Authorization must be Bearer, a blank and the token."),
+        (with_headers(Authorization="Bearer"), "Authorization must be Bearer, a blank and the token."),
     ],
 )
 def test_without_a_token_nobody_asks(believing: Api, caller: Caller, message: str) -> None:
@@ -282,13 +282,13 @@ def test_without_a_token_nobody_asks(believing: Api, caller: Caller, message: st
 def test_who_asks_comes_before_what(believing: Api) -> None:
     """The query is not even parsed for nobody."""
     answer = believing.client.post("/graphql", content="{{{", headers={"Content-Type": "application/json"})
-    refused(answer, "This request does not say who asks: send Authorization: Bearer with a token.", offered=False)
+    refused(answer, "This request has no credentials; send Authorization: Bearer with a token.", offered=False)
 
 
 def test_two_authorizations_are_none(believing: Api, issuer: LittleIssuer) -> None:
     twice = [("Authorization", f"Bearer {issuer.token(GOOD)}")] * 2
     answer = believing.client.post("/graphql", json={"query": VIEWER}, headers=twice)
-    refused(answer, "The header authorization must be there once.", offered=False)
+    refused(answer, "The header authorization must be sent once.", offered=False)
 
 
 def test_the_rest_route_asks_likewise(believing: Api, issuer: LittleIssuer, drafts: Drafts) -> None:

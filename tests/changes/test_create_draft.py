@@ -119,7 +119,7 @@ def test_refused(api: Api, drafts: Drafts, plans: Store, fields: dict[str, objec
 UNUSABLE = {
     "draft": None,
     "userErrors": [
-        {"code": "INVALID", "message": "This id can not be used; leave it out, or make another.", "field": "id"}
+        {"code": "INVALID", "message": "This id cannot be used; leave it out, or generate another one.", "field": "id"}
     ],
 }
 
@@ -175,7 +175,7 @@ def test_nobody_makes_drafts_without_end(settings: Settings, drafts: Drafts, pla
     told = {
         "code": "TOO_MANY_DRAFTS",
         "field": None,
-        "message": "You have 3 drafts that were never submitted, the most there can be: submit or delete some first.",
+        "message": "You have 3 drafts that were never submitted, the most allowed; submit or delete some first.",
     }
     with serving(settings.model_copy(update={"max_open_drafts": 3})) as api:
         made = [create(api, someone, planId=plan_id, **named)["draft"]["id"] for named in ({"id": own_id}, {}, {})]

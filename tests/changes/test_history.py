@@ -117,7 +117,7 @@ def test_the_loser_of_two_submissions_is_superseded(api: Api, drafts: Drafts, en
     assert engine.post("/process-definition/key/benefit-approval/start", json=body).is_success
     submitted(api, draft_id, AUTHOR)
     kinds = [(event["kind"], event["reason"]) for event in history(api, draft_id)]
-    lost = ("SUPERSEDED", "Another submission of this draft was faster, or the draft changed")
+    lost = ("SUPERSEDED", "Another submission of this draft was faster, or the draft has changed")
     assert kinds == [("SUBMITTED", None), lost, ("SUBMITTED", None)]
 
 

@@ -132,7 +132,7 @@ def test_just_the_rights_that_are_needed_are_enough(settings: Settings, table: s
     )
     with role(settings, drafts, *grants) as url:
         ran = run(settings, "check", DRAFTS_TABLE=table, RETOOL_DATABASE_URL=url)
-    rebase = f'drafts can not be rebased without GRANT UPDATE ("plan_data") ON "{table}" TO <role>'
+    rebase = f'drafts cannot be rebased without GRANT UPDATE ("plan_data") ON "{table}" TO <role>'
     insert = (
         "no draft can be made from a plan without GRANT INSERT"
         ' ("id", "name", "status", "plan_data", "aidbox_id", "created_by", "updated_at")'

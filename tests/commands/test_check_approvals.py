@@ -11,7 +11,7 @@ from api.check.finding import Grade
 from api.settings import Settings
 from api.setup import MODEL
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.records import Scalar
+from api.upstreams.camunda.process_variables import ProcessVariables, Scalar
 from api.upstreams.retool.records import Waiting
 from tests.commands.running import run
 from tests.serving import Drafts
@@ -24,7 +24,8 @@ def told(
     rows: list[tuple[str, str | None]], running: list[str], links: dict[str, dict[str, Scalar]], there: set[str]
 ) -> list[tuple[Grade, str]]:
     """The findings on these rows and processes."""
-    found = judge(OWN, [Waiting(*row) for row in rows], running, links, there)
+    read = {process_id: ProcessVariables.read(values) for process_id, values in links.items() if values}
+    found = judge(OWN, [Waiting(*row) for row in rows], running, read, there)
     return [(finding.grade, finding.message) for finding in found]
 
 

@@ -30,7 +30,7 @@ def graded(finding: Finding) -> tuple[str, str]:
     return (finding.grade.value, finding.message)
 
 
-def told_of(column: str, kind: str, labels: tuple[str, ...] = ()) -> tuple[str, str]:
+def public_part(column: str, kind: str, labels: tuple[str, ...] = ()) -> tuple[str, str]:
     """What is said of one column of a table that is otherwise as usual."""
     columns = {
         name: SeenColumn(name, USUAL.get(name, "text"), is_readable=True, is_writable=True, is_insertable=True)
@@ -63,12 +63,12 @@ def told_of(column: str, kind: str, labels: tuple[str, ...] = ()) -> tuple[str, 
     ],
 )  # fmt: skip
 def test_types_of_columns(column: str, kind: str, expected: tuple[str, str]) -> None:
-    assert told_of(column, kind) == expected
+    assert public_part(column, kind) == expected
 
 
 def test_an_enum_needs_every_status_we_write() -> None:
-    assert told_of("status", "stage", ("draft", *STATUSES)) == ("ok", "stage, an enum with every status")
-    assert told_of("status", "stage", ENUM) == (
+    assert public_part("status", "stage", ("draft", *STATUSES)) == ("ok", "stage, an enum with every status")
+    assert public_part("status", "stage", ENUM) == (
         "wrong",
         (
             "its enum lacks returned, conflict: ALTER TYPE stage ADD VALUE 'returned';"
@@ -167,10 +167,10 @@ def test_what_stores_say_of_themselves(stated: Statement, expected: list[tuple[s
             " equal amounts count as equal"))),
         (Decimal("1500.00"), False, ("warning", ("1500.00 comes back as 1500.00; without AIDBOX_KEEPS_DIGITS=false each"
             " digit would count"))),
-        (Decimal("1499.99"), True, ("wrong", "1500.00 comes back as 1499.99; this store can not hold plans")),
-        ("1500.00", True, ("wrong", "1500.00 comes back as 1500.00; this store can not hold plans")),
-        (True, True, ("wrong", "1500.00 comes back as True; this store can not hold plans")),
-        (None, True, ("wrong", "1500.00 comes back as nothing; this store can not hold plans")),
+        (Decimal("1499.99"), True, ("wrong", "1500.00 comes back as 1499.99; this store cannot hold plans")),
+        ("1500.00", True, ("wrong", "1500.00 comes back as 1500.00; this store cannot hold plans")),
+        (True, True, ("wrong", "1500.00 comes back as True; this store cannot hold plans")),
+        (None, True, ("wrong", "1500.00 comes back as nothing; this store cannot hold plans")),
     ],
 )  # fmt: skip
 def test_how_an_amount_comes_back(amount: object, keeps_digits: bool, expected: tuple[str, str]) -> None:  # noqa: FBT001  # a column of the table
@@ -186,7 +186,7 @@ def test_how_an_amount_comes_back(amount: object, keeps_digits: bool, expected: 
             "a permission or a policy there refuses it to this service (status 403); see THESE for whom",
         ),
         (TimedOut("camunda", ""), "does not answer in time at here"),
-        (Unreachable("camunda", ""), "can not be reached at here: does it run? RULE"),
+        (Unreachable("camunda", ""), "cannot be reached at here: does it run? RULE"),
         (Garbled("camunda", ""), "something else answers at here: RULE"),
         (UpstreamFailed("camunda", "", status=404), "something else answers at here: RULE"),
         (UpstreamFailed("camunda", "camunda answered with status 500", status=500), "camunda answered with status 500"),

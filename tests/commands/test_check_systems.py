@@ -63,11 +63,11 @@ def test_three_wrong_ports_are_three_lines(settings: Settings) -> None:
             " in RETOOL_DATABASE_URL right?"
         ),
         (
-            f"wrong   engine: can not be reached at http://127.0.0.1:{port}/engine-rest: does it run?"
+            f"wrong   engine: cannot be reached at http://127.0.0.1:{port}/engine-rest: does it run?"
             " CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"
         ),
         (
-            f"wrong   store: can not be reached at http://127.0.0.1:{port}/fhir: does it run?"
+            f"wrong   store: cannot be reached at http://127.0.0.1:{port}/fhir: does it run?"
             " AIDBOX_URL must be the store's FHIR base, ending in /fhir"
         ),
     ]

@@ -16,6 +16,7 @@ from decimal import Decimal
 from multiprocessing.connection import Connection
 from typing import Any
 
+from api.coordination.policy import policy_of
 from api.coordination.process.reconcile import Sweep, sweep
 from api.coordination.process.worker import work
 from api.settings import Settings
@@ -166,7 +167,7 @@ async def run_sweep(settings: Settings, tripwires: Tripwires, after_id: str | No
     async with open_upstreams(
         settings, transports=tripwires.transports, connection_class=tripwires.connection_class
     ) as upstreams:
-        return await sweep(upstreams, settings, after_id)
+        return await sweep(upstreams, policy_of(settings), after_id)
 
 
 def _die(tells: Connection, words: set[str]) -> None:

@@ -76,7 +76,7 @@ def _made_again(api: Api, who: Someone, case: Case) -> dict[str, Any]:
     """createDraftFromPlan with the id of a draft that is there: one answer, which tells nobody whether there is one."""
     given = {"planId": case.plan_id, "id": case.draft_id, "name": "Made again"}
     told = api.ask(CREATE, who, input=given)
-    message = "This id can not be used; leave it out, or make another."
+    message = "This id cannot be used; leave it out, or generate another one."
     refusal = {"code": "INVALID", "message": message, "field": "id"}
     assert told == {"createDraftFromPlan": {"draft": None, "userErrors": [refusal]}}
     return told
@@ -138,7 +138,7 @@ def test_nobody_else_acts_for_others(world: World, state: str) -> None:
             told.extend(payloads.values())
 
     unchanged(world, case, act)
-    message = "You can act for yourself only; leave userId out."
+    message = "You can act for yourself only; omit userId."
     refusal = {"code": "FORBIDDEN", "message": message, "field": "userId"}
     assert [payload["userErrors"] for payload in told] == [[refusal]] * len(told)
     assert [edges(payload) for payload in told] == [{}] * len(told)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from api.settings import Settings
-from api.upstreams.camunda.records import Scalar, typed
+from api.upstreams.camunda.process_variables import Scalar, typed
 from tests.races.conftest import Settle
 from tests.races.invariants import Raced, of_new_plan, of_stored_plan
 from tests.races.racing import Turnstile, told_by

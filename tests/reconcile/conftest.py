@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from api.coordination.policy import policy_of
 from api.coordination.process.reconcile import Sweep, sweep
 from api.settings import Settings
 from api.setup import MODEL
@@ -129,7 +130,7 @@ async def sweeping(settings: Settings, calls: Calls) -> AsyncIterator[Callable[[
         await upstreams.retool.draft("the types of the columns are asked once")
 
         async def once(after_id: str | None) -> Sweep | None:
-            return await sweep(upstreams, settings, after_id)
+            return await sweep(upstreams, policy_of(settings), after_id)
 
         yield once
 

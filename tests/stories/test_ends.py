@@ -187,9 +187,7 @@ def test_a_draft_deleted_during_review_can_be_rejected_alone(api: Api, behind: B
     before = behind.variables(process_id)
     payload = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=True)
 
-    message = (
-        "The drafts table does not have this task's draft, so it can not be approved. Reject it if it was deleted."
-    )
+    message = "The drafts table does not have this task's draft, so it cannot be approved. Reject it if it was deleted."
     assert payload["userErrors"] == [{"code": "NOT_FOUND", "message": message, "field": "taskId"}]
     assert (payload["status"], behind.active(draft_id), behind.variables(process_id)) == (None, [process_id], before)
     assert perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=False)["status"] == "REJECTED"

@@ -227,7 +227,7 @@ def test_decidable_says_what_the_mutation_would(api: Api, behind: Behind) -> Non
     assert task_of(api, SECOND_REVIEWER, task_id)["decidable"] == {
         "allowed": False,
         "code": "ALREADY_CLAIMED",
-        "message": "reviewer has claimed this task.",
+        "message": "reviewer has claimed this task; ask them, or an administrator, to hand it over.",
     }
     assert task_of(api, Someone("REVIEWER", REVIEWER.groups), task_id)["decidable"]["allowed"] is True
     assert task_of(api, own, task_id)["decidable"]["code"] == "OWN_SUBMISSION"

@@ -82,7 +82,7 @@ def test_unknown_draft(api: Api, verb: str, unknown: str) -> None:
 @pytest.mark.parametrize("unknown", ["none", str(uuid.UUID(int=7)), "", "x" * 300, "../task", "nul\x00"])
 def test_unknown_task(api: Api, verb: str, unknown: str) -> None:
     operation, fields = ON_TASKS[verb]
-    expected = ("NOT_FOUND", "There is no such task for you.", "taskId")
+    expected = ("NOT_FOUND", "There is no such task, or you may not see it.", "taskId")
     assert refusal(api, operation, ADMIN, taskId=unknown, **fields) == expected
 
 
@@ -216,7 +216,7 @@ def test_a_stranger_to_the_task(api: Api, behind: Behind, draft_id: str, verb: s
     task_id, (operation, fields) = open_task(api, draft_id), ON_TASKS[verb]
     with unchanged(behind, draft_id):
         told = refusal(api, operation, STRANGER, taskId=task_id, **fields)
-    assert told == ("NOT_FOUND", "There is no such task for you.", "taskId")
+    assert told == ("NOT_FOUND", "There is no such task, or you may not see it.", "taskId")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -226,7 +226,7 @@ def test_a_stranger_to_a_closed_task(api: Api, behind: Behind, draft_id: str, ve
     rejected(api, draft_id)
     with unchanged(behind, draft_id):
         told = refusal(api, operation, STRANGER, taskId=task_id, **fields)
-    assert told == ("NOT_FOUND", "There is no such task for you.", "taskId")
+    assert told == ("NOT_FOUND", "There is no such task, or you may not see it.", "taskId")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -247,7 +247,9 @@ def test_a_task_that_another_has_claimed(api: Api, behind: Behind, draft_id: str
     with unchanged(behind, draft_id):
         told = refusal(api, operation, SECOND_REVIEWER, taskId=task_id, **fields)
     assert told[0] == code
-    assert (told[1] == "reviewer has claimed this task.") is (code == "ALREADY_CLAIMED")
+    assert (told[1] == "reviewer has claimed this task; ask them, or an administrator, to hand it over.") is (
+        code == "ALREADY_CLAIMED"
+    )
 
 
 @pytest.mark.usefixtures("in_review")
@@ -315,7 +317,7 @@ def test_a_decision_on_a_withdrawn_task(api: Api, behind: Behind, draft_id: str)
     with unchanged(behind, draft_id):
         code, message, _ = refusal(api, COMPLETE, REVIEWER, taskId=task_id, approved=True)
     assert code == "ALREADY_DECIDED"
-    assert message.startswith("This task was called off at ")
+    assert message.startswith("This task was cancelled at ")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -342,7 +344,7 @@ def test_own_submission(api: Api, behind: Behind, draft_id: str, verb: str, spel
     task_id, (operation, fields) = open_task(api, draft_id), ON_TASKS[verb]
     with unchanged(behind, draft_id):
         told = refusal(api, operation, Someone(spelling, SUBMITTERS_TOO), taskId=task_id, **fields)
-    assert told[:2] == ("OWN_SUBMISSION", "Whoever submitted a plan can not decide it.")
+    assert told[:2] == ("OWN_SUBMISSION", "The person who submitted a plan cannot decide it; ask another reviewer.")
 
 
 @pytest.mark.usefixtures("in_review")
@@ -520,7 +522,7 @@ def test_retry_is_for_administrators(api: Api, behind: Behind, draft_id: str, in
 
 
 def test_retry_of_what_has_not_stopped(api: Api, behind: Behind, draft_id: str) -> None:
-    expected = ("NOT_SUBMITTED", "No publication of this draft has stopped.", "draftId")
+    expected = ("NOT_SUBMITTED", "No publication of this draft has failed, so there is nothing to retry.", "draftId")
     with unchanged(behind, draft_id):
         assert refusal(api, RETRY, ADMIN, draftId=draft_id) == expected
     submitted(api, draft_id, AUTHOR)

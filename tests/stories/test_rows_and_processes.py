@@ -138,7 +138,9 @@ def test_nothing_is_done_to_the_strangers_process(
     payload = perform(api, operation, who, draftId=copy)
     assert codes(payload) == ["NOT_SUBMITTED"]
     if operation == WITHDRAW:
-        message = "This draft is not in approval: it names another draft's process. It can be submitted for itself."
+        message = (
+            "This draft is not in approval: its row names another draft's process. Submit it to start its own approval."
+        )
         assert payload["userErrors"][0]["message"] == message
     assert (behind.picture(original), behind.drafts.row(copy)) == (before, row)
 

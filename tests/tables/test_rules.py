@@ -237,6 +237,6 @@ def test_a_view_is_a_table(settings: Settings, drafts: Drafts) -> None:
             assert made["userErrors"] == []
         assert run(settings, "setup", DRAFTS_TABLE=f"{name}_view").code == 0
         ran = run(settings, "check", DRAFTS_TABLE=f"{name}_view")
-        assert f"warning view: {name}_view is a view: the rules of the tables behind it can not be tried" in ran.lines
+        assert f"warning view: {name}_view is a view: the rules of the tables behind it cannot be tried" in ran.lines
         assert [line for line in ran.lines if line.startswith("wrong")] == []
         table.connection.execute(f"DROP VIEW {name}_view".encode())

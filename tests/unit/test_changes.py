@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.coordination.decide import Verdict
 from api.schema.changes import ConflictSide, FieldChangeKind
 from api.schema.history import AuditEventKind
+from api.upstreams.camunda.process_variables import Verdict
 from plandiff.changes import Kind, Terms, changes
 from plandiff.labels import labels
 from plandiff.matching import canonical

@@ -17,7 +17,7 @@ from api.errors import OVERLOADED, Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
 from api.transport.graphql import GRAPHIQL_ASSETS
-from api.upstreams.camunda.records import VARIABLES
+from api.upstreams.camunda.process_variables import VARIABLES
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"

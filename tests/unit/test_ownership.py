@@ -3,7 +3,7 @@
 import pytest
 
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.records import Scalar
+from api.upstreams.camunda.process_variables import ProcessVariables, Scalar
 
 OWN = Ownership("west")
 OF_D = {"draftId": "D", "draftSource": "west"}
@@ -17,7 +17,7 @@ OF_D = {"draftId": "D", "draftSource": "west"}
         ({"draftId": "D", "draftSource": None}, True),
         ({"draftId": "D", "draftSource": "east"}, False),
         ({"draftId": "D", "draftSource": "WEST"}, False),
-        ({"draftId": "D", "draftSource": ""}, False),
+        ({"draftId": "D", "draftSource": ""}, True),
         ({"draftId": "E", "draftSource": "west"}, False),
         ({"draftId": "d", "draftSource": "west"}, False),
         ({"draftId": None, "draftSource": "west"}, False),
@@ -26,11 +26,13 @@ OF_D = {"draftId": "D", "draftSource": "west"}
     ],
 )
 def test_a_process_that_a_row_names(variables: dict[str, Scalar], is_linked: bool) -> None:  # noqa: FBT001  # a column of the table
-    assert OWN.links(variables, "D") is is_linked
+    assert OWN.links(ProcessVariables.read(variables), "D") is is_linked
 
 
-def test_none_is_no_draft() -> None:
-    assert OWN.links({"draftId": 7, "draftSource": "west"}, "7") is False
+@pytest.mark.parametrize(("draft_id", "is_linked"), [("7", True), ("None", False), ("none", False), ("", False)])
+def test_a_number_is_the_id_it_is_written_as_and_none_is_no_draft(draft_id: str, is_linked: bool) -> None:  # noqa: FBT001  # a column of the table
+    assert OWN.links(ProcessVariables.read({"draftId": 7, "draftSource": "west"}), draft_id) is is_linked
+    assert OWN.links(ProcessVariables.read({"draftId": None, "draftSource": "west"}), draft_id) is False
 
 
 @pytest.mark.parametrize(
@@ -49,11 +51,11 @@ def test_none_is_no_draft() -> None:
 )
 def test_submissions_go_back_from_the_row(row_names: str | None, previous: dict[str, str], expected: list[str]) -> None:
     """What says that it is of the draft, and is not among these, was started by whoever likes to."""
-    variables: dict[str, dict[str, Scalar]] = {
-        process_id: {**OF_D, "previousProcessId": previous.get(process_id)}
+    variables = {
+        process_id: ProcessVariables.read({**OF_D, "previousProcessId": previous.get(process_id)})
         for process_id in ("first", "second", "by hand")
     }
-    variables["of another"] = {"draftId": "E", "draftSource": "west"}
+    variables["of another"] = ProcessVariables.read({"draftId": "E", "draftSource": "west"})
     assert OWN.submissions("D", row_names, variables) == expected
 
 

@@ -22,6 +22,10 @@ from api.coordination.rules.permissions import (
 )
 from api.errors import Refused
 from api.identity import Viewer
+from api.schema.person import person
+from api.upstreams.camunda.bpmn import Offer
+from api.upstreams.camunda.candidates import concerns_person
+from api.upstreams.camunda.process_variables import ProcessVariables
 from api.upstreams.retool.records import Draft
 
 ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
@@ -231,3 +235,20 @@ def test_four_eyes(
     expected: tuple[str, str] | None,
 ) -> None:
     assert refused(lambda: demand_four_eyes(people, submitters, allow_own=allow_own, field="userId")) == expected
+
+
+@pytest.mark.parametrize("user_id", ["none", "None", "NONE", "null", ""])
+def test_a_person_without_an_id_is_nobody(user_id: str) -> None:
+    """Whatever reads an id that is not there: no viewer is taken for it, whatever they are called."""
+    viewer, process = Viewer(user_id), ProcessVariables.read({"submittedBy": None, "draftId": "d"})
+    draft = draft_of(None, "p")
+    assert process.submitters == (None, None)
+    assert not owns(viewer, draft, process.submitted_by)
+    assert not has_on_record(viewer, draft)
+    assert not may_see_task(viewer, assignee=None, submitted_by=process.submitted_by, author=None, is_offered=False)
+    assert refused(lambda: demand_submitter(viewer, draft, process.submitted_by)) == ("FORBIDDEN", None)
+    assert refused(lambda: demand_holder(viewer, None)) == ("FORBIDDEN", None)
+    assert refused(lambda: demand_four_eyes(viewer.people, process.submitters, allow_own=False)) is None
+    assert refused(lambda: demand_decider(viewer, None, is_offered=True)) is None
+    assert not concerns_person(Offer(), user_id, ())
+    assert person(process.submitted_by) is None

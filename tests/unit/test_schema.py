@@ -12,13 +12,13 @@ from graphql import (
     specified_scalar_types,
 )
 
-from api.coordination.decide import Verdict as OurVerdict
 from api.coordination.rules.approval_state import State
 from api.errors import UserErrorCode as OurCode
 from api.schema import schema, schema_text
 from api.schema.approval_status import ApprovalState, Verdict
 from api.schema.changes import ConflictSide, FieldChangeKind
 from api.schema.user_error import UserErrorCode
+from api.upstreams.camunda.process_variables import Verdict as OurVerdict
 from plandiff.changes import Kind
 from plandiff.merge import Side
 

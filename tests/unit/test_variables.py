@@ -1,11 +1,37 @@
-"""What may be written into a process variable, whatever its name: what the narrowest database of an engine holds."""
+"""The process variables: what is read of an engine's answer, what it means together, and what may be written."""
 
+import ast
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
 import pytest
 
+import api
 from api.errors import Refused
 from api.identity import usable_id
-from api.upstreams.camunda.records import Scalar, text, typed
+from api.upstreams.camunda.process_variables import (
+    NO_VARIABLES,
+    VARIABLES,
+    Decision,
+    Outcome,
+    ProcessVariables,
+    Scalar,
+    Verdict,
+    condition,
+    decisions_in,
+    names,
+    text,
+    typed,
+    written,
+)
 from api.upstreams.retool.draft_ids import as_key
+
+CODE = Path(api.__file__).parent
+HOME = CODE / "upstreams" / "camunda" / "process_variables.py"
+# These are also words of statuses, inputs, log records and reports: only a look-up of them is one of a variable.
+PLAIN_WORDS = {"approved", "comment", "reason"}
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 1.5, "", "x" * 2000, "€" * 2000, "😀" * 1000])
@@ -15,7 +41,9 @@ def test_what_fits(value: Scalar) -> None:
 
 @pytest.mark.parametrize(("value", "excess"), [("x" * 2001, 1), ("😀" * 1001, 2), ("\ud800" * 2001, 1)])
 def test_what_does_not(value: str, excess: int) -> None:
-    with pytest.raises(Refused, match=f"^The process variable any would be {excess} characters longer than"):
+    with pytest.raises(
+        Refused, match=f"^Process variable any is {excess} characters too long for the engine; shorten it"
+    ):
         typed({"first": "short", "any": value})
 
 
@@ -30,3 +58,107 @@ def test_ids_fit_columns_of_255(longest: str, too_long: str) -> None:
 @pytest.mark.parametrize(("value", "expected"), [(None, None), ("", ""), ("None", "None"), (3, "3"), (True, "True")])
 def test_a_variable_as_text(value: Scalar, expected: str | None) -> None:
     assert text(value) == expected
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize("value", [None, "", " \t", "None", "a text", 7, True])
+def test_what_is_read_is_a_text_or_none(name: str, value: Scalar) -> None:
+    """Flags are read where they are flags: "true" decides nothing."""
+    read = msgspec.to_builtins(ProcessVariables.read({name: value}))
+    is_flag = name in names("approved", "changes_requested", "conflict_detected")
+    as_text = None if value is None or not str(value).strip() else str(value)
+    assert read[name] == ((value if value is True else None) if is_flag else as_text)
+    assert {other for other, found in read.items() if found is not None} <= {name}
+
+
+def test_variables_of_other_models_are_no_concern_of_ours() -> None:
+    assert ProcessVariables.read({"amount": 7, "draft_id": "D", "decision_t": "{}"}) == NO_VARIABLES
+
+
+def test_what_is_written_is_read_again() -> None:
+    given = written(draft_id="D", base_version=None, approved=False, comment="Why?")
+    assert given == {"draftId": "D", "baseVersion": None, "approved": False, "comment": "Why?"}
+    assert ProcessVariables.read(given) == ProcessVariables(draft_id="D", approved=False, comment="Why?")
+    assert {name: value["value"] for name, value in typed(given).items()} == given
+
+
+@pytest.mark.parametrize("wrong", ["draftId", "draft", ""])
+def test_a_field_that_is_none_is_noticed_at_once(wrong: str) -> None:
+    for act in (lambda: names(wrong), lambda: condition(wrong, "x"), lambda: written(**{wrong: "x"})):
+        with pytest.raises(KeyError):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("variables", "decided", "unpublished"),
+    [
+        ({}, None, Outcome.WITHDRAWN),
+        ({"approved": None}, None, Outcome.WITHDRAWN),
+        ({"approved": "true"}, None, Outcome.WITHDRAWN),
+        ({"approved": True}, Outcome.APPROVED, Outcome.WITHDRAWN),
+        ({"approved": True, "changesRequested": True}, Outcome.APPROVED, Outcome.WITHDRAWN),
+        ({"approved": False}, Outcome.REJECTED, Outcome.REJECTED),
+        ({"approved": False, "changesRequested": True}, Outcome.RETURNED, Outcome.RETURNED),
+        ({"approved": False, "changesRequested": False, "conflictDetected": False}, *[Outcome.REJECTED] * 2),
+        ({"approved": True, "conflictDetected": True}, Outcome.CONFLICT, Outcome.CONFLICT),
+        ({"changesRequested": True, "conflictDetected": True}, Outcome.CONFLICT, Outcome.CONFLICT),
+        ({"conflictDetected": "true", "approved": False}, Outcome.REJECTED, Outcome.REJECTED),
+    ],
+)
+@pytest.mark.parametrize("recorded", [None, "superseded", "withdrawn", "a word of another model", "None"])
+def test_how_an_approval_ended_has_one_reading(
+    variables: dict[str, Scalar], decided: Outcome | None, unpublished: Outcome, recorded: str | None
+) -> None:
+    """What the process recorded, else what its reviewers decided."""
+    read = ProcessVariables.read({**variables, "approvalOutcome": recorded})
+    known = Outcome(recorded) if recorded in ("superseded", "withdrawn") else None
+    assert (read.decided_outcome, read.unpublished_outcome) == (decided, unpublished)
+    assert (read.recorded_outcome, read.outcome) == (known, known or decided)
+
+
+@pytest.mark.parametrize(
+    ("plan_id", "version_id", "base"),
+    [("P", "1", ("P", "1")), ("P", None, None), (None, "1", None), (None, None, None)],
+)
+def test_a_base_is_a_plan_and_its_version(
+    plan_id: str | None, version_id: str | None, base: tuple[str, str] | None
+) -> None:
+    assert ProcessVariables(aidbox_plan_id=plan_id, base_version=version_id).base == base
+
+
+def test_decisions_are_read_oldest_first_and_nothing_else_is_one() -> None:
+    def decision(day: int) -> Decision:
+        return Decision(Verdict.REJECTED, Verdict.REJECTED, "ann", datetime(2027, 1, day, tzinfo=UTC), "review")
+
+    stored: dict[str, Scalar] = {f"decision_{day}": msgspec.json.encode(decision(day)).decode() for day in (3, 1, 2)}
+    stored |= {"decision_a": "no JSON", "decision_b": "{}", "decision_c": None, "decision_d": 7}
+    assert list(decisions_in(stored).items()) == [(str(day), decision(day)) for day in (1, 2, 3)]
+
+
+def _look_ups(tree: ast.AST) -> Iterator[str]:
+    """The strings by which something is looked up: `x["a"]` and `x.get("a")`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            yield str(node.slice.value)
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get"
+            and node.args
+        ):
+            yield from (str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant))
+
+
+def _strings(tree: ast.AST) -> Iterator[str]:
+    """All strings, but the fields of inputs that refusals name: some are called as a variable is."""
+    fields = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "field"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
+            yield node.value
+
+
+@pytest.mark.parametrize("file", [file for file in CODE.rglob("*.py") if file != HOME], ids=str)
+def test_their_names_stand_nowhere_else(file: Path) -> None:
+    tree = ast.parse(file.read_text("utf-8"))
+    assert set(_strings(tree)) & ({*VARIABLES, "decision_", "decider"} - PLAIN_WORDS) == set()
+    assert set(_look_ups(tree)) & set(VARIABLES) == set()

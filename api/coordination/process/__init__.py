@@ -1,1 +1,1 @@
-"""What the approval process asks of this service: external tasks, publication, the worker, reconciliation."""
+"""The service's part of the approval process: external tasks, publication, the worker, reconciliation."""

@@ -1,6 +1,6 @@
-"""External tasks, carried out: by the request that caused them and by the worker, with the same functions.
+"""External tasks: their work by topic, and how it is locked, carried out and reported, by requests and by the worker.
 
-The engine is the outbox. Whatever dies here leaves the task in the engine, and its lock ends by itself.
+The engine is the outbox: whatever dies here, the task stays in the engine, and its lock expires.
 """
 
 import asyncio
@@ -13,70 +13,72 @@ from functools import partial
 from typing import ClassVar
 
 from api import telemetry
+from api.coordination.policy import Policy
 from api.coordination.process.publish import not_here, publish
 from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult
 from api.deadline import seconds_left, with_deadline
 from api.draft_status import STATUSES, SUBMITTED
 from api.errors import ApprovalApiError, Gone, Unreachable, UpstreamFailed, WriteRefused
-from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_INSTANCES, UPDATE_INSTANCES, demand
-from api.upstreams.camunda.records import REGISTRATION, ExternalTask, LockedTask, Scalar, text
+from api.upstreams.camunda.process_variables import Outcome, Scalar, written
+from api.upstreams.camunda.records import REGISTRATION, ExternalTask, LockedTask
 from api.upstreams.retool.records import Draft
 
 ENDS = tuple(status for status in STATUSES if status != SUBMITTED)
 LONGEST_PAUSE = 60.0  # seconds
-SHORTEST_LOOK = 0.05  # seconds
+SHORTEST_POLL = 0.05  # seconds
 LATE_WRITE = 15.0  # seconds; a write that timed out may reach its system up to then
 SHARE_OF_WORK = 0.8  # of a lock's time; the rest is for the report
 
 _log = logging.getLogger(__name__)
 
 
-async def register(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> TaskResult:
-    """Topic register-submission: note the process on the draft, or leave as superseded.
+async def register(upstreams: Upstreams, _policy: Policy, task: LockedTask) -> TaskResult:
+    """Topic register-submission: record the process on the draft, or leave as superseded.
 
-    The update finds the draft as its submission found it, or it does not; only one of several processes can. A
-    repeat finds the note already made. Raises UpstreamFailed where the table has no such draft.
+    The update is conditional on the draft as its submission saw it, so only one of several processes succeeds. A
+    repeat finds its own record. Raises UpstreamFailed if the table has no such draft.
     """
-    draft_id, revision = text(task.variables.get("draftId")) or "", text(task.variables.get("draftRevision"))
+    given = task.variables
+    draft_id, revision = given.draft_id or "", given.draft_revision
     noted = await upstreams.retool.register(
         draft_id,
         task.process_instance_id,
         revision=revision,
-        previous_process_id=text(task.variables.get("previousProcessId")),
+        previous_process_id=given.previous_process_id,
     )
     draft = None if noted and revision is not None else await upstreams.retool.draft(draft_id)
     if not noted and draft is None:
         raise not_here(upstreams, draft_id)
     if not noted and not (draft and draft.camunda_process_id == task.process_instance_id and draft.is_submitted):
-        superseded = "Another submission of this draft was faster, or the draft changed"
-        return BpmnError("submission-superseded", superseded, {"approvalOutcome": "superseded"})
+        superseded = "Another submission of this draft was faster, or the draft has changed"
+        return BpmnError("submission-superseded", superseded, written(approval_outcome=Outcome.SUPERSEDED.value))
     return Done(await _what_is_missing(upstreams, draft, task) if revision is None and draft else {})
 
 
 async def _what_is_missing(upstreams: Upstreams, draft: Draft, task: LockedTask) -> dict[str, Scalar]:
-    """The variables that a submission gives, for a process that was started by hand without them."""
+    """The variables of a submission that a process started by hand lacks."""
     given = task.variables
-    plan_id = given.get("aidboxPlanId") or draft.aidbox_id
-    found: dict[str, Scalar] = {"draftRevision": draft.revision, "aidboxPlanId": plan_id}
-    if plan_id is not None and given.get("baseVersion") is None:
-        plan = await upstreams.aidbox.plan(str(plan_id))
-        found["baseVersion"] = plan.version_id if plan else None
-    # The id as the table has it, which is what links the two.
-    return {**found, "draftId": draft.id, "submittedBy": given.get("submittedBy") or draft.created_by}
+    plan_id = given.aidbox_plan_id or draft.aidbox_id
+    found = written(draft_revision=draft.revision, aidbox_plan_id=plan_id)
+    if plan_id is not None and given.base_version is None:
+        plan = await upstreams.aidbox.plan(plan_id)
+        found |= written(base_version=plan.version_id if plan else None)
+    # The id as the table has it: the link between row and process compares it exactly.
+    return found | written(draft_id=draft.id, submitted_by=given.submitted_by or draft.created_by)
 
 
-async def record_outcome(upstreams: Upstreams, _settings: Settings, task: LockedTask) -> TaskResult:
-    """Topic record-outcome: write the outcome on the draft, if it still waits for this process."""
-    draft_id, outcome = (text(task.variables.get(name)) or "" for name in ("draftId", "outcome"))
+async def record_outcome(upstreams: Upstreams, _policy: Policy, task: LockedTask) -> TaskResult:
+    """Topic record-outcome: record the outcome on the draft, if it still waits for this process."""
+    draft_id, outcome = task.variables.draft_id or "", task.outcome
     if outcome not in ENDS:
-        return Incident(f"The process model's outcome must be one of {', '.join(ENDS)}")
+        return Incident(f"The outcome in the process model must be one of {', '.join(ENDS)}")
     await upstreams.retool.record_outcome(draft_id, task.process_instance_id, outcome)
-    return Done({"approvalOutcome": outcome})
+    return Done(written(approval_outcome=outcome))
 
 
-Work = Callable[[Upstreams, Settings, LockedTask], Awaitable[TaskResult]]
+Work = Callable[[Upstreams, Policy, LockedTask], Awaitable[TaskResult]]
 WORK: Mapping[str, Work] = {
     REGISTRATION: register,
     "publish-plan": publish,
@@ -84,22 +86,22 @@ WORK: Mapping[str, Work] = {
 }
 
 
-async def carry_out(upstreams: Upstreams, settings: Settings, task: LockedTask) -> None:
-    """Do one locked task and report to the engine, both within its lock.
+async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> None:
+    """Carry out a locked task and report its result, both within the lock duration.
 
-    Crash before the report: the task is tried again after its lock. Lost lock: somebody else reports it, and what
-    was done here was conditional or is recognised. Raises UpstreamFailed when it could not be reported.
+    Crash before the report: the task is retried once its lock expires. Lost lock: another worker reports it, and the
+    effects here were conditional or are recognised. Raises UpstreamFailed when it could not be reported.
     """
     outcome = "unreported"
     try:
-        with with_deadline(settings.lock_seconds * SHARE_OF_WORK):
-            report = await _done(upstreams, settings, task)
-        with with_deadline(settings.lock_seconds * (1 - SHARE_OF_WORK)):
-            await _tell(upstreams, task, report)
+        with with_deadline(policy.lock_seconds * SHARE_OF_WORK):
+            report = await _done(upstreams, policy, task)
+        with with_deadline(policy.lock_seconds * (1 - SHARE_OF_WORK)):
+            await _report(upstreams, task, report)
         outcome = report.outcome
     except Gone:
         outcome = "lost"
-        _log.info("external task was lost to another worker", extra=_names(task))
+        _log.info("external task was lost to another worker", extra=_log_fields(task))
     finally:
         telemetry.EXTERNAL_TASKS.labels(task.topic_name, outcome).inc()
         if task.create_time is not None:
@@ -107,24 +109,26 @@ async def carry_out(upstreams: Upstreams, settings: Settings, task: LockedTask) 
             telemetry.EXTERNAL_TASK_AGE.labels(task.topic_name).observe(max(age, 0))
 
 
-async def _done(upstreams: Upstreams, settings: Settings, task: LockedTask) -> "TaskResult | _Retry":
+async def _done(upstreams: Upstreams, policy: Policy, task: LockedTask) -> "TaskResult | _Retry":
     try:
-        return await WORK[task.topic_name](upstreams, settings, task)
+        return await WORK[task.topic_name](upstreams, policy, task)
     except ApprovalApiError as failure:
-        return _failed(settings, task, failure)
-    except Exception:  # noqa: BLE001  # a fault of ours becomes an incident that people see, not a task tried for ever
-        _log.exception("external task failed", extra=_names(task))
-        return Incident("An error in plan-api; its log has the details")
+        return _failed(policy, task, failure)
+    except Exception:  # noqa: BLE001  # a bug becomes an incident that people see, not endless retries
+        _log.exception("external task failed", extra=_log_fields(task))
+        return Incident("Internal error of plan-api; see its log")
 
 
-def _failed(settings: Settings, task: LockedTask, failure: ApprovalApiError) -> "Incident | _Retry":
-    """What the table does not take has to be mended there; then retryPublication goes on, which knows of drafts in
-    approval. A registration is tried again by itself, since its draft is in none yet.
+def _failed(policy: Policy, task: LockedTask, failure: ApprovalApiError) -> "Incident | _Retry":
+    """The result of a failure: a retry, or an incident if the drafts table refuses the write until it is changed.
+
+    retryPublication resumes incidents of drafts in approval. The draft of a registration is in none yet, so that is
+    retried automatically.
     """
     message = failure.incident if isinstance(failure, UpstreamFailed) else str(failure)
     if isinstance(failure, WriteRefused) and task.topic_name != REGISTRATION:
         return Incident(message)
-    return _postponed(settings, task, message)
+    return _retry(policy, task, message)
 
 
 @dataclass(frozen=True)
@@ -135,19 +139,19 @@ class _Retry:
     outcome: ClassVar[str] = "retry"
 
 
-def _postponed(settings: Settings, task: LockedTask, message: str) -> _Retry:
-    """A further try, later each time; none are left after `publish_retries` of them.
+def _retry(policy: Policy, task: LockedTask, message: str) -> _Retry:
+    """A retry with exponential backoff; an incident after `publish_retries` of them.
 
-    The last failure holds its lock for as long as a write of it may still arrive: until then nobody may take for
-    granted that nothing was written.
+    The last failure keeps its lock for as long as a write of it may still arrive, since until then nobody can tell
+    whether it was written.
     """
-    left = settings.publish_retries if task.retries is None else task.retries - 1
-    tried = settings.publish_retries - left
+    left = policy.publish_retries if task.retries is None else task.retries - 1
+    tried = policy.publish_retries - left
     pause = min(2.0 ** min(tried, 10), LONGEST_PAUSE)
     return _Retry(message, max(left, 0), pause if left > 0 else max(pause, LATE_WRITE))
 
 
-async def _tell(upstreams: Upstreams, task: LockedTask, report: TaskResult | _Retry) -> None:
+async def _report(upstreams: Upstreams, task: LockedTask, report: TaskResult | _Retry) -> None:
     match report:
         case Done(variables):
             await upstreams.camunda.complete_external(task, variables)
@@ -159,43 +163,48 @@ async def _tell(upstreams: Upstreams, task: LockedTask, report: TaskResult | _Re
             await upstreams.camunda.fail(task, message, retries=retries, pause_seconds=pause_seconds)
 
 
-async def settle(upstreams: Upstreams, settings: Settings, draft_id: str, process_id: str) -> None:
-    """Carry out what a process waits for now. Ends when it waits for none of ours, when that failed, or in time.
+async def settle(upstreams: Upstreams, policy: Policy, draft_id: str, process_id: str) -> None:
+    """Carry out the external tasks of a process until none is waiting, each has failed, or `settle_seconds` are over.
 
-    A task that another worker holds is waited for, since the answer should tell what became of it.
+    A task locked by another worker is waited for, so that the answer can tell its result.
     """
     worker_id = f"request-{uuid.uuid4().hex}"
     now = asyncio.get_running_loop().time
-    until, is_first = now() + seconds_left(settings.settle_seconds), True
+    until, is_first = now() + seconds_left(policy.settle_seconds), True
     while now() < until:
-        locked = await _locked(upstreams, settings, draft_id, worker_id)
+        locked = await _locked(upstreams, policy, draft_id, worker_id)
         for task in locked:
-            await carry_out(upstreams, settings, task)
-        waiting = (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
+            await carry_out(upstreams, policy, task)
+        waiting = await waiting_tasks(upstreams, process_id)
         if not locked:
             await _demand_shown(upstreams, waiting, is_first=is_first)
         if all(task.has_failed for task in waiting):
             return
         is_first = False
         if not locked:
-            await asyncio.sleep(SHORTEST_LOOK)
+            await asyncio.sleep(SHORTEST_POLL)
+
+
+async def waiting_tasks(upstreams: Upstreams, process_id: str) -> list[ExternalTask]:
+    """The external tasks that a process waits for."""
+    return (await upstreams.camunda.external_tasks_by_process([process_id])).get(process_id, [])
 
 
 async def _demand_shown(upstreams: Upstreams, waiting: Sequence[ExternalTask], *, is_first: bool) -> None:
-    """Nothing could be locked: that is for want of work, if it is not for want of a permission. Raises Denied."""
+    """Make sure that nothing was locked for want of work, not of a permission. Raises Denied."""
     if is_first and not waiting:
         await demand(upstreams.camunda, READ_INSTANCES)
     elif any(not task.has_failed and task.worker_id is None for task in waiting):
         await demand(upstreams.camunda, UPDATE_INSTANCES)
 
 
-async def _locked(upstreams: Upstreams, settings: Settings, draft_id: str, worker_id: str) -> list[LockedTask]:
-    """What waits, now ours. With a lost answer we do not know what we have: it is given back, and asked for again."""
+async def _locked(upstreams: Upstreams, policy: Policy, draft_id: str, worker_id: str) -> list[LockedTask]:
+    """The waiting tasks, now locked. After a lost answer the locks are unknown: they are released and fetched again."""
     fetch = partial(
         upstreams.camunda.fetch_and_lock,
         worker_id,
         limit=len(WORK),
-        lock_seconds=settings.lock_seconds,
+        lock_seconds=policy.lock_seconds,
         business_key=draft_id,
     )
     try:
@@ -206,5 +215,5 @@ async def _locked(upstreams: Upstreams, settings: Settings, draft_id: str, worke
         return await fetch()
 
 
-def _names(task: LockedTask) -> dict[str, str]:
+def _log_fields(task: LockedTask) -> dict[str, str]:
     return {"topic": task.topic_name, "process_id": task.process_instance_id, "external_task": task.id}

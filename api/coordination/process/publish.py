@@ -1,19 +1,20 @@
-"""Topic publish-plan: the approved draft becomes the next version of its plan. Called by external_tasks.py, and by
-reconcile.py for processes that are over."""
+"""Topic publish-plan: the approved draft becomes the next version of its plan, exactly once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
+from api.coordination.policy import Policy
 from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
-from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion, Tag
-from api.upstreams.camunda.records import LockedTask, Scalar, text
+from api.upstreams.camunda.process_variables import Outcome, ProcessVariables, written
+from api.upstreams.camunda.records import LockedTask
 from api.upstreams.retool.records import Draft
 from plandiff import comparison, plan_document
 
@@ -22,60 +23,60 @@ DRAFT_CHANGED = "Draft changed since it was submitted"
 NOT_IN_APPROVAL = "Draft is not in this approval"
 WRITES_THAT_MAY_MEET = 4
 HISTORY_SEARCHED = 100
-TRIES_A_WRITE_MAY_TAKE = 4  # with their pauses about 15 seconds
+TRIES_A_WRITE_MAY_TAKE = 4  # with backoff about 15 seconds
 
 
-async def publish(upstreams: Upstreams, settings: Settings, task: LockedTask) -> TaskResult:
+async def publish(upstreams: Upstreams, policy: Policy, task: LockedTask) -> TaskResult:
     """The external task: publish what this process has approved.
 
-    After a failure, a write of it may still be on its way to the store, and what it brings there is what was
-    reviewed. So a draft that changed since then is no conflict until some further tries have not found that write.
+    After a failure, its write may still be on the way to the store, and would bring what was reviewed. So a draft
+    that changed in the meantime is no conflict until further retries have not found that write.
     """
-    report = await publish_reviewed(upstreams, settings, task.process_instance_id, task.variables)
-    if isinstance(report, BpmnError) and report.message == DRAFT_CHANGED and _may_land_yet(settings, task.retries):
+    report = await publish_reviewed(upstreams, policy, task.process_instance_id, task.variables)
+    if isinstance(report, BpmnError) and report.message == DRAFT_CHANGED and _may_land_yet(policy, task.retries):
         raise Busy("aidbox", "The draft changed while an earlier write of its plan may still be under way")
     return report
 
 
-def as_new(settings: Settings) -> int:
-    """The retries of a task that gave up and is to be tried again: one more than any has that failed since."""
-    return settings.publish_retries + 1
+def as_new(policy: Policy) -> int:
+    """The retry count that a manual retry sets: one more than any failure sets, so that the two can be told apart."""
+    return policy.publish_retries + 1
 
 
-def _may_land_yet(settings: Settings, retries: int | None) -> bool:
-    """Whether there was a failure, and too few tries since then for its write to be over."""
-    if retries is None or retries == as_new(settings):
+def _may_land_yet(policy: Policy, retries: int | None) -> bool:
+    """Whether a write of an earlier failure may still arrive: there were too few retries since."""
+    if retries is None or retries == as_new(policy):
         return False
-    return retries > max(settings.publish_retries - TRIES_A_WRITE_MAY_TAKE, 1)
+    return retries > max(policy.publish_retries - TRIES_A_WRITE_MAY_TAKE, 1)
 
 
 async def publish_reviewed(
-    upstreams: Upstreams, settings: Settings, process_id: str, values: Mapping[str, Scalar]
+    upstreams: Upstreams, policy: Policy, process_id: str, values: ProcessVariables
 ) -> TaskResult:
-    """Write the reviewed draft to the store and the plan's id on the draft. Steps, each of which may be repeated:
+    """Write the reviewed draft to the store and the plan's id to the draft. Steps, each of them idempotent:
 
-    1. Read the draft and the plan. Moved: our own earlier write is known by its tag. Whole → step 4; less than was
-       reviewed, and nobody has written since → step 2 on top of it; else a conflict.
-    2. Write the plan as successor of the base version. Refused: an incident. Crash after: step 1 knows it again.
-    3. Compare what the store has now with what was sent. Less: an incident that names the fields; the draft stays
+    1. Read the draft and the plan. If the plan has moved, an earlier write of this process is recognised by its tag.
+       Complete → step 4; incomplete and still the newest → step 2, based on it; anything else is a conflict.
+    2. Write the plan, conditional on the base version. Refused: an incident. Crash after: step 1 recognises it.
+    3. Compare what the store has with what was sent. Less: an incident that names the lost fields; the draft stays
        submitted, and a repeat writes again. Crash after: as after step 2.
-    4. Mark the draft. Crash after: the repeat finds the tag, and the mark made.
+    4. Mark the draft as published. Crash after: a repeat finds the tag and the mark.
     """
-    draft_id = text(values.get("draftId")) or ""
-    plan_id = text(values.get("aidboxPlanId")) or plan_document.plan_id_for(draft_id)
+    draft_id = values.draft_id or ""
+    plan_id = values.aidbox_plan_id or plan_document.plan_id_for(draft_id)
     for _ in range(WRITES_THAT_MAY_MEET):
         draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
         try:
-            written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
-            published = await _whole_version(upstreams, settings, draft, plan_id, process_id, values, written)
+            own = await own_versions(upstreams, plan_id, process_id, values.base_version, current)
+            published = await _whole_version(upstreams, policy, draft, plan_id, process_id, values, own)
             if published is None:
                 if draft is None:
                     raise not_here(upstreams, draft_id)
-                since = {**values, **await _base_after(upstreams, written, current)}
+                since = await _based_on(upstreams, values, own, current)
                 if moved := conflict(draft, current, since, process_id):
-                    return BpmnError("version-conflict", moved, {"conflictDetected": True, "reason": moved})
-                resource = await _resource(upstreams, settings, draft, plan_id, process_id)
-                published = await _write(upstreams, settings, resource, current, plan_id)
+                    return BpmnError("version-conflict", moved, written(conflict_detected=True, reason=moved))
+                resource = await _resource(upstreams, policy, draft, plan_id, process_id)
+                published = await _write(upstreams, policy, resource, current, plan_id)
                 if published is not current and (lost := await _lost(upstreams, resource, published)):
                     return Incident(lost)
         except Stale:
@@ -83,27 +84,33 @@ async def publish_reviewed(
         except (Unfit, Refused) as refusal:
             return Incident(refusal.message)
         await upstreams.retool.mark_published(draft_id, process_id, plan_id)
-        return Done({"publishedVersion": published.version_id, "aidboxPlanId": plan_id, "approvalOutcome": "approved"})
-    raise Busy("aidbox", "Other writes to this plan keep getting in between")
+        return Done(
+            written(
+                published_version=published.version_id,
+                aidbox_plan_id=plan_id,
+                approval_outcome=Outcome.APPROVED.value,
+            )
+        )
+    raise Busy("aidbox", "Other writes to this plan keep conflicting with this one")
 
 
 def plan_id_of(draft: Draft) -> str:
-    """The plan that the draft edits, or the one it becomes."""
+    """The id of the plan that the draft edits, or of the one it becomes."""
     return draft.aidbox_id or plan_document.plan_id_for(draft.id)
 
 
-async def says_the_same(upstreams: Upstreams, settings: Settings, draft: Draft, version: PlanVersion) -> bool:
-    """Whether a version of the plan says all that the draft says."""
+async def says_the_same(upstreams: Upstreams, policy: Policy, draft: Draft, version: PlanVersion) -> bool:
+    """Whether a version of the plan contains all that the draft says."""
     plan, held = draft.plan_data, bytes(version.resource)
-    most, keeps_digits = settings.max_plan_bytes, settings.aidbox_keeps_digits
+    most, keeps_digits = policy.max_plan_bytes, policy.aidbox_keeps_digits
     asked = partial(comparison.says_all, plan, version.id, held, max_bytes=most, keeps_digits=keeps_digits)
     return await upstreams.plan_processes.run(asked, size=len(plan) + len(held))
 
 
-async def _resource(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str, process_id: str) -> bytes:
-    """What is sent to the store. Raises Refused (INVALID_PLAN)."""
+async def _resource(upstreams: Upstreams, policy: Policy, draft: Draft, plan_id: str, process_id: str) -> bytes:
+    """The resource to write to the store. Raises Refused (INVALID_PLAN)."""
     plan = draft.plan_data
-    made = partial(comparison.resource_of, plan, plan_id, process_id, max_bytes=settings.max_plan_bytes)
+    made = partial(comparison.resource_of, plan, plan_id, process_id, max_bytes=policy.max_plan_bytes)
     return await upstreams.plan_processes.run(made, size=len(plan))
 
 
@@ -113,30 +120,30 @@ async def _lost(upstreams: Upstreams, resource: bytes, published: PlanVersion) -
     return await upstreams.plan_processes.run(asked, size=len(resource) + len(held))
 
 
-def conflict(draft: Draft, current: PlanVersion | None, values: Mapping[str, Scalar], process_id: str) -> str | None:
-    """Why what was reviewed can not be published as it is, or None. The same question is asked at approval."""
+def conflict(draft: Draft, current: PlanVersion | None, values: ProcessVariables, process_id: str) -> str | None:
+    """Why what was reviewed cannot be published as it is, or None. Checked at approval and at publication."""
     if draft.camunda_process_id != process_id:
         return NOT_IN_APPROVAL
-    if draft.revision != values.get("draftRevision"):
+    if draft.revision != values.draft_revision:
         return DRAFT_CHANGED
-    base_version = values.get("baseVersion")
-    if base_version is None and values.get("aidboxPlanId") is not None:
+    if values.base_version is None and values.aidbox_plan_id is not None:
         return None
-    return VERSION_CHANGED if base_version != (current.version_id if current else None) else None
+    return VERSION_CHANGED if values.base_version != (current.version_id if current else None) else None
 
 
 def not_here(upstreams: Upstreams, draft_id: str) -> UpstreamFailed:
-    """Why nothing is done for a draft that the table does not have: it may be another deployment's."""
+    """The failure for a draft that the table does not have. It may be another deployment's, so nothing is done."""
     table = upstreams.retool.columns.table
     message = f"{table} has no draft {draft_id[:100]}: it was deleted, or DRAFT_SOURCE is another deployment's too"
     return UpstreamFailed("retool", message)
 
 
 async def own_versions(
-    upstreams: Upstreams, plan_id: str, process_id: str, base_version: Scalar, current: PlanVersion | None
+    upstreams: Upstreams, plan_id: str, process_id: str, base_version: str | None, current: PlanVersion | None
 ) -> list[PlanVersion]:
-    """The versions that earlier, interrupted tries of this process wrote, oldest first. None while the plan is as it
-    was before. A store may carry tags over to later versions, so only the first is ours for certain.
+    """The versions that earlier attempts of this process wrote, oldest first; none while the plan is at its base.
+
+    A store may copy tags to later versions, so only the first is certain to be of this process.
     """
     if current is None or current.version_id == base_version:
         return []
@@ -147,7 +154,7 @@ async def own_versions(
 
 
 def _tag(version: PlanVersion, process_id: str) -> Tag | None:
-    """The mark of this process on a version."""
+    """The tag of this process on a version."""
     return next(
         (tag for tag in version.tags if (tag.system, tag.code) == (plan_document.PROCESS_TAG, process_id)), None
     )
@@ -155,67 +162,67 @@ def _tag(version: PlanVersion, process_id: str) -> Tag | None:
 
 async def published_version(
     upstreams: Upstreams,
-    settings: Settings,
+    policy: Policy,
     draft_id: str,
     process_id: str,
-    values: Mapping[str, Scalar],
+    values: ProcessVariables,
     plan_id: str,
 ) -> PlanVersion | None:
-    """The version in which a process published all that was reviewed, if there is one."""
+    """The version in which a process published everything that was reviewed, if there is one."""
     current = await upstreams.aidbox.plan(plan_id)
-    written = await own_versions(upstreams, plan_id, process_id, values.get("baseVersion"), current)
-    draft = await upstreams.retool.draft(draft_id) if written else None
-    return await _whole_version(upstreams, settings, draft, plan_id, process_id, values, written)
+    own = await own_versions(upstreams, plan_id, process_id, values.base_version, current)
+    draft = await upstreams.retool.draft(draft_id) if own else None
+    return await _whole_version(upstreams, policy, draft, plan_id, process_id, values, own)
 
 
 async def _whole_version(
     upstreams: Upstreams,
-    settings: Settings,
+    policy: Policy,
     draft: Draft | None,
     plan_id: str,
     process_id: str,
-    values: Mapping[str, Scalar],
-    written: Sequence[PlanVersion],
+    values: ProcessVariables,
+    own: Sequence[PlanVersion],
 ) -> PlanVersion | None:
-    """Of the versions a process wrote the first that has all that was reviewed.
+    """The first of a process's versions that has everything that was reviewed.
 
-    It is compared with the draft; where that says something else by now, the digest on the version tells.
+    It is compared with the draft, or with the digest in its tag where the draft has changed since.
     """
-    if not written:
+    if not own:
         return None
-    is_reviewed = draft is not None and draft.revision == values.get("draftRevision")
-    may_be_reviewed = is_reviewed or values.get("draftRevision") is None
+    is_reviewed = draft is not None and draft.revision == values.draft_revision
+    may_be_reviewed = is_reviewed or values.draft_revision is None
     resource = None
     if draft and may_be_reviewed:
         with suppress(Refused):
-            resource = await _resource(upstreams, settings, draft, plan_id, process_id)
-    versions = [bytes(version.resource) for version in written]
-    tags = [None if is_reviewed else _tag(version, process_id) for version in written]
+            resource = await _resource(upstreams, policy, draft, plan_id, process_id)
+    versions = [bytes(version.resource) for version in own]
+    tags = [None if is_reviewed else _tag(version, process_id) for version in own]
     asked = partial(comparison.first_whole, resource, versions, [tag.display if tag else None for tag in tags])
     place = await upstreams.plan_processes.run(asked, size=sum(map(len, versions)))
-    return None if place is None else written[place]
+    return None if place is None else own[place]
 
 
-async def _base_after(
-    upstreams: Upstreams, written: Sequence[PlanVersion], current: PlanVersion | None
-) -> Mapping[str, Scalar]:
-    """What to write on top of: the current version, while it is what an earlier try of ours has left there."""
-    if not written or current is None:
-        return {}
-    first, now = bytes(written[0].resource), bytes(current.resource)
-    is_ours = current.version_id == written[0].version_id or await upstreams.plan_processes.run(
+async def _based_on(
+    upstreams: Upstreams, values: ProcessVariables, own: Sequence[PlanVersion], current: PlanVersion | None
+) -> ProcessVariables:
+    """The variables, based on the current version while that is what an earlier try of this process wrote."""
+    if not own or current is None:
+        return values
+    first, now = bytes(own[0].resource), bytes(current.resource)
+    is_ours = current.version_id == own[0].version_id or await upstreams.plan_processes.run(
         partial(comparison.is_same_version, first, now), size=len(first) + len(now)
     )
-    return {"baseVersion": current.version_id} if is_ours else {}
+    return replace(values, base_version=current.version_id) if is_ours else values
 
 
 async def _write(
-    upstreams: Upstreams, settings: Settings, resource: bytes, current: PlanVersion | None, plan_id: str
+    upstreams: Upstreams, policy: Policy, resource: bytes, current: PlanVersion | None, plan_id: str
 ) -> PlanVersion:
-    """Write what was reviewed, unless the plan says so already; what the store has now. Raises Stale, Unfit."""
+    """Write what was reviewed, unless the plan already says it; the version that is stored. Raises Stale, Unfit."""
     if current is not None:
         held = bytes(current.resource)
-        asked = partial(comparison.is_written, resource, held, keeps_digits=settings.aidbox_keeps_digits)
+        asked = partial(comparison.is_written, resource, held, keeps_digits=policy.aidbox_keeps_digits)
         if await upstreams.plan_processes.run(asked, size=len(resource) + len(held)):
             return current
     base_version = current.version_id if current else None

@@ -1,8 +1,7 @@
-"""Drafts whose process ended without writing its end on them, brought to that end. Used by the worker's sweep, and by
-submit.py, withdraw.py and decide.py for the one draft they are about.
+"""Reconciliation of drafts whose process ended without recording its outcome: one draft, or a sweep over all.
 
-Our own process never leaves one behind. A process model without our external tasks does, as may an operator who
-deletes an instance, or a database that was set back to an earlier day.
+Our own process always records its outcome. A process model without our external tasks does not, and an operator may
+delete an instance, or restore a database to an earlier day.
 """
 
 import asyncio
@@ -11,35 +10,34 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from api import telemetry
 from api.coordination.draft_process import Linked, linked_process
+from api.coordination.policy import Policy
 from api.coordination.process.publish import plan_id_of, publish_reviewed, published_version, says_the_same
-from api.coordination.process.task_result import BpmnError, Done
-from api.coordination.rules.approval_state import decided
+from api.coordination.process.task_result import BpmnError, Done, Incident
 from api.errors import ApprovalApiError, Gone
-from api.settings import Settings
 from api.upstreams import Upstreams
-from api.upstreams.camunda.ownership import LINK_VARIABLES
-from api.upstreams.camunda.records import ProcessInstance, Scalar, text
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, Outcome, ProcessVariables
+from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft, Waiting
 
 DRAFTS_LOOKED_AT = 1000
 DRAFTS_ENDED = 50
-MOST_TOLD = 20
+MOST_LOGGED = 20
 SIDE_BY_SIDE = 4
-OUTCOMES = ("rejected", "returned", "conflict", "withdrawn")
+OUTCOMES = (Outcome.REJECTED, Outcome.RETURNED, Outcome.CONFLICT, Outcome.WITHDRAWN)
 
 _log = logging.getLogger(__name__)
-
-Variables = Mapping[str, Scalar]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep saw: how many drafts wait, of how many the process has ended, how many the engine does not know.
+    """The counts of a sweep: drafts that wait, those whose process has ended, those whose process the engine lacks.
 
-    `unlinked`: how many name another draft's process, as copied rows do, so that they are in no approval.
-    `last_id`: where the next one goes on; None from the beginning.
+    `unlinked`: drafts that name another draft's process, as copied rows do, so that they are in no approval.
+    `last_id`: where the next sweep continues; None: from the beginning.
     """
 
     waiting: int
@@ -49,13 +47,12 @@ class Sweep:
     last_id: str | None
 
 
-async def sweep(upstreams: Upstreams, settings: Settings, after_id: str | None) -> Sweep | None:
-    """Look at the drafts in approval, a thousand at a time, and end those whose process has ended.
+async def sweep(upstreams: Upstreams, policy: Policy, after_id: str | None) -> Sweep | None:
+    """Reconcile the drafts in approval, a thousand at a time. None while another replica sweeps.
 
-    Costs a statement and two requests to the engine; one more of each where any has ended, and for each of them what
-    it takes to end it. None while another replica sweeps. A draft whose process the engine does not know at all, or
-    whose process is another draft's, is left to who submits it: this may be the wrong engine, or a copied row.
-    Raises UpstreamFailed.
+    Costs one statement and two requests to the engine; one more of each if any process has ended, and the writes for
+    each of those. A draft whose process is unknown to the engine, or is another draft's, stays unchanged until it is
+    submitted: this may be the wrong engine, or a copied row. Raises UpstreamFailed.
     """
     async with upstreams.retool.sweeping_alone() as is_alone:
         if not is_alone:
@@ -66,14 +63,14 @@ async def sweep(upstreams: Upstreams, settings: Settings, after_id: str | None) 
             upstreams.camunda.processes_by_id(asked), upstreams.camunda.variables_by_process(asked, LINK_VARIABLES)
         )
         own = upstreams.camunda.own
-        linked = [each for each in waiting if own.links(links.get(each.process_id or "", {}), each.id)]
+        linked = [each for each in waiting if own.links(links.get(each.process_id or "", NO_VARIABLES), each.id)]
         ended = [each for each in linked if each.process_id in known and not known[each.process_id].is_active]
         await _label(upstreams, [each for each in linked if each not in ended], links)
-        await _end_all(upstreams, settings, ended[:DRAFTS_ENDED], known)
+        await _end_all(upstreams, policy, ended[:DRAFTS_ENDED], known)
     unlinked = [each for each in waiting if each.process_id in known and each not in linked]
     if unlinked:
         _log.warning(
-            "drafts name another draft's process", extra={"drafts": [each.id for each in unlinked[:MOST_TOLD]]}
+            "drafts name another draft's process", extra={"drafts": [each.id for each in unlinked[:MOST_LOGGED]]}
         )
     is_whole = len(waiting) < DRAFTS_LOOKED_AT and len(ended) <= DRAFTS_ENDED
     return Sweep(
@@ -85,10 +82,10 @@ async def sweep(upstreams: Upstreams, settings: Settings, after_id: str | None) 
     )
 
 
-async def _label(upstreams: Upstreams, running: Sequence[Waiting], links: Mapping[str, Variables]) -> None:
-    """Name this deployment in processes that name none, as older models start them: no worker takes their tasks."""
+async def _label(upstreams: Upstreams, running: Sequence[Waiting], links: Mapping[str, ProcessVariables]) -> None:
+    """Set the source of processes without one, as older models start them: no worker would fetch their tasks."""
     unlabelled = [
-        each.process_id for each in running if each.process_id and not links[each.process_id].get("draftSource")
+        each.process_id for each in running if each.process_id and links[each.process_id].draft_source is None
     ]
     for process_id in unlabelled[:DRAFTS_ENDED]:
         with suppress(Gone):
@@ -96,7 +93,7 @@ async def _label(upstreams: Upstreams, running: Sequence[Waiting], links: Mappin
 
 
 async def _end_all(
-    upstreams: Upstreams, settings: Settings, ended: Sequence[Waiting], known: Mapping[str, ProcessInstance]
+    upstreams: Upstreams, policy: Policy, ended: Sequence[Waiting], known: Mapping[str, ProcessInstance]
 ) -> None:
     if not ended:
         return
@@ -104,100 +101,103 @@ async def _end_all(
         upstreams.retool.drafts_by_id([each.id for each in ended]),
         upstreams.camunda.variables_by_process([str(each.process_id) for each in ended]),
     )
-    places = asyncio.Semaphore(SIDE_BY_SIDE)
+    slots = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def end(draft: Draft, process: ProcessInstance) -> None:
-        async with places:
+        async with slots:
             try:
-                await bring_to_end(upstreams, settings, draft, process, variables.get(process.id, {}))
+                await finish_approval(upstreams, policy, draft, process, variables.get(process.id, NO_VARIABLES))
             except ApprovalApiError as failure:
-                _log.warning("draft is left for later", extra={"draft": draft.id, "reason": str(failure)})
+                _log.warning(
+                    "draft could not be brought to its end yet", extra={"draft": draft.id, "reason": str(failure)}
+                )
 
     found = [drafts[each.id] for each in ended if each.id in drafts]
     still = [draft for draft in found if draft.is_submitted and draft.camunda_process_id in known]
     await asyncio.gather(*(end(draft, known[str(draft.camunda_process_id)]) for draft in still))
 
 
-async def released(upstreams: Upstreams, settings: Settings, draft: Draft, linked: Linked | None = None) -> Draft:
-    """The draft as it now is: one that waits for a process that does not run, or is another draft's, waits no longer.
+async def settled_draft(upstreams: Upstreams, policy: Policy, draft: Draft, linked: Linked | None = None) -> Draft:
+    """The draft, reconciled if its process does not run or is another draft's.
 
     `linked`: its process, if that has been read already. Raises UpstreamFailed.
     """
     linked = linked or await linked_process(upstreams, draft)
     if not draft.is_submitted or (linked.process is not None and linked.process.is_active):
         return draft
-    await bring_to_end(upstreams, settings, draft, linked.process, linked.variables)
+    await finish_approval(upstreams, policy, draft, linked.process, linked.variables)
     return await upstreams.retool.draft(draft.id) or draft
 
 
-async def bring_to_end(
-    upstreams: Upstreams, settings: Settings, draft: Draft, process: ProcessInstance | None, variables: Variables
+async def finish_approval(
+    upstreams: Upstreams, policy: Policy, draft: Draft, process: ProcessInstance | None, variables: ProcessVariables
 ) -> None:
-    """Do what a process that is over left undone. Each write is conditional or recognised, so it may be repeated.
+    """Do what an ended process left undone. Idempotent: each write is conditional or recognised.
 
-    Approved and not published: it is published now, if draft and plan still are what was approved. What came to
-    nothing counts as withdrawn, so that its author can submit it again. Raises UpstreamFailed.
+    An approved draft is published now, if draft and plan are still as they were approved. A process without a
+    decision counts as withdrawn, so that the author can submit again. Raises UpstreamFailed.
     """
-    outcome = await _outcome(upstreams, settings, draft, process, variables)
+    outcome = await _outcome(upstreams, policy, draft, process, variables)
     if outcome in OUTCOMES:
-        await upstreams.retool.record_outcome(draft.id, draft.camunda_process_id, outcome)
-    telemetry.RECONCILED.labels(outcome).inc()
-    _log.info("draft was brought to its end", extra={"draft": draft.id, "outcome": outcome})
+        await upstreams.retool.record_outcome(draft.id, draft.camunda_process_id, outcome.value)
+    telemetry.RECONCILED.labels(outcome.value).inc()
+    _log.info("draft was brought to its end", extra={"draft": draft.id, "outcome": outcome.value})
 
 
 async def _outcome(
-    upstreams: Upstreams, settings: Settings, draft: Draft, process: ProcessInstance | None, variables: Variables
-) -> str:
-    said, plan_id = variables.get("approvalOutcome"), variables.get("aidboxPlanId")
-    if said == "approved" and plan_id is not None:
-        await upstreams.retool.mark_published(draft.id, draft.camunda_process_id, str(plan_id))
-        return "approved"
-    if said in OUTCOMES:
-        return str(said)
-    is_approved = variables.get("approved") is True and variables.get("conflictDetected") is not True
+    upstreams: Upstreams, policy: Policy, draft: Draft, process: ProcessInstance | None, variables: ProcessVariables
+) -> Outcome:
+    recorded, plan_id = variables.recorded_outcome, variables.aidbox_plan_id
+    if recorded is Outcome.APPROVED and plan_id is not None:
+        await upstreams.retool.mark_published(draft.id, draft.camunda_process_id, plan_id)
+        return recorded
+    if recorded is not None and recorded in OUTCOMES:
+        return recorded
+    is_approved = variables.decided_outcome is Outcome.APPROVED
     if process is None or process.state != "COMPLETED":
         may_be_published = process is None or is_approved
-        return (
-            "approved"
-            if may_be_published and await _was_published(upstreams, settings, draft, variables)
-            else "withdrawn"
-        )
-    return await _published(upstreams, settings, draft, process, variables) if is_approved else _decided(variables)
+        is_published = may_be_published and await _was_published(upstreams, policy, draft, variables)
+        return Outcome.APPROVED if is_published else Outcome.WITHDRAWN
+    if is_approved:
+        return await _published(upstreams, policy, draft, process, variables)
+    return variables.unpublished_outcome
 
 
-async def _was_published(upstreams: Upstreams, settings: Settings, draft: Draft, variables: Variables) -> bool:
-    """Whether the process wrote all of its version before it was ended or forgotten; the draft is marked then."""
-    process_id, plan_id = draft.camunda_process_id, text(variables.get("aidboxPlanId")) or plan_id_of(draft)
-    if process_id is None or not await published_version(upstreams, settings, draft.id, process_id, variables, plan_id):
+async def _was_published(upstreams: Upstreams, policy: Policy, draft: Draft, variables: ProcessVariables) -> bool:
+    """Whether the process published everything before it was deleted; if so, the draft is marked as published."""
+    process_id, plan_id = draft.camunda_process_id, variables.aidbox_plan_id or plan_id_of(draft)
+    if process_id is None or not await published_version(upstreams, policy, draft.id, process_id, variables, plan_id):
         return False
     await upstreams.retool.mark_published(draft.id, process_id, plan_id)
     return True
 
 
-def _decided(variables: Variables) -> str:
-    return decided(variables).value.lower()
-
-
 async def _published(
-    upstreams: Upstreams, settings: Settings, draft: Draft, process: ProcessInstance, variables: Variables
-) -> str:
-    """Publish for a process that is over. It can hold no incident any more: what the store refuses is returned.
+    upstreams: Upstreams, policy: Policy, draft: Draft, process: ProcessInstance, variables: ProcessVariables
+) -> Outcome:
+    """Publish for an ended process. It can hold no incident: a draft that the store refuses is returned to its author.
 
-    A process that did not note the draft's revision was of the draft as it is, if that was not touched since.
+    A process without a recorded revision was about the draft as it is, if that was not changed since.
     """
-    values = {**variables, "draftId": draft.id, "aidboxPlanId": variables.get("aidboxPlanId") or draft.aidbox_id}
-    if values.get("draftRevision") is None and process.end_time and draft.updated_at <= process.end_time:
-        values["draftRevision"] = draft.revision
-    if values["aidboxPlanId"] is not None and await _is_held(upstreams, settings, draft, str(values["aidboxPlanId"])):
-        await upstreams.retool.mark_published(draft.id, process.id, str(values["aidboxPlanId"]))
-        return "approved"
-    if values["aidboxPlanId"] is not None and values.get("baseVersion") is None:
-        return "conflict"
-    report = await publish_reviewed(upstreams, settings, process.id, values)
-    return "approved" if isinstance(report, Done) else "conflict" if isinstance(report, BpmnError) else "returned"
+    plan_id = variables.aidbox_plan_id or draft.aidbox_id
+    values = replace(variables, draft_id=draft.id, aidbox_plan_id=plan_id)
+    if values.draft_revision is None and process.end_time and draft.updated_at <= process.end_time:
+        values = replace(values, draft_revision=draft.revision)
+    if plan_id is not None and await _is_held(upstreams, policy, draft, plan_id):
+        await upstreams.retool.mark_published(draft.id, process.id, plan_id)
+        return Outcome.APPROVED
+    if plan_id is not None and values.base_version is None:
+        return Outcome.CONFLICT
+    match await publish_reviewed(upstreams, policy, process.id, values):
+        case Done():
+            return Outcome.APPROVED
+        case BpmnError():
+            return Outcome.CONFLICT
+        case Incident():
+            return Outcome.RETURNED
 
 
-async def _is_held(upstreams: Upstreams, settings: Settings, draft: Draft, plan_id: str) -> bool:
-    """Whether the store says already what the draft says: whoever published it did not get to tell."""
+async def _is_held(upstreams: Upstreams, policy: Policy, draft: Draft, plan_id: str) -> bool:
+    """Whether the store already contains the draft: it was published, and the record of that was lost."""
     current = await upstreams.aidbox.plan(plan_id)
-    return current is not None and await says_the_same(upstreams, settings, draft, current)
+    return current is not None and await says_the_same(upstreams, policy, draft, current)

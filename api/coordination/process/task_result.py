@@ -1,17 +1,15 @@
-"""What became of an external task: the three answers that work on it can have. Made by publish.py and
-external_tasks.py, told to the engine by `external_tasks.carry_out`.
-"""
+"""The results of an external task, as they are reported to the engine: done, a BPMN error, or an incident."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from api.upstreams.camunda.records import Scalar
+from api.upstreams.camunda.process_variables import Scalar
 
 
 @dataclass(frozen=True)
 class Done:
-    """It is done; the process goes on with these variables."""
+    """The task is complete; the process goes on with these variables."""
 
     outcome: ClassVar[str] = "done"
     variables: Mapping[str, Scalar] = field(default_factory=dict)
@@ -19,7 +17,7 @@ class Done:
 
 @dataclass(frozen=True)
 class BpmnError:
-    """The process leaves by the boundary event of an error code."""
+    """The process leaves the task by the boundary event of an error code."""
 
     outcome: ClassVar[str] = "bpmn_error"
     code: str
@@ -29,7 +27,7 @@ class BpmnError:
 
 @dataclass(frozen=True)
 class Incident:
-    """Trying again can not help: an incident, until somebody mends the cause."""
+    """A failure that a retry cannot help: an incident, until somebody removes the cause."""
 
     outcome: ClassVar[str] = "incident"
     message: str

@@ -1,8 +1,8 @@
-"""The worker: carries out what requests left behind. Runs inside `serve`, or alone by `plan-api worker`.
+"""The worker: carries out external tasks that no request has, and sweeps drafts. Part of `serve`, or `plan-api worker`.
 
-It looks for work every few seconds rather than by long polling, so that a request, which answers with the result,
-usually carries out its own. Each topic has places of its own: publications that wait for a slow store keep no draft
-waiting for its registration.
+It polls every few seconds rather than by long polling, so that a request, which answers with the result, usually
+carries out its own tasks. Each topic has its own slots (a bulkhead): publications that wait for a slow store delay no
+registration.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import suppress
 
 from api import telemetry
+from api.coordination.policy import Policy, policy_of
 from api.coordination.process.external_tasks import WORK, carry_out
 from api.coordination.process.reconcile import sweep
 from api.deadline import with_deadline
@@ -24,102 +25,110 @@ from api.upstreams.camunda.authorizations import READ_HISTORY, READ_INSTANCES, U
 from api.upstreams.camunda.records import LockedTask
 
 LONGEST_PAUSE = 30.0  # seconds, while the engine is away
-GIVING_BACK = 3.0  # seconds
+UNLOCK_SECONDS = 3.0  # seconds
 LONGEST_SWEEP = 120.0  # seconds
 
 _log = logging.getLogger(__name__)
 
-InHand = dict[asyncio.Task[None], LockedTask]
+Running = dict[asyncio.Task[None], LockedTask]
 
 
 async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) -> None:
-    """Look for work until `stop` is set; what is in hand then is finished first.
+    """Poll until `stop` is set, then finish the running tasks.
 
-    Cancelled, it gives back the locks of what it has in hand, so that another replica need not wait for their end.
+    On cancellation it releases the locks of running tasks, so that another replica need not wait until they expire.
     """
+    policy = policy_of(settings)
     worker_id = f"worker-{socket.gethostname()}-{uuid.uuid4().hex}"
-    in_hand: InHand = {}
-    await _tell_missing(upstreams)
-    sweeping = asyncio.create_task(_sweep_now_and_then(upstreams, settings, stop))
+    running: Running = {}
+    await _log_missing_permissions(upstreams)
+    sweeping = asyncio.create_task(_sweep_periodically(upstreams, settings, policy, stop))
     try:
-        await _look_again_and_again(upstreams, settings, stop, worker_id, in_hand)
-        await _any_done(in_hand, return_when=asyncio.ALL_COMPLETED)
+        await _poll(upstreams, settings, policy, stop, worker_id, running)
+        await _any_done(running, return_when=asyncio.ALL_COMPLETED)
         await sweeping
     finally:
         sweeping.cancel()
-        await _give_back(upstreams, in_hand)
+        await _unlock_all(upstreams, running)
 
 
-async def _tell_missing(upstreams: Upstreams) -> None:
-    """A line in the log for what the engine would hide without a word: it answers that nothing waits."""
+async def _log_missing_permissions(upstreams: Upstreams) -> None:
+    """Log missing permissions, since without them the engine answers silently that nothing waits."""
     with suppress(UpstreamFailed):
         await demand(upstreams.camunda, READ_INSTANCES, UPDATE_INSTANCES, READ_HISTORY)
 
 
-async def _look_again_and_again(
-    upstreams: Upstreams, settings: Settings, stop: asyncio.Event, worker_id: str, in_hand: InHand
+async def _poll(
+    upstreams: Upstreams,
+    settings: Settings,
+    policy: Policy,
+    stop: asyncio.Event,
+    worker_id: str,
+    running: Running,
 ) -> None:
     failures = 0
     while not stop.is_set():
         try:
-            found = await _look(upstreams, settings, worker_id, in_hand)
-        except Exception as failure:  # noqa: BLE001  # a fault of ours must not end the worker: nobody would start it again
+            found = await _poll_once(upstreams, policy, worker_id, running, settings.worker_concurrency)
+        except Exception as failure:  # noqa: BLE001  # a bug must not end the worker, since nothing would restart it
             telemetry.WORKER_POLLS.labels("failed").inc()
-            _tell(failure, "worker could not look for work")
+            _log_failure(failure, "worker could not poll the engine")
             failures, found = failures + 1, 0
         else:
             failures = 0
         pause = 0.0 if found else min(settings.worker_poll_seconds * 2.0**failures, LONGEST_PAUSE)
-        await _pause(stop, in_hand, pause, is_full=not _free_slots(in_hand, settings.worker_concurrency))
+        await _pause(stop, running, pause, is_full=not _free_slots(running, settings.worker_concurrency))
 
 
-async def _look(upstreams: Upstreams, settings: Settings, worker_id: str, in_hand: InHand) -> int:
-    """Lock what waits on topics with free slots, begin it, and tell how much it was."""
-    free = _free_slots(in_hand, settings.worker_concurrency)
+async def _poll_once(upstreams: Upstreams, policy: Policy, worker_id: str, running: Running, most: int) -> int:
+    """Lock waiting tasks of topics with free slots and start them; their number."""
+    free = _free_slots(running, most)
     if not free:
         return 0
     locked = await upstreams.camunda.fetch_and_lock(
-        worker_id, topics=list(free), limit=min(free.values()), lock_seconds=settings.lock_seconds
+        worker_id, topics=list(free), limit=min(free.values()), lock_seconds=policy.lock_seconds
     )
     for task in locked:
-        begun = asyncio.create_task(_one(upstreams, settings, task))
-        in_hand[begun] = task
-        begun.add_done_callback(in_hand.pop)
+        job = asyncio.create_task(_carry_out_logged(upstreams, policy, task))
+        running[job] = task
+        job.add_done_callback(running.pop)
         telemetry.WORKER_BUSY.inc()
-        begun.add_done_callback(lambda _: telemetry.WORKER_BUSY.dec())
+        job.add_done_callback(lambda _: telemetry.WORKER_BUSY.dec())
     telemetry.WORKER_POLLS.labels("found" if locked else "nothing").inc()
     return len(locked)
 
 
-def _free_slots(in_hand: InHand, most: int) -> dict[str, int]:
-    """Topics that can take further tasks, and how many."""
-    taken = Counter(task.topic_name for task in in_hand.values())
+def _free_slots(running: Running, most: int) -> dict[str, int]:
+    """Topics with free slots, and how many they have."""
+    taken = Counter(task.topic_name for task in running.values())
     return {topic: most - taken[topic] for topic in WORK if taken[topic] < most}
 
 
-async def _one(upstreams: Upstreams, settings: Settings, task: LockedTask) -> None:
-    """One task; a failing report is logged, and the task found again after its lock."""
+async def _carry_out_logged(upstreams: Upstreams, policy: Policy, task: LockedTask) -> None:
+    """Carry out a task. A failure to report it is logged; the task is fetched again once its lock expires."""
     try:
-        await carry_out(upstreams, settings, task)
+        await carry_out(upstreams, policy, task)
     except ApprovalApiError as failure:
-        _log.warning("external task is left for later", extra={"external_task": task.id, "reason": str(failure)})
-    except Exception:  # noqa: BLE001  # told here, as nobody awaits it
+        _log.warning(
+            "external task could not be reported yet", extra={"external_task": task.id, "reason": str(failure)}
+        )
+    except Exception:  # noqa: BLE001  # logged here, as nobody awaits the job
         _log.exception("worker failed", extra={"external_task": task.id})
 
 
-async def _sweep_now_and_then(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) -> None:
-    """At random times within the interval, so that replicas started together do not sweep together."""
+async def _sweep_periodically(upstreams: Upstreams, settings: Settings, policy: Policy, stop: asyncio.Event) -> None:
+    """Sweep with jitter, so that replicas that were started together do not sweep together."""
     after_id: str | None = None
     while True:
-        await _until(stop, settings.reconcile_seconds * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
+        await _wait(stop, settings.reconcile_seconds * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
         if stop.is_set():
             return
         try:
             with with_deadline(LONGEST_SWEEP):
-                swept = await sweep(upstreams, settings, after_id)
+                swept = await sweep(upstreams, policy, after_id)
         except Exception as failure:  # noqa: BLE001  # as above
             telemetry.RECONCILIATIONS.labels("failed").inc()
-            _tell(failure, "worker could not look for drafts left behind")
+            _log_failure(failure, "worker could not sweep the drafts")
             continue
         telemetry.RECONCILIATIONS.labels("done" if swept else "elsewhere").inc()
         if swept is not None:
@@ -129,38 +138,38 @@ async def _sweep_now_and_then(upstreams: Upstreams, settings: Settings, stop: as
             telemetry.DRAFTS_UNLINKED.set(swept.unlinked)
 
 
-def _tell(failure: Exception, words: str) -> None:
+def _log_failure(failure: Exception, words: str) -> None:
     if isinstance(failure, ApprovalApiError):
         _log.warning(words, extra={"reason": str(failure)})
     else:
         _log.error("worker failed", exc_info=failure)
 
 
-async def _pause(stop: asyncio.Event, in_hand: InHand, seconds: float, *, is_full: bool) -> None:
-    """Until the time is over, the worker is stopped, or, with every place taken, one of them is free."""
+async def _pause(stop: asyncio.Event, running: Running, seconds: float, *, is_full: bool) -> None:
+    """Wait until the time is over or the worker is stopped; without free slots, until a task is done."""
     if is_full:
-        await _any_done(in_hand, return_when=asyncio.FIRST_COMPLETED)
+        await _any_done(running, return_when=asyncio.FIRST_COMPLETED)
         return
-    await _until(stop, seconds)
+    await _wait(stop, seconds)
 
 
-async def _until(stop: asyncio.Event, seconds: float) -> None:
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
 
 
-async def _any_done(in_hand: InHand, *, return_when: str) -> None:
-    if in_hand:
-        await asyncio.wait(in_hand, return_when=return_when)
+async def _any_done(running: Running, *, return_when: str) -> None:
+    if running:
+        await asyncio.wait(running, return_when=return_when)
 
 
-async def _give_back(upstreams: Upstreams, in_hand: InHand) -> None:
-    left_over = dict(in_hand)
-    for begun in left_over:
-        begun.cancel()
+async def _unlock_all(upstreams: Upstreams, running: Running) -> None:
+    left_over = dict(running)
+    for job in left_over:
+        job.cancel()
     if left_over:
         calls = (upstreams.camunda.unlock(task) for task in left_over.values())
         with suppress(TimeoutError):
-            async with asyncio.timeout(GIVING_BACK):
+            async with asyncio.timeout(UNLOCK_SECONDS):
                 await asyncio.gather(*calls, return_exceptions=True)

@@ -1,1 +1,1 @@
-"""The rules that verbs and queries share: who sees what, who may do what, what state an approval is in."""
+"""The rules that verbs and queries share: visibility, permissions, and the state of an approval."""

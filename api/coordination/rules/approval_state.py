@@ -1,20 +1,18 @@
-"""Where the approval of a draft stands, worked out from what the three systems say. Pure; kept nowhere.
+"""The state of a draft's approval, derived from its row, its process and what that waits for. Pure; stored nowhere."""
 
-Used by the verbs for their answers and by the schema for `approvalStatus`.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from api.errors import told_of
-from api.upstreams.camunda.records import PUBLICATION, ExternalTask, ProcessInstance, Scalar, Task, text
+from api.errors import public_part
+from api.upstreams.camunda.process_variables import Outcome, ProcessVariables
+from api.upstreams.camunda.records import PUBLICATION, ExternalTask, ProcessInstance, Task
 from api.upstreams.retool.records import Draft
 
 
 class State(StrEnum):
-    """Each is described in the schema (`schema/approval_status.py`)."""
+    """The states of an approval; each is described in the schema (`schema/approval_status.py`)."""
 
     NOT_SUBMITTED = "NOT_SUBMITTED"
     IN_REVIEW = "IN_REVIEW"
@@ -29,8 +27,8 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """`problem` says why publication, or the record of an outcome, gave up. `due`: when what is scheduled goes on."""
+class Progress:
+    """The state of an approval. `problem`: why an external task failed for good. `due`: of a scheduled process."""
 
     state: State
     is_active: bool
@@ -38,69 +36,66 @@ class Standing:
     due: datetime | None = None
 
 
-NOT_SUBMITTED = Standing(State.NOT_SUBMITTED, is_active=False)
-BY_STATUS = {
-    "approved": State.APPROVED,
-    "rejected": State.REJECTED,
-    "returned": State.RETURNED,
-    "conflict": State.CONFLICT,
-    "withdrawn": State.WITHDRAWN,
-}
+NOT_SUBMITTED = Progress(State.NOT_SUBMITTED, is_active=False)
+BY_STATUS = {outcome.value: State[outcome.name] for outcome in Outcome if outcome is not Outcome.SUPERSEDED}
 
 
-def standing(
+def progress_of(
     draft: Draft | None,
     process: ProcessInstance | None,
-    variables: Mapping[str, Scalar],
+    variables: ProcessVariables,
     open_tasks: Sequence[Task],
     waiting: Sequence[ExternalTask],
     due: datetime | None = None,
-) -> Standing:
-    """The standing of a draft in the process it was last submitted to. `due`: when the next timer of that goes off.
+) -> Progress:
+    """The state of a draft in the process it was last submitted to. `due`: of the process's next timer.
 
-    While the process runs it tells where it stands, and afterwards what it came to, whatever is written on the draft.
+    The process decides: what it waits for while it runs, its outcome afterwards, whatever the draft's row says.
     """
     if process is not None and process.is_active:
         if is_between_steps(process, variables, open_tasks, waiting):
-            return Standing(State.SCHEDULED if due else State.PUBLISHING, is_active=True, due=due)
+            return Progress(State.SCHEDULED if due else State.PUBLISHING, is_active=True, due=due)
         return _running(variables, waiting)
-    return Standing(_ended(draft, process, variables), is_active=False)
+    return Progress(_ended(draft, process, variables), is_active=False)
 
 
 def is_between_steps(
     process: ProcessInstance | None,
-    variables: Mapping[str, Scalar],
+    variables: ProcessVariables,
     open_tasks: Sequence[Task],
     waiting: Sequence[ExternalTask],
 ) -> bool:
-    """Whether a running process is approved and waits for nobody: then it matters whether it waits for a timer."""
-    return is_idle(process, open_tasks, waiting) and variables.get("approved") is True
+    """Whether a running process is approved and idle, so that its timers decide between SCHEDULED and PUBLISHING."""
+    return is_idle(process, open_tasks, waiting) and variables.approved is True
 
 
 def is_idle(process: ProcessInstance | None, open_tasks: Sequence[Task], waiting: Sequence[ExternalTask]) -> bool:
-    """Whether a running process seems to wait for nobody: for a timer, or for what this service is not shown."""
+    """Whether a running process has neither tasks nor external tasks, or none that the engine shows to this service."""
     return process is not None and process.is_active and not open_tasks and not waiting
 
 
-def _running(variables: Mapping[str, Scalar], waiting: Sequence[ExternalTask]) -> Standing:
+def _running(variables: ProcessVariables, waiting: Sequence[ExternalTask]) -> Progress:
     topics = {task.topic_name: task for task in waiting}
     if publication := topics.get(PUBLICATION):
         if publication.has_given_up:
-            return Standing(State.PUBLISH_FAILED, is_active=True, problem=told_of(publication.error_message))
-        return Standing(State.PUBLISHING, is_active=True)
+            return Progress(State.PUBLISH_FAILED, is_active=True, problem=public_part(publication.error_message))
+        return Progress(State.PUBLISHING, is_active=True)
     if record := topics.get("record-outcome"):
-        problem = told_of(record.error_message) if record.has_given_up else None
-        return Standing(decided(variables), is_active=True, problem=problem)
-    return Standing(State.IN_REVIEW, is_active=True)
+        problem = public_part(record.error_message) if record.has_given_up else None
+        return Progress(State[variables.unpublished_outcome.name], is_active=True, problem=problem)
+    return Progress(State.IN_REVIEW, is_active=True)
 
 
-def _ended(draft: Draft | None, process: ProcessInstance | None, variables: Mapping[str, Scalar]) -> State:
-    """A draft that waits, was deleted or has gone on stands at its process's end; at none, if an operator ended it.
+def _ended(draft: Draft | None, process: ProcessInstance | None, variables: ProcessVariables) -> State:
+    """The state after the process has ended.
 
-    One that is written again stands at none. An outcome that the draft names counts where the process says nothing
-    else: it may be forgotten, or of a model that does not record it. Without a process there is none.
+    1. A draft that still waits, was deleted or was submitted again: the outcome that the process recorded, none if an
+       operator ended it.
+    2. A draft that is being edited again, or names no process: not in approval.
+    3. Any other: the recorded outcome, else the draft's own status. A model may record none, an engine may have
+       deleted its history.
     """
-    outcome = text(variables.get("approvalOutcome"))
+    outcome = variables.approval_outcome
     at_its_end = BY_STATUS.get(outcome or "", State.NOT_SUBMITTED)
     has_gone_on = draft is not None and process is not None and draft.camunda_process_id != process.id
     if draft is None or draft.is_submitted or has_gone_on:
@@ -110,13 +105,4 @@ def _ended(draft: Draft | None, process: ProcessInstance | None, variables: Mapp
         return State.NOT_SUBMITTED
     if outcome is not None:
         return at_its_end
-    return decided(variables) if variables.get("approved") is False else named
-
-
-def decided(variables: Mapping[str, Scalar]) -> State:
-    """What the reviewers decided, before it is written on the draft."""
-    if variables.get("conflictDetected") is True:
-        return State.CONFLICT
-    if variables.get("changesRequested") is True:
-        return State.RETURNED
-    return State.REJECTED if variables.get("approved") is False else State.WITHDRAWN
+    return State[variables.unpublished_outcome.name] if variables.approved is False else named

@@ -1,7 +1,7 @@
-"""Who may read and do what: the one place that decides it. Pure; asked by every verb before it writes, and by reads.
+"""Permissions: who may read and do what. Pure, and the only place where this is decided.
 
-The engine checks none of this (it lets anybody complete anything), so nothing may be written unasked. What the rules
-need to know of the engine is found out in seeing.py, and for lists in upstreams/involvement.py.
+The engine checks none of it (anybody may complete anything there), so every verb checks before it writes. Facts about
+the engine that the rules depend on are read in visibility.py, and for lists in upstreams/camunda/involvement.py.
 """
 
 from collections.abc import Collection
@@ -21,9 +21,9 @@ def reads_all(viewer: Viewer) -> bool:
 
 
 def has_on_record(viewer: Viewer, draft: Draft) -> bool:
-    """Whether the draft is the viewer's to read by its row alone: they read all, wrote it, or nobody is on record.
+    """Whether the viewer may read the draft by its row alone: as auditor, administrator or author.
 
-    What nobody wrote is everybody's until it is submitted; then it is its submitter's.
+    A draft without an author is readable for everybody until it is submitted; then it is its submitter's.
     """
     if draft.created_by is None:
         return reads_all(viewer) or draft.camunda_process_id is None
@@ -31,15 +31,15 @@ def has_on_record(viewer: Viewer, draft: Draft) -> bool:
 
 
 def may_read_draft(viewer: Viewer, draft: Draft, *, is_involved: bool) -> bool:
-    """`is_involved`: submitted it once, or held or was offered one of its tasks."""
+    """Whether the viewer may read a draft. `is_involved`: ever as submitter, or assignee or candidate of a task."""
     return is_involved or has_on_record(viewer, draft)
 
 
 def may_see_task(
     viewer: Viewer, *, assignee: str | None, submitted_by: str | None, author: str | None, is_offered: bool
 ) -> bool:
-    """A task is known to who holds it, who it is or was offered to, who submitted or wrote the draft, and who reads
-    all.
+    """Whether the viewer may see a task: as its assignee or candidate, as author or submitter of the draft, or as
+    auditor or administrator.
     """
     return (
         is_offered or reads_all(viewer) or any(same_person(who, viewer.id) for who in (assignee, submitted_by, author))
@@ -50,17 +50,17 @@ def may_see_task(
 
 
 def acting_viewer(viewer: Viewer, user_id: str | None) -> Viewer:
-    """The person an input acts for: the viewer, or another for who is trusted with that. Raises Refused (FORBIDDEN)."""
+    """The person an input acts for: the viewer, or whom they may act for. Raises Refused (FORBIDDEN)."""
     if user_id is None or same_person(user_id, viewer.id):
         return viewer
     if not viewer.acts_for_others:
-        raise Refused(UserErrorCode.FORBIDDEN, "You can act for yourself only; leave userId out.", field="userId")
+        raise Refused(UserErrorCode.FORBIDDEN, "You can act for yourself only; omit userId.", field="userId")
     acted_by = None if viewer.is_program else viewer.id
     return replace(viewer, id=checked_user_id(user_id), name=None, acts_for_others=False, acted_by=acted_by)
 
 
 def checked_user_id(user_id: str) -> str:
-    """The id of a person as an input names it. Raises Refused (INVALID)."""
+    """The id of a person in an input, validated. Raises Refused (INVALID)."""
     usable = usable_id(user_id)
     if usable is None:
         raise Refused(UserErrorCode.INVALID, f"userId must be {USABLE}.", field="userId")
@@ -68,10 +68,10 @@ def checked_user_id(user_id: str) -> str:
 
 
 def owns(viewer: Viewer, draft: Draft, submitted_by: str | None) -> bool:
-    """Whether the draft is the viewer's to change: they wrote it, or, where no author is on record, nobody or they
-    submitted it last; administrators own all.
+    """Whether the viewer owns the draft: as its author, as its last submitter where it has no author, or as
+    administrator. A draft without author and submission is anybody's.
 
-    `submitted_by`: who started the process that the draft names. Whoever reviews or audits a draft may read it only.
+    `submitted_by`: of the process that the draft names. Reviewers and auditors may read a draft only.
     """
     if viewer.is_admin or same_person(draft.created_by, viewer.id):
         return True
@@ -79,13 +79,13 @@ def owns(viewer: Viewer, draft: Draft, submitted_by: str | None) -> bool:
 
 
 def demand_owner(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None:
-    """Submitting and rebasing are for the draft's owner. Raises Refused (FORBIDDEN)."""
+    """Refuse to submit or rebase another person's draft. Raises Refused (FORBIDDEN)."""
     if not owns(viewer, draft, submitted_by):
         raise Refused(UserErrorCode.FORBIDDEN, "Only the draft's author or an administrator may do this.")
 
 
 def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None:
-    """Withdrawing is for who submitted, and the draft's owner. Raises Refused (FORBIDDEN)."""
+    """Refuse to withdraw a draft of which the viewer is neither submitter nor owner. Raises Refused (FORBIDDEN)."""
     if not same_person(submitted_by, viewer.id):
         demand_owner(viewer, draft, submitted_by)
 
@@ -93,7 +93,7 @@ def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> 
 def demand_decidable(
     viewer: Viewer, task: Task, submitters: Collection[str | None], *, is_offered: bool, allow_own: bool
 ) -> None:
-    """Whether a decision on an open task is taken: asked by the verb, and by the field that predicts its answer.
+    """Refuse a decision on an open task. The verb and the field that predicts its answer call this alone.
 
     Raises Refused (OWN_SUBMISSION, FORBIDDEN, ALREADY_CLAIMED, SUSPENDED).
     """
@@ -103,40 +103,52 @@ def demand_decidable(
 
 
 def demand_running(task: Task, *, field: str = "taskId") -> None:
-    """The engine takes nothing of a suspended process. Raises Refused (SUSPENDED)."""
+    """Refuse a task of a suspended process, which the engine does not change. Raises Refused (SUSPENDED)."""
     if task.suspended:
         message = "This approval is suspended in the engine; ask its operators to activate it, then try again."
         raise Refused(UserErrorCode.SUSPENDED, message, field=field)
 
 
 def demand_decider(viewer: Viewer, assignee: str | None, *, is_offered: bool) -> None:
-    """Deciding is for who holds the task or is offered it, and not for administrators as such. Raises Refused."""
+    """Refuse to decide for all but the assignee and, of an unclaimed task, its candidates. Raises Refused."""
     if not is_offered and not same_person(assignee, viewer.id):
-        raise Refused(UserErrorCode.FORBIDDEN, "This task is not offered to you.", field="taskId")
+        raise Refused(
+            UserErrorCode.FORBIDDEN,
+            "This task is not offered to you; an administrator can assign it to you.",
+            field="taskId",
+        )
     demand_free(viewer, assignee)
 
 
 def demand_claimer(viewer: Viewer, assignee: str | None, *, is_offered: bool) -> None:
-    """Claiming is for who is offered the task, or an administrator, while nobody else has it. Raises Refused."""
+    """Refuse to claim for all but candidates and administrators, and a task of another person. Raises Refused."""
     if not viewer.is_admin:
         demand_decider(viewer, assignee, is_offered=is_offered)
     demand_free(viewer, assignee)
 
 
 def demand_free(viewer: Viewer, assignee: str | None) -> None:
-    """Nobody takes what another has claimed. Raises Refused (ALREADY_CLAIMED)."""
+    """Refuse a task that another person has claimed. Raises Refused (ALREADY_CLAIMED)."""
     if assignee is not None and not same_person(assignee, viewer.id):
-        raise Refused(UserErrorCode.ALREADY_CLAIMED, f"{assignee} has claimed this task.", field="taskId")
+        raise claimed_by(assignee)
+
+
+def claimed_by(assignee: str) -> Refused:
+    """The refusal of a task that somebody else has claimed."""
+    message = f"{assignee} has claimed this task; ask them, or an administrator, to hand it over."
+    return Refused(UserErrorCode.ALREADY_CLAIMED, message, field="taskId")
 
 
 def demand_holder(viewer: Viewer, assignee: str | None) -> None:
-    """Giving back and handing over are for who holds the task, or an administrator. Raises Refused (FORBIDDEN)."""
+    """Refuse to unclaim or reassign for all but the assignee and administrators. Raises Refused (FORBIDDEN)."""
     if not viewer.is_admin and not same_person(assignee, viewer.id):
-        raise Refused(UserErrorCode.FORBIDDEN, "Only who has claimed this task, or an administrator, may do this.")
+        raise Refused(
+            UserErrorCode.FORBIDDEN, "Only the person who has claimed this task, or an administrator, may do this."
+        )
 
 
 def demand_admin(viewer: Viewer) -> None:
-    """Raises Refused (FORBIDDEN) for everybody outside the administrators' group."""
+    """Refuse everybody outside the administrators' group. Raises Refused (FORBIDDEN)."""
     if not viewer.is_admin:
         raise Refused(UserErrorCode.FORBIDDEN, "Only an administrator may do this.")
 
@@ -144,9 +156,13 @@ def demand_admin(viewer: Viewer) -> None:
 def demand_four_eyes(
     people: Collection[str], submitters: Collection[str | None], *, allow_own: bool, field: str | None = None
 ) -> None:
-    """Nobody decides what they submitted, nor takes its task, in whomever's name either was done.
+    """Refuse to decide, claim or be assigned one's own submission, in whomever's name either was done.
 
-    `people` and `submitters`: for whom, and by whom. Raises Refused (OWN_SUBMISSION).
+    `people` and `submitters`: for whom it is or was done, and by whom. Raises Refused (OWN_SUBMISSION).
     """
     if not allow_own and any(same_person(one, other) for one in people for other in submitters):
-        raise Refused(UserErrorCode.OWN_SUBMISSION, "Whoever submitted a plan can not decide it.", field=field)
+        raise Refused(
+            UserErrorCode.OWN_SUBMISSION,
+            "The person who submitted a plan cannot decide it; ask another reviewer.",
+            field=field,
+        )

@@ -1,6 +1,6 @@
-"""What a viewer may know of, asked fresh: one draft, one task. Called by every verb, and by the schema for one task.
+"""Visibility of one draft or one task, read afresh. The rules are those of permissions.py.
 
-What is not there and what is not the viewer's have the same answer. The rules are those of permissions.py.
+What does not exist and what the viewer may not see have the same answer, and cost the same requests.
 """
 
 import asyncio
@@ -14,52 +14,43 @@ from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
 from api.upstreams.camunda.candidates import was_offered
 from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted, involved
-from api.upstreams.camunda.records import Scalar, Task, plausible, submitters, text
+from api.upstreams.camunda.process_variables import ProcessVariables
+from api.upstreams.camunda.records import Task, plausible
 from api.upstreams.retool.records import Draft
 
 
 @dataclass(frozen=True)
-class SeenTask:
-    """A task the viewer may see, with its process's variables. `is_offered`: to them by name or by a group, or was."""
+class VisibleTask:
+    """A task that the viewer may see, and its process's variables. `is_offered`: they are or were a candidate."""
 
     task: Task
-    variables: dict[str, Scalar]
+    variables: ProcessVariables
     is_offered: bool
-
-    @property
-    def submitted_by(self) -> str | None:
-        """Who submitted the draft."""
-        return self.submitters[0]
-
-    @property
-    def submitters(self) -> tuple[str | None, str | None]:
-        """For whom it was submitted, and by whom where that is another person."""
-        return submitters(self.variables)
 
 
 async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
-    """The draft as it is now. Raises Refused (NOT_FOUND) when there is none that the viewer may read."""
+    """The draft, if the viewer may read it. Raises Refused (NOT_FOUND)."""
     draft = await upstreams.retool.draft(draft_id)
     if draft is None:
-        await _look_in_vain(upstreams, viewer, draft_id)
+        await _decoy_requests(upstreams, viewer, draft_id)
         raise no_such_draft()
     if not await _may_read(upstreams, viewer, draft):
         raise no_such_draft()
     return draft
 
 
-async def _look_in_vain(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> None:
-    """Ask of a draft that is not there what one of somebody else is asked, so that time does not tell which it is."""
+async def _decoy_requests(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> None:
+    """Send the requests that a hidden draft costs, so that timing does not tell it from one that is not there."""
     if not reads_all(viewer) and await upstreams.retool.can_have(draft_id):
         await involved(upstreams.camunda, [Submitted(draft_id, NO_PROCESS)], viewer.id, viewer.groups)
 
 
 async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
-    """The draft as it now is, which the viewer may change. Raises Refused (NOT_FOUND, FORBIDDEN)."""
+    """The draft, if the viewer may change it. Raises Refused (NOT_FOUND, FORBIDDEN)."""
     draft = await readable_draft(upstreams, viewer, draft_id)
     submitted_by = None
     if draft.created_by is None and not viewer.is_admin:
-        submitted_by, _ = submitters(await linked_variables(upstreams, draft))
+        submitted_by = (await linked_variables(upstreams, draft)).submitted_by
     demand_owner(viewer, draft, submitted_by)
     return draft
 
@@ -72,38 +63,38 @@ async def _may_read(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
     return may_read_draft(viewer, draft, is_involved=found[asked] and draft.camunda_process_id is not None)
 
 
-async def seen_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> SeenTask | None:
-    """The task, open or closed, if the viewer may see it. Who wrote the draft is asked last, as it seldom matters."""
+async def visible_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> VisibleTask | None:
+    """The task, open or closed, if the viewer may see it. The draft's author is read last, as that seldom matters."""
     process_id = task.process_instance_id
     is_offered, by_process = await asyncio.gather(
         _was_offered(upstreams, viewer, task), upstreams.camunda.variables_by_process([process_id])
     )
-    if not by_process.get(process_id):
+    if process_id not in by_process:
         raise hidden()
-    seen = SeenTask(task, by_process[process_id], is_offered)
+    seen = VisibleTask(task, by_process[process_id], is_offered)
     if _may_see(viewer, seen, author=None):
         return seen
-    draft = await upstreams.retool.draft(text(seen.variables.get("draftId")) or "")
+    draft = await upstreams.retool.draft(seen.variables.draft_id or "")
     is_its_draft = draft is not None and draft.camunda_process_id == process_id
     if draft and is_its_draft and _may_see(viewer, seen, author=draft.created_by):
         return seen
-    if task.ended is None:  # what one that is not there costs as well, see `unknown_task`
+    if task.ended is None:  # as for one that is not there, see `unknown_task`
         await demand(upstreams.camunda, READ_TASKS, READ_HISTORY)
     return None
 
 
-def _may_see(viewer: Viewer, seen: SeenTask, *, author: str | None) -> bool:
+def _may_see(viewer: Viewer, seen: VisibleTask, *, author: str | None) -> bool:
     return may_see_task(
         viewer,
         assignee=seen.task.assignee,
-        submitted_by=seen.submitted_by,
+        submitted_by=seen.variables.submitted_by,
         author=author,
         is_offered=seen.is_offered,
     )
 
 
 async def unknown_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Refused:
-    """The answer for a task that is not there, after what one of somebody else is asked: time does not tell which."""
+    """The refusal for a task that is not there, after the requests that a hidden one costs (timing)."""
     if plausible([task_id]) and reads_all(viewer):
         await demand(upstreams.camunda, READ_TASKS, READ_HISTORY)
     elif plausible([task_id]):
@@ -123,10 +114,10 @@ async def _was_offered(upstreams: Upstreams, viewer: Viewer, task: Task) -> bool
 
 
 def no_such_draft() -> Refused:
-    """The one answer for what is not there and for what is not the viewer's to know."""
+    """The refusal for a draft that does not exist or that the viewer may not read."""
     return Refused(UserErrorCode.NOT_FOUND, "There is no such draft.", field="draftId")
 
 
 def no_such_task() -> Refused:
-    """As above."""
-    return Refused(UserErrorCode.NOT_FOUND, "There is no such task for you.", field="taskId")
+    """The refusal for a task that does not exist or that the viewer may not see."""
+    return Refused(UserErrorCode.NOT_FOUND, "There is no such task, or you may not see it.", field="taskId")

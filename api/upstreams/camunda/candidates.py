@@ -1,5 +1,6 @@
-"""Whom tasks are or were offered to. The engine's identity links are the truth; where its history keeps none of a
-closed task (below level full), the model and the process's variables are asked.
+"""Candidates of tasks, open and closed, by the engine's identity links.
+
+Where the history has no links of a closed task (below level full), the model and the process's variables are read.
 """
 
 import asyncio
@@ -36,12 +37,12 @@ def concerns_person(offer: Offer, user_id: str, groups: Iterable[str]) -> bool:
 
 
 async def was_offered(camunda: Camunda, task: Task, user_id: str, groups: Iterable[str]) -> bool:
-    """Whether a closed task was offered to a person."""
+    """Whether a person was a candidate of a closed task."""
     return concerns_person(await offer_of_closed(camunda, task), user_id, groups)
 
 
 async def offer_of_closed(camunda: Camunda, task: Task) -> Offer:
-    """Whom a closed task was offered to, at any time: one request, three where the history keeps no links."""
+    """The candidates that a closed task ever had: one request, three if the history has no links."""
     params: Params = {"taskId": task.id, "type": "candidate", "operationType": "add", "maxResults": 1000}
     answer = await camunda.engine.call("GET", "/history/identity-link-log", params=params, idempotent=True)
     logged = _offer(camunda.engine.decode(answer, list[_Link]))
@@ -49,19 +50,19 @@ async def offer_of_closed(camunda: Camunda, task: Task) -> Offer:
 
 
 async def offers_by_model(camunda: Camunda, tasks: Sequence[Task]) -> dict[str, Offer]:
-    """Task id → whom its model offers it to: a request a model, and one more where candidates are variables."""
+    """Task id → candidates by its model: a request for each model, one more if candidates are variables."""
     models = await camunda.offers_by_definition(sorted({task.process_definition_id for task in tasks}))
     named = {task.id: models[task.process_definition_id].get(task.task_definition_key, NOBODY) for task in tasks}
     names = sorted(variables_in(named.values()))
     processes = sorted({task.process_instance_id for task in tasks if variables_in([named[task.id]])})
-    values = await camunda.variables_by_process(processes, names) if names else {}
+    values = await camunda.values_by_process(processes, names) if names else {}
     return {task.id: resolved(named[task.id], values.get(task.process_instance_id, {})) for task in tasks}
 
 
 async def candidate_groups(camunda: Camunda, groups: Iterable[str], tasks: Sequence[Task]) -> dict[Task, list[str]]:
-    """The groups each task is or was offered to. `groups`: the viewer's, which are looked for in any case.
+    """The candidate groups of each task. `groups`: the viewer's, which are looked up in any case.
 
-    One task is asked for its links. A longer list costs what its groups cost, not what its tasks do.
+    One open task costs one request. A longer list costs requests by the number of its groups, not of its tasks.
     """
     waiting = [task for task in tasks if task.ended is None]
     closed = [task for task in tasks if task.ended is not None]
@@ -78,7 +79,7 @@ async def _one_by_one(camunda: Camunda, tasks: Sequence[Task]) -> dict[str, set[
 
 
 async def _offer_of_open(camunda: Camunda, task: Task) -> Offer:
-    """One that was closed in the meantime answers as an error does: then the history is asked."""
+    """The candidates of an open task; by the history if it was closed in the meantime (answered as an error)."""
     answer = await camunda.engine.call(
         "GET", f"/task/{task.id}/identity-links", answers=(200, 404, 500), idempotent=True
     )
@@ -88,10 +89,12 @@ async def _offer_of_open(camunda: Camunda, task: Task) -> Offer:
 
 
 async def _group_by_group(camunda: Camunda, viewers: frozenset[str], tasks: Sequence[Task]) -> dict[str, set[str]]:
-    """The groups of a list: the engine tells a task's groups one task at a time, but the tasks of a group at once.
+    """The candidate groups of a list. The engine returns the groups of one task a request, but all tasks of a group.
 
-    So a task of each step is asked for its groups, and each group for its tasks. Then the same of tasks that have
-    none of these but have some, and of those that a further group of the viewer's has, until none is left.
+    1. Read the groups of one sample task of each step, then the tasks of each of these groups.
+    2. Repeat with samples of tasks that have candidate groups but none of the known ones, and of tasks that a further
+       group of the viewer's has.
+    3. Stop when there are no such tasks: every group of the viewer's and at least one group of each task is known.
     """
     by_id = {task.id: task for task in tasks}
     found: dict[str, set[str]] = {task_id: set() for task_id in by_id}
@@ -107,13 +110,13 @@ async def _group_by_group(camunda: Camunda, viewers: frozenset[str], tasks: Sequ
         samples = [by_id[task_id] for task_id in await _further(camunda, unknown, list(by_id), viewers - known)]
         if not samples:
             return found
-    raise UpstreamFailed("camunda", "These tasks are offered to too many groups to be told at once; ask for fewer")
+    raise UpstreamFailed("camunda", "These tasks have too many candidate groups for one request; ask for fewer tasks")
 
 
 async def _further(
     camunda: Camunda, unknown: Sequence[str], task_ids: Sequence[str], groups: frozenset[str]
 ) -> list[str]:
-    """Some of the tasks with groups that are not known yet: they have none so far, or one of `groups`."""
+    """Samples of tasks with unknown groups: those without a known one, and those of `groups`."""
     further: list[Task] = []
     if unknown:
         query = {"taskIdIn": unknown, "withCandidateGroups": True, "includeAssignedTasks": True}

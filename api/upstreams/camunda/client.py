@@ -15,21 +15,28 @@ import msgspec
 from api.errors import Declined, Gone, UpstreamFailed
 from api.upstreams.camunda.bpmn import Offer, offers_in
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.records import (
+from api.upstreams.camunda.process_variables import (
     DECISION_PREFIX,
-    TOPICS,
     VARIABLES,
+    Decision,
+    ProcessVariables,
+    Scalar,
+    Variables,
+    condition,
+    decisions_in,
+    typed,
+    unless_blank,
+    written,
+)
+from api.upstreams.camunda.records import (
+    TOPICS,
     WITHDRAW_MESSAGE,
     ExternalTask,
     LockedTask,
     ProcessInstance,
-    Scalar,
     Task,
-    Variables,
     concerns,
     plausible,
-    typed,
-    unless_blank,
 )
 from api.upstreams.http.call import Upstream
 from api.upstreams.http.request import Params
@@ -211,7 +218,7 @@ class Camunda:
         """The oldest running submission of a draft; the engine itself allows more than one."""
         query = {
             "processInstanceBusinessKey": draft_id,
-            "variables": [{"name": "draftId", "operator": "eq", "value": draft_id}],
+            "variables": [condition("draft_id", draft_id)],
             "unfinished": True,
             "sorting": [{"sortBy": "startTime", "sortOrder": "asc"}],
         }
@@ -227,17 +234,23 @@ class Camunda:
 
     async def variables_by_process(
         self, process_ids: Sequence[str], names: Sequence[str] = VARIABLES
-    ) -> dict[str, dict[str, Scalar]]:
-        """The named variables of running and ended processes of our model, by process id; of others none."""
+    ) -> dict[str, ProcessVariables]:
+        """The named variables of running and ended processes of our model, by process id. Absent: those with none."""
+        found = await self.values_by_process(process_ids, names)
+        return {process_id: ProcessVariables.read(values) for process_id, values in found.items() if values}
+
+    async def values_by_process(self, process_ids: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, Scalar]]:
+        """As above by the engine's names, for variables that another's model may name."""
         asked = plausible(process_ids)
         # Each is there once, or a few times where an activity has one of its own: nearly always one page.
         return await self._variables(
             asked, {"variableNameIn": list(names)}, page=max(PAGE, len(asked) * len(names) + 1)
         )
 
-    async def decisions_by_process(self, process_ids: Sequence[str]) -> dict[str, dict[str, Scalar]]:
-        """The decision variables of processes: process id → (`decision_<task id>` → JSON text)."""
-        return await self._variables(plausible(process_ids), {"variableNameLike": f"{DECISION_PREFIX}%"})
+    async def decisions_by_process(self, process_ids: Sequence[str]) -> dict[str, dict[str, Decision]]:
+        """The decisions made in processes: process id → (task id → decision), oldest first."""
+        found = await self._variables(plausible(process_ids), {"variableNameLike": f"{DECISION_PREFIX}%"})
+        return {process_id: decisions_in(values) for process_id, values in found.items()}
 
     async def _variables(
         self, process_ids: Sequence[str], query: Mapping[str, object], *, page: int = PAGE
@@ -295,7 +308,7 @@ class Camunda:
 
     async def start(self, business_key: str, variables: Variables) -> str:
         """Start the approval of a draft; the id of the new process instance."""
-        body = {"businessKey": business_key, "variables": typed({**variables, "draftSource": self.own.draft_source})}
+        body = {"businessKey": business_key, "variables": typed({**variables, **self._source()})}
         path = f"/process-definition/key/{self.own.process_key}/start"
         response = await self.engine.call("POST", path, answers=(200, 404, 500), body=body)
         if response.status_code != 200:
@@ -315,9 +328,11 @@ class Camunda:
 
     async def label(self, process_id: str) -> None:
         """Note on a process that is ours, but does not say so, whose it is. Raises Gone when it does not run."""
-        body = typed({"draftSource": self.own.draft_source})["draftSource"]
-        path = f"/process-instance/{process_id}/variables/draftSource"
-        await self._write(path, body, method="PUT", idempotent=True)
+        ((name, body),) = typed(self._source()).items()
+        await self._write(f"/process-instance/{process_id}/variables/{name}", body, method="PUT", idempotent=True)
+
+    def _source(self) -> dict[str, Scalar]:
+        return written(draft_source=self.own.draft_source)
 
     async def withdraw(self, process_id: str, variables: Variables) -> None:
         """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""

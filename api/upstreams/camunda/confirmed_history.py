@@ -1,6 +1,7 @@
-"""What the engine knows of processes and closed tasks, where rules rest on it: what is absent is really not there.
+"""Reads of the engine's history with proof of absence: what is missing really does not exist, or Denied is raised.
 
-Every process of ours has `draftId`. One without it is not shown to this service, or is kept by too low a history level.
+The engine leaves out silently what a missing permission hides. Every process of ours has the variable `draftId`; one
+without it is hidden from this service, or its history level is too low.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ import msgspec
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_INSTANCES, READ_TASKS, demand, hidden
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.involvement import NO_PROCESS
-from api.upstreams.camunda.ownership import LINK_VARIABLES
-from api.upstreams.camunda.records import VARIABLES, ProcessInstance, Scalar, Task, plausible
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES, ProcessVariables
+from api.upstreams.camunda.records import ProcessInstance, Task, plausible
 from api.upstreams.camunda.submissions import submissions
 
 
@@ -22,20 +23,20 @@ class _Counted(msgspec.Struct, frozen=True):
 
 async def known_variables(
     camunda: Camunda, process_ids: Sequence[str], names: Sequence[str] = VARIABLES
-) -> dict[str, dict[str, Scalar]]:
-    """The named variables of processes: one request, more only for those that seem to have none. Raises Denied."""
+) -> dict[str, ProcessVariables]:
+    """The named variables by process: one request, more only for processes that seem to have none. Raises Denied."""
     found = await camunda.variables_by_process(process_ids, names)
-    silent = [process_id for process_id, values in found.items() if not values and process_id != NO_PROCESS]
+    silent = [each for each in plausible(process_ids) if each not in found and each != NO_PROCESS]
     if silent and not set(LINK_VARIABLES) <= set(names):
         linked = await camunda.variables_by_process(silent, LINK_VARIABLES)
-        silent = [process_id for process_id in silent if not linked[process_id]]
+        silent = [process_id for process_id in silent if process_id not in linked]
     if silent and await known_processes(camunda, silent):
         raise hidden()
     return found
 
 
 async def known_processes(camunda: Camunda, process_ids: Sequence[str]) -> dict[str, ProcessInstance]:
-    """Processes by id: one request, three more where one is not there. Raises Denied."""
+    """Processes by id: one request, three more if one is missing. Raises Denied."""
     found = await camunda.processes_by_id(process_ids)
     absent = [process_id for process_id in process_ids if process_id not in found and process_id != NO_PROCESS]
     if absent:
@@ -45,7 +46,7 @@ async def known_processes(camunda: Camunda, process_ids: Sequence[str]) -> dict[
 
 
 async def _demand_ended(camunda: Camunda, process_ids: Sequence[str]) -> None:
-    """Whether none of these runs, though the history has none of them. Raises Denied."""
+    """Make sure that none of these processes runs, since the history has none of them. Raises Denied."""
     body = {**camunda.own.of_our_key, "processInstanceIds": process_ids}
     answer = await camunda.engine.call("POST", "/process-instance/count", body=body, idempotent=True)
     if camunda.engine.decode(answer, _Counted).count:
@@ -53,7 +54,7 @@ async def _demand_ended(camunda: Camunda, process_ids: Sequence[str]) -> None:
 
 
 async def known_submissions(camunda: Camunda, draft_ids: Sequence[str]) -> dict[str, list[ProcessInstance]]:
-    """Every submission of each draft: one request more where there is none of any. Raises Denied."""
+    """Every submission of each draft: one request more if no draft has any. Raises Denied."""
     found = await submissions(camunda, draft_ids)
     if found and not any(found.values()):
         await demand(camunda, READ_HISTORY)
@@ -61,9 +62,9 @@ async def known_submissions(camunda: Camunda, draft_ids: Sequence[str]) -> dict[
 
 
 async def tasks_by_id(camunda: Camunda, task_ids: Sequence[str]) -> dict[str, Task]:
-    """Tasks by id: the open ones by one request; the engine tells of closed ones one at a time only. Raises Denied.
+    """Tasks by id: one request for all open ones, and one for each closed one. Raises Denied.
 
-    Whether tasks may be read is asked beside that, so that a closed task and one that never was take the same time.
+    The permissions are read concurrently, so that a closed task and one that never existed take the same time.
     """
     asked = plausible(task_ids)
     if not asked:
@@ -80,9 +81,9 @@ async def tasks_by_id(camunda: Camunda, task_ids: Sequence[str]) -> dict[str, Ta
 
 
 async def closed_task(camunda: Camunda, task_id: str) -> Task | None:
-    """A task that is not among the open ones, by the history; None when there never was one. Raises Denied.
+    """A closed task by the history; None if there never was one. Raises Denied.
 
-    One that is still open for the history is hidden among the open ones.
+    A task that is open in the history, but not among the open tasks, is hidden there.
     """
     past = await camunda.past_task(task_id)
     if past is not None and past.ended is None:

@@ -1,6 +1,6 @@
-"""Which drafts a person has to do with, by the engine: they submitted one, held one of its tasks, or were offered it.
+"""Involvement of a person in drafts, by the engine: as submitter, or as assignee or candidate of a task, ever.
 
-Asked by loaders for lists and by coordination for one draft. What they may do with it is not decided here.
+What an involved person may do is decided by coordination/rules/permissions.py.
 """
 
 import asyncio
@@ -12,19 +12,20 @@ from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, deman
 from api.upstreams.camunda.bpmn import NOBODY
 from api.upstreams.camunda.candidates import concerns_person, offers_by_model
 from api.upstreams.camunda.client import Camunda
-from api.upstreams.camunda.ownership import LINK_VARIABLES
-from api.upstreams.camunda.records import concerns, plausible, text
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, condition, names
+from api.upstreams.camunda.records import concerns, plausible
 from api.upstreams.camunda.submissions import of_any, submissions
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000
 _NEWEST_FIRST = [{"sortBy": "startTime", "sortOrder": "desc"}]
+_CHAIN = names("submitted_by", "previous_process_id", "draft_id", "draft_source")
 
 
 NO_PROCESS = "00000000-0000-0000-0000-000000000000"
-"""The id of no process, to ask about in the place of one where there is none."""
+"""The id of no process, for requests that must cost the same where there is no process."""
 NO_DRAFTS = (NO_PROCESS, "0")
-"""The same for a draft's: one of them can be an id of the table, whatever type these have."""
+"""The same for drafts: one of the two is of the id column's type, whatever that is."""
 
 
 class Submitted(NamedTuple):
@@ -37,21 +38,21 @@ class Submitted(NamedTuple):
 async def involved(
     camunda: Camunda, drafts: Sequence[Submitted], user_id: str, groups: Iterable[str]
 ) -> dict[Submitted, bool]:
-    """Which of these drafts the person has to do with: two requests, or a few more, however many drafts there are.
+    """Which of these drafts the person is involved in: two requests, or a few more, for any number of drafts.
 
-    A draft whose process is another's concerns nobody by it.
-
-    Open tasks count as the engine offers them. Closed ones count as the engine's history says, and as their model
-    does: the history keeps whom a task was offered to at level full alone, and tells it for one group at a time.
+    A process that is another draft's does not count. Candidates of open tasks are the engine's; those of closed tasks
+    are the history's and the model's, since the history has them at level full alone, one group a request.
     """
     process_ids = plausible([draft.process_id for draft in drafts if draft.process_id])
     links, waiting = await asyncio.gather(
         camunda.variables_by_process(process_ids, LINK_VARIABLES),
         _with_open_task(camunda, process_ids, user_id, groups),
     )
-    linked = [draft for draft in drafts if camunda.own.links(links.get(draft.process_id or "", {}), draft.draft_id)]
+    linked = [
+        draft for draft in drafts if camunda.own.links(links.get(draft.process_id or "", NO_VARIABLES), draft.draft_id)
+    ]
     now = {draft for draft in linked if draft.process_id in waiting}
-    # Those whose process is another's are looked for as the others are: they cost, and so tell, the same.
+    # Drafts whose process is another's are looked up like the others, so that cost and timing reveal nothing.
     past = [draft for draft in drafts if draft.process_id and draft not in now]
     once = await _once_involved(camunda, past, user_id, frozenset(groups)) if past else set()
     if len(now) + len(once) < len(drafts):
@@ -71,7 +72,7 @@ async def _with_open_task(
 async def _once_involved(
     camunda: Camunda, drafts: Sequence[Submitted], user_id: str, groups: frozenset[str]
 ) -> set[Submitted]:
-    """Those that concerned the person in any submission, the present one included."""
+    """Those that the person was involved in by any submission, the current one included."""
     draft_ids = [draft.draft_id for draft in drafts]
     of_drafts = {"orQueries": [of_any(draft_ids, "processVariables")]}
     processes, steps = await asyncio.gather(
@@ -80,15 +81,13 @@ async def _once_involved(
     known = {draft.process_id for draft in drafts if draft.process_id}
     known |= {process.id for found in processes.values() for process in found}
     variables, offered, linked = await asyncio.gather(
-        camunda.variables_by_process(sorted(known), ("submittedBy", "previousProcessId", *LINK_VARIABLES)),
+        camunda.variables_by_process(sorted(known), _CHAIN),
         offers_by_model(camunda, steps),
         _once_offered(camunda, draft_ids, user_id, groups),
     )
-    if any(processes.values()) and not any(variables.values()):
+    if any(processes.values()) and not variables:
         raise hidden()
-    own = {
-        process_id for process_id, values in variables.items() if same_person(text(values.get("submittedBy")), user_id)
-    }
+    own = {process_id for process_id, values in variables.items() if same_person(values.submitted_by, user_id)}
     concerned = linked | {
         step.process_instance_id
         for step in steps
@@ -102,7 +101,7 @@ async def _once_involved(
 
 
 async def _once_offered(camunda: Camunda, draft_ids: Sequence[str], user_id: str, groups: Iterable[str]) -> set[str]:
-    """Processes of drafts with a task that the engine's history has offered to the person: one request a group."""
+    """Processes of drafts with a task of which the person was a candidate by the history: one request a group."""
     of_drafts = of_any(draft_ids, "processVariables")
     asked = [{"taskHadCandidateUser": user_id, "taskHadCandidateGroup": group} for group in groups]
     found = await asyncio.gather(
@@ -115,12 +114,11 @@ async def _once_offered(camunda: Camunda, draft_ids: Sequence[str], user_id: str
 
 
 async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> list[Submitted]:
-    """What a person has to do with: the processes of tasks that wait for them, that they held, and that they started,
-    each with the draft it is of.
+    """The drafts a person is involved in: by open tasks, by tasks they held, and by submissions, with their processes.
 
-    Four requests; of each kind the newest `MOST_LISTED`.
+    Four requests; the newest `MOST_LISTED` of each kind.
     """
-    by_them = [{"name": "submittedBy", "operator": "eq", "value": user_id}]
+    by_them = [condition("submitted_by", user_id)]
     waiting, held, started = await asyncio.gather(
         camunda.tasks(
             {"orQueries": [concerns(user_id, groups)]},
@@ -141,6 +139,6 @@ async def concerning(camunda: Camunda, user_id: str, groups: Iterable[str]) -> l
             + [process.id for process in started]
         )
     )
-    variables = await camunda.variables_by_process(process_ids, ["draftId"])
-    named = {process_id: text(variables[process_id].get("draftId")) for process_id in process_ids}
-    return [Submitted(draft_id, process_id) for process_id, draft_id in named.items() if draft_id]
+    variables = await camunda.variables_by_process(process_ids, names("draft_id"))
+    named = ((variables.get(process_id, NO_VARIABLES).draft_id, process_id) for process_id in process_ids)
+    return [Submitted(draft_id, process_id) for draft_id, process_id in named if draft_id]

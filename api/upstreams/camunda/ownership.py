@@ -1,16 +1,15 @@
-"""Which of the engine's processes are this deployment's: the rule, and the conditions of the engine's queries.
+"""Ownership: which of the engine's processes are this deployment's, as a rule and as conditions of queries.
 
-An engine has processes of other models, and those of other deployments of this service. Ids of theirs may come from
-anybody, so no task or process is shown or touched before the engine, or its variables, have said that it is ours.
+An engine has processes of other models, and of other deployments of this service. Ids of theirs may come from any
+client, so no task or process is shown or changed before the engine, or its variables, say that it is ours.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.upstreams.camunda.records import PROCESS_KEY, Scalar, text
-
-LINK_VARIABLES = ("draftId", "draftSource")
+from api.upstreams.camunda.process_variables import NO_VARIABLES, ProcessVariables, condition, written
+from api.upstreams.camunda.records import PROCESS_KEY
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Ownership:
 
     @property
     def of_our_key(self) -> dict[str, object]:
-        """The condition for processes of our model, whatever their source: for ids of rows, whose link is checked."""
+        """The condition for processes of our model with any source: for ids from rows, whose link is checked later."""
         return {"processDefinitionKey": self.process_key}
 
     def tasks(self, query: Mapping[str, Any]) -> dict[str, object]:
@@ -34,31 +33,34 @@ class Ownership:
         return {**query, **self.of_our_key, "variables": [self._source, *query.get("variables", ())]}
 
     def topic(self) -> dict[str, object]:
-        """What fetchAndLock narrows a topic by, so that no worker takes another deployment's tasks."""
-        return {**self.of_our_key, "processVariables": {"draftSource": self.draft_source}}
+        """The conditions of a topic in fetchAndLock, so that no worker locks another deployment's tasks."""
+        return {**self.of_our_key, "processVariables": written(draft_source=self.draft_source)}
 
-    def links(self, variables: Mapping[str, Scalar], draft_id: str) -> bool:
+    def links(self, variables: ProcessVariables, draft_id: str) -> bool:
         """Whether a process that a draft's row names is of that draft, by the process's own variables.
 
-        The process decides: a copied row names a process which does not name it. A process without a source, as
-        older models started them by hand, is of the source whose row names it.
+        The process decides: a copied row names a process that does not name it. A process without a source (older
+        models, started by hand) belongs to the deployment whose row names it.
         """
-        return variables.get("draftId") == draft_id and variables.get("draftSource") in (None, self.draft_source)
+        return variables.draft_id == draft_id and variables.draft_source in (None, self.draft_source)
 
     def submissions(
-        self, draft_id: str, process_id: str | None, variables: Mapping[str, Mapping[str, Scalar]]
+        self, draft_id: str, process_id: str | None, variables: Mapping[str, ProcessVariables]
     ) -> list[str]:
-        """The processes that a draft was submitted to, newest first: the one its row names, and what each was before.
+        """The processes that a draft was submitted to, newest first: the one its row names, and the one before each.
 
-        A process becomes a draft's by its registration, which finds the one before it on the row. Others that say
-        they are of this draft, by a variable or a business key, were started by whoever likes to.
+        Registration makes a process a draft's, and its variables name the one registered before it. Others that claim
+        to be of this draft, by a variable or a business key, may have been started by anybody.
         """
         found: list[str] = []
-        while process_id and process_id not in found and self.links(variables.get(process_id, {}), draft_id):
+        while process_id and process_id not in found:
+            values = variables.get(process_id, NO_VARIABLES)
+            if not self.links(values, draft_id):
+                break
             found.append(process_id)
-            process_id = text(variables[process_id].get("previousProcessId"))
+            process_id = values.previous_process_id
         return found
 
     @property
     def _source(self) -> dict[str, object]:
-        return {"name": "draftSource", "operator": "eq", "value": self.draft_source}
+        return condition("draft_source", self.draft_source)

@@ -1,17 +1,13 @@
-"""The engine's own things: its records, the names in our process model, and the forms in which it is told values.
-
-Read by camunda.py, which asks the engine, and by everybody who gets a record from there.
-"""
+"""The records of the process engine (tasks, process instances, external tasks), and the names of our process model."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from api.errors import Refused, UserErrorCode
-from api.identity import utf16_length
+from api.upstreams.camunda.process_variables import OUTCOME, ProcessVariables, text
 
 PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"
@@ -20,32 +16,7 @@ PUBLICATION_WITHDRAWN = "publication-withdrawn"
 REGISTRATION = "register-submission"
 TOPICS = (REGISTRATION, PUBLICATION, "record-outcome")
 
-DRAFT_VARIABLES = (
-    "draftId", "draftSource", "draftRevision", "baseVersion", "submittedBy", "aidboxPlanId", "previousProcessId",
-    "submissionComment", "submissionActedBy",
-)  # fmt: skip
-OUTCOME_VARIABLES = (
-    "approvalOutcome",
-    "publishedVersion",
-    "approved",
-    "approvedBy",
-    "rejectedBy",
-    "withdrawnBy",
-    "withdrawalActedBy",
-    "comment",
-    "changesRequested",
-    "conflictDetected",
-    "reason",
-)
-VARIABLES = (*DRAFT_VARIABLES, *OUTCOME_VARIABLES)
-DECISION_PREFIX = "decision_"
-
-LONGEST_TEXT = 2000  # of a string variable on Oracle, NVARCHAR2(2000); on other databases it is 4000
-
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-
-Scalar = str | bool | int | float | None
-Variables = Mapping[str, Scalar]
 
 
 class Task(msgspec.Struct, frozen=True, rename="camel"):
@@ -76,12 +47,12 @@ class ProcessInstance(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def is_active(self) -> bool:
-        """Whether it still runs (a suspended one counts)."""
+        """Whether it still runs, suspended or not."""
         return self.end_time is None
 
 
 class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
-    """Work a process waits for. `retries` is None until the first failure, 0 once it gave up (an incident)."""
+    """An external task that a process waits for. `retries`: None until the first failure, 0 for an incident."""
 
     id: str
     topic_name: str
@@ -94,12 +65,12 @@ class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def has_failed(self) -> bool:
-        """Whether a try failed already, so that the next one comes later or by hand."""
+        """Whether an attempt has failed, so that the next one follows after backoff or by hand."""
         return self.retries is not None
 
     @property
     def has_given_up(self) -> bool:
-        """Whether it waits for somebody to mend the cause (an incident)."""
+        """Whether its retries are used up: an incident, until somebody removes the cause."""
         return self.retries == 0
 
 
@@ -108,7 +79,7 @@ class _Value(msgspec.Struct, frozen=True):
 
 
 class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
-    """An external task that is ours for a while, with the variables it needs."""
+    """An external task that is locked by this service, with the variables of its process."""
 
     id: str
     topic_name: str
@@ -120,66 +91,30 @@ class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
     values: dict[str, _Value] = msgspec.field(default_factory=dict, name="variables")
 
     @property
-    def variables(self) -> dict[str, Scalar]:
-        """Name → value, those of the task's own scope included."""
-        return {name: unless_blank(held.value) for name, held in self.values.items()}
+    def variables(self) -> ProcessVariables:
+        """The variables of its process."""
+        return ProcessVariables.read({name: stored.value for name, stored in self.values.items()})
+
+    @property
+    def outcome(self) -> str:
+        """The outcome that the model tells the topic record-outcome to write; empty where it tells none."""
+        stored = self.values.get(OUTCOME)
+        return "" if stored is None else text(stored.value) or ""
 
 
 def plausible(ids: Sequence[str]) -> list[str]:
-    """Those that can be ids of the engine's. Others never reach it: it answers odd ones with 500."""
+    """Those that can be ids of the engine. Others are never sent to it: it answers odd ones with 500."""
     return [engine_id for engine_id in ids if _ID.fullmatch(engine_id)]
 
 
 def concerns(user_id: str, groups: Iterable[str]) -> dict[str, object]:
-    """The engine's query for tasks of a person, claimed or not: assigned to them, or offered to them by name or by one
-    of their groups.
-    """
+    """The engine's query for a person's tasks, claimed or not: assigned or offered to them, by name or by a group."""
     by_name: dict[str, object] = {"assignee": user_id, "candidateUser": user_id, "includeAssignedTasks": True}
     offered = sorted(groups)
     return {**by_name, "candidateGroups": offered} if offered else by_name
 
 
-def typed(variables: Variables) -> dict[str, dict[str, object]]:
-    """Variables in the engine's form. Types are named: the engine would guess, and store objects as Java.
-
-    Raises Refused (INVALID), as `demand_storable`.
-    """
-    demand_storable(variables)
-    kinds: dict[type, Literal["String", "Boolean", "Long", "Double", "Null"]] = {
-        str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
-    }  # fmt: skip
-    return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
-
-
-def submitters(variables: Variables) -> tuple[str | None, str | None]:
-    """For whom a draft was submitted, and by whom where that is another person."""
-    return text(variables.get("submittedBy")), text(variables.get("submissionActedBy"))
-
-
-def demand_storable(variables: Variables) -> None:
-    """Whether every database that an engine may stand on holds these variables. Raises Refused (INVALID)."""
-    for name, value in variables.items():
-        if isinstance(value, str) and (excess := excess_length(value)):
-            message = f"The process variable {name} would be {excess} characters longer than the engine holds."
-            raise Refused(UserErrorCode.INVALID, message)
-
-
-def excess_length(value: str) -> int:
-    """How many UTF-16 code units a text is longer than a string variable may be."""
-    return max(utf16_length(value) - LONGEST_TEXT, 0)
-
-
-def unless_blank(value: Scalar) -> Scalar:
-    """A variable's value; blank text, which forms send for what nobody filled in, is none."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def text(value: Scalar) -> str | None:
-    """A variable as text. None stays None: nobody is called "None"."""
-    return None if value is None else str(value)
-
-
 def instant(moment: datetime) -> str:
-    """A point in time in the only form the engine reads (milliseconds, offset without colon)."""
+    """A point in time in the only format the engine reads: milliseconds, offset without colon."""
     moment = moment.astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"

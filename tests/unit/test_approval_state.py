@@ -1,11 +1,12 @@
-"""The standing of a draft, as a table: row, process, variables, open tasks and waiting work → state."""
+"""The progress of an approval, as a table: row, process, variables, open tasks and waiting work → state."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from api.coordination.rules.approval_state import Standing, State, decided, is_between_steps, standing
-from api.upstreams.camunda.records import ExternalTask, ProcessInstance, Scalar, Task
+from api.coordination.rules.approval_state import Progress, State, is_between_steps, progress_of
+from api.upstreams.camunda.process_variables import NO_VARIABLES, ProcessVariables, Scalar
+from api.upstreams.camunda.records import ExternalTask, ProcessInstance, Task
 from api.upstreams.retool.records import Draft
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
@@ -39,7 +40,7 @@ def waits(topic: str, retries: int | None = None, error: str | None = None) -> E
 )
 @pytest.mark.parametrize("process", [None, ENDED, DELETED])
 def test_without_a_running_process_the_row_tells(status: str, state: State, process: ProcessInstance | None) -> None:
-    assert standing(row(status), process, {}, [], []) == Standing(state, is_active=False)
+    assert progress_of(row(status), process, NO_VARIABLES, [], []) == Progress(state, is_active=False)
 
 
 @pytest.mark.parametrize("draft", [row("submitted"), None], ids=["still submitted", "deleted"])
@@ -59,7 +60,9 @@ def test_without_a_running_process_the_row_tells(status: str, state: State, proc
 def test_a_row_that_does_not_know_the_end_yet_is_told_by_the_process(
     draft: Draft | None, outcome: Scalar, state: State
 ) -> None:
-    assert standing(draft, ENDED, {"approvalOutcome": outcome}, [], []) == Standing(state, is_active=False)
+    assert progress_of(draft, ENDED, ProcessVariables.read({"approvalOutcome": outcome}), [], []) == Progress(
+        state, is_active=False
+    )
 
 
 @pytest.mark.parametrize("process", [RUNNING, SUSPENDED])
@@ -92,8 +95,8 @@ def test_a_running_process_tells(
     state: State,
     problem: str | None,
 ) -> None:
-    told = standing(row(status), process, variables, tasks, waiting)
-    assert told == Standing(state, is_active=True, problem=problem)
+    told = progress_of(row(status), process, ProcessVariables.read(variables), tasks, waiting)
+    assert told == Progress(state, is_active=True, problem=problem)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_the_process_is_believed_before_the_row(
 ) -> None:
     draft = Draft("d", "A plan", status, "{}", "revision", None, process_id, "author", THEN)
     process = ENDED if process_id else None
-    assert standing(draft, process, variables, [], []) == Standing(state, is_active=False)
+    assert progress_of(draft, process, ProcessVariables.read(variables), [], []) == Progress(state, is_active=False)
 
 
 @pytest.mark.parametrize(
@@ -134,25 +137,8 @@ def test_a_timer_counts_where_nobody_is_waited_for(
     variables: dict[str, Scalar], tasks: list[Task], waiting: list[ExternalTask], state: State
 ) -> None:
     due = THEN if state is State.SCHEDULED else None
-    assert is_between_steps(RUNNING, variables, tasks, waiting) is (due is not None)
-    assert standing(row("submitted"), RUNNING, variables, tasks, waiting, THEN) == Standing(
+    values = ProcessVariables.read(variables)
+    assert is_between_steps(RUNNING, values, tasks, waiting) is (due is not None)
+    assert progress_of(row("submitted"), RUNNING, values, tasks, waiting, THEN) == Progress(
         state, is_active=True, due=due
     )
-
-
-@pytest.mark.parametrize(
-    ("variables", "state"),
-    [
-        ({}, State.WITHDRAWN),
-        ({"approved": None}, State.WITHDRAWN),
-        ({"approved": True}, State.WITHDRAWN),
-        ({"approved": False}, State.REJECTED),
-        ({"approved": True, "conflictDetected": True}, State.CONFLICT),
-        ({"approved": False, "changesRequested": True}, State.RETURNED),
-        ({"approved": False, "changesRequested": False, "conflictDetected": False}, State.REJECTED),
-        ({"changesRequested": True, "conflictDetected": True}, State.CONFLICT),
-        ({"conflictDetected": "true", "approved": False}, State.REJECTED),
-    ],
-)
-def test_what_was_decided(variables: dict[str, Scalar], state: State) -> None:
-    assert decided(variables) is state
