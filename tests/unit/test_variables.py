@@ -22,7 +22,6 @@ from api.upstreams.camunda.process_variables import (
     condition,
     decisions_in,
     names,
-    text,
     typed,
     written,
 )
@@ -53,11 +52,6 @@ def test_what_does_not(value: str, excess: int) -> None:
 def test_ids_fit_columns_of_255(longest: str, too_long: str) -> None:
     assert (usable_id(longest), usable_id(too_long)) == (longest, None)
     assert (as_key(longest, "text"), as_key(too_long, "text")) == (longest, None)
-
-
-@pytest.mark.parametrize(("value", "expected"), [(None, None), ("", ""), ("None", "None"), (3, "3"), (True, "True")])
-def test_a_variable_as_text(value: Scalar, expected: str | None) -> None:
-    assert text(value) == expected
 
 
 @pytest.mark.parametrize("name", VARIABLES)

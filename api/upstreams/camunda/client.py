@@ -25,7 +25,6 @@ from api.upstreams.camunda.process_variables import (
     condition,
     decisions_in,
     typed,
-    unless_blank,
     written,
 )
 from api.upstreams.camunda.records import (
@@ -272,7 +271,7 @@ class Camunda:
             )
             rows = self.engine.decode(response, list[_HistoricVariable])
             for row in rows:
-                grouped[row.process_instance_id][row.name] = unless_blank(row.value)
+                grouped[row.process_instance_id][row.name] = row.value
             if len(rows) < page:
                 return grouped
             offset += page

@@ -62,7 +62,11 @@ class ProcessVariables(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     @classmethod
     def read(cls, values: Variables) -> Self:
         """The record of an engine's answer; names that are not ours are ignored."""
-        return cls(**{_FIELDS[name]: _read(name, value) for name, value in values.items() if name in _FIELDS})
+        found: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in _FIELDS and value is not None:
+                found[_FIELDS[name]] = _as_flag(value) if name in _FLAGS else _as_text(value)
+        return cls(**found)
 
     @property
     def base(self) -> tuple[str, str] | None:
@@ -184,20 +188,14 @@ def excess_length(value: str) -> int:
     return max(utf16_length(value) - LONGEST_TEXT, 0)
 
 
-def unless_blank(value: Scalar) -> Scalar:
-    """A variable's value; blank text, which forms send for an empty field, counts as none."""
-    return None if isinstance(value, str) and not value.strip() else value
+def _as_flag(value: Scalar) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
-def text(value: Scalar) -> str | None:
-    """A variable as text. None stays None: nobody is called "None"."""
-    return None if value is None else str(value)
-
-
-def _read(name: str, value: Scalar) -> Any:  # a text or a flag, by the name
-    if name in _FLAGS:
-        return value if isinstance(value, bool) else None
-    return text(unless_blank(value))
+def _as_text(value: Scalar) -> str | None:
+    """Blank text, which forms send for an empty field, is none."""
+    written = str(value)
+    return written if written.strip() else None
 
 
 _FLAGS = frozenset(names("approved", "changes_requested", "conflict_detected"))

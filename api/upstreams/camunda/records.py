@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from api.upstreams.camunda.process_variables import OUTCOME, ProcessVariables, text
+from api.upstreams.camunda.process_variables import OUTCOME, ProcessVariables
 
 PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"
@@ -99,7 +99,7 @@ class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
     def outcome(self) -> str:
         """The outcome that the model tells the topic record-outcome to write; empty where it tells none."""
         stored = self.values.get(OUTCOME)
-        return "" if stored is None else text(stored.value) or ""
+        return "" if stored is None or stored.value is None else str(stored.value)
 
 
 def plausible(ids: Sequence[str]) -> list[str]:
