@@ -9,8 +9,8 @@ BATCHING, DOCUMENTS, READS = "columnar/batch_loader.py", "api/schema/prepared_do
 CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda/client.py", "api/upstreams/aidbox/client.py", "api/schema/task.py"
 KEPT = "api/upstreams/aidbox/version_cache.py"
 
-EQUAL = "tests/executor/test_compiled.py tests/executor/test_kept.py tests/executor/test_equal.py"
-WIDELY = "tests/executor tests/unit tests/calls tests/http tests/stories/test_reading.py"
+EQUAL = "tests/columnar/test_compiled.py tests/columnar/test_shape_cache.py tests/columnar/test_equal.py"
+WIDELY = "tests/columnar tests/unit tests/calls tests/http tests/stories/test_reading.py"
 
 
 def _bugs(tests: str, *bugs: tuple[str, str, str, str]) -> tuple[Bug, ...]:
@@ -93,7 +93,7 @@ BUGS = (
         ),
     ),
     *_bugs(
-        "tests/unit/test_batching.py tests/executor tests/calls/test_counts.py",
+        "tests/unit/test_batch_loader.py tests/columnar tests/calls/test_counts.py",
         (
             "keys that are none shift the others",
             "columnar/batched_field.py",
@@ -138,7 +138,7 @@ BUGS = (
         ),
     ),
     *_bugs(
-        "tests/unit/test_reads.py tests/calls",
+        "tests/unit/test_requires.py tests/calls",
         (
             "all variables for any field",
             "api/requirements.py",
@@ -233,7 +233,7 @@ BUGS = (
         ),
     ),
     *_bugs(
-        "tests/unit/test_kept_versions.py tests/calls/test_kept.py",
+        "tests/unit/test_version_cache.py tests/calls/test_version_cache.py",
         (
             "a version without its resource is kept for one with it",
             KEPT,
@@ -267,7 +267,7 @@ BUGS = (
         ),
     ),
     *_bugs(
-        "tests/http tests/executor/test_kept.py tests/unit/test_room.py tests/unit/test_schema.py",
+        "tests/http tests/columnar/test_shape_cache.py tests/unit/test_weighted_semaphore.py tests/unit/test_schema.py",
         (
             "the cost of other variables",
             DOCUMENTS,

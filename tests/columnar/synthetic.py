@@ -1,7 +1,4 @@
-"""A small schema with every way a value can come or fail to come, and strategies for what is in it and what is asked.
-
-Used by test_equal.py and test_compiled.py.
-"""
+"""A small schema in which a value can come or fail in every way, and strategies for its data and queries."""
 
 import asyncio
 from contextvars import ContextVar

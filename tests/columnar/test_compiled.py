@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 
 from columnar.executor import ColumnarExecutor
-from tests.executor.synthetic import World, queries, schema_with, worlds
+from tests.columnar.synthetic import World, queries, schema_with, worlds
 
 
 class Watched(ColumnarExecutor):

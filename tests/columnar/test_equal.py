@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from api.schema import Schema
-from tests.executor.synthetic import COMPILED, LINKS, ODD, RIGHT, STOCK, Node, World, mutations, queries, worlds
+from tests.columnar.synthetic import COMPILED, LINKS, ODD, RIGHT, STOCK, Node, World, mutations, queries, worlds
 
 AROUND = 200  # characters
 # graphql-core leaves coroutines behind that it has begun for an object which then turns out null.

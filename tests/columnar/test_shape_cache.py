@@ -14,8 +14,8 @@ from strawberry.extensions import SchemaExtension
 from api.schema import Schema
 from columnar.executor import ColumnarExecutor
 from columnar.shape_cache import MOST, ShapeCache
-from tests.executor.synthetic import CONFIG, STOCK, Query, World, queries, worlds
-from tests.executor.test_equal import UNHURRIED, difference, nothing_left_for_others, pytestmark, told
+from tests.columnar.synthetic import CONFIG, STOCK, Query, World, queries, worlds
+from tests.columnar.test_equal import UNHURRIED, difference, nothing_left_for_others, pytestmark, told
 
 __all__ = ["nothing_left_for_others", "pytestmark"]  # what graphql-core leaves behind is no concern here either
 
