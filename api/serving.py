@@ -1,7 +1,8 @@
-"""How the service is served: by uvicorn, in this process, or in several that share the port. Called by `__main__`.
+"""Serving with uvicorn, in this process or in several processes that share the port.
 
-Several processes are replicas that happen to be on one machine: each has its own connections, worker and limits, and
-they share nothing but the port and the numbers at /metrics. uvicorn's supervisor starts another for one that dies.
+Several processes are replicas on one machine: each has its own connections, worker and limits, and they share nothing
+but the port and the metrics. uvicorn's supervisor replaces one that dies or hangs; what is here is what it does not do:
+a socket for each process, common metrics, an end with the supervisor, and shutdown that begins at the signal.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ from api.settings import Settings
 from api.telemetry import FOLDER, forget_the_dead, start_logging
 from api.transport.header_limits import server_options
 
-LONGEST_FINISH = 20  # seconds for requests under way when the service is asked to stop
-LONGEST_SILENCE = 20  # seconds, of a process that starts or hangs, before another takes its place
+GRACEFUL_SHUTDOWN = 20  # seconds for requests under way when the service is asked to stop
+HEALTHCHECK_TIMEOUT = 20  # seconds without an answer, of a process that starts or hangs, before it is replaced
 NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a name may have addresses that this machine has not
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  # can be written in a container whose file system can not
 
@@ -40,12 +41,12 @@ _log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, *, note: str = "", sockets: Sequence[socket.socket] = ()) -> bool:
-    """In this process, until it is asked to stop; requests under way are finished. Whether it began.
+    """Serve in this process until it is asked to stop; requests under way are finished. Whether it started.
 
-    `note`: a sentence for the IDE's page. `sockets`: as `bind` made them earlier. Raises Misconfigured.
+    `note`: a sentence for the IDE's page. `sockets`: made by `bind` earlier. Raises Misconfigured.
     """
     listening = [*sockets] or bind(settings.host, ports_of(settings))
-    server = uvicorn.Server(uvicorn.Config(_made_ready(settings, note), workers=1, **_options(settings)))
+    server = uvicorn.Server(uvicorn.Config(_ready_app(settings, note), workers=1, **_options(settings)))
     for each in listening:
         _log.info("listening", extra={"address": each.getsockname()[:2]})
     server.run(sockets=listening)
@@ -59,15 +60,15 @@ def ports_of(settings: Settings) -> dict[str, int]:
 
 
 def bind(host: str, ports: Mapping[str, int]) -> list[socket.socket]:
-    """Sockets at these ports, before anything else is started. Nobody is answered yet.
+    """Sockets bound to these ports, by the names of their settings; they do not listen yet.
 
-    `ports`: by what people choose them with. Raises Misconfigured, in one line, when one is taken or can not be had.
+    Raises Misconfigured, in one line, when a port is taken or can not be bound.
     """
     return [made for name, port in ports.items() for made in _bound(host, name, port)]
 
 
 def _bound(host: str, name: str, port: int) -> Iterator[socket.socket]:
-    """One for each address of the host, as `localhost` may have two; for any free port only one."""
+    """A socket for each address of the host, as `localhost` may have two; for port 0 only one."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -100,31 +101,31 @@ def _socket_at(family: int, address: tuple[Any, ...]) -> socket.socket:
 
 
 def serve_side_by_side(settings: Settings) -> None:
-    """In PROCESSES processes, each with the settings of its environment, until this one is asked to stop.
+    """Serve in PROCESSES processes, each with the settings of its environment, until this one is asked to stop.
 
-    Raises Misconfigured, also when a port is taken, and SystemExit when the processes can not begin.
+    Raises Misconfigured, also when a port is taken, and SystemExit when the processes can not start.
     """
-    build_app(settings)  # what is wrong is told once, here
+    build_app(settings)  # a misconfiguration is reported once, here
     config = uvicorn.Config(
         "api.serving:served",
         factory=True,
         workers=settings.processes,
-        timeout_worker_healthcheck=LONGEST_SILENCE,
+        timeout_worker_healthcheck=HEALTHCHECK_TIMEOUT,
         **_options(settings),
     )
     sockets = bind(settings.host, ports_of(settings))
-    with _shared_numbers():
-        supervisor = Multiprocess(config, sockets=[_own_sockets(each) for each in sockets])
+    with _shared_metrics():
+        supervisor = Multiprocess(config, sockets=[_per_process(each) for each in sockets])
         supervisor.run()
     if any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(1)
 
 
-class OwnSocket(NamedTuple):
-    """What stands for a socket in the supervisor and becomes a new one, for the same address, in each process.
+class SocketPerProcess(NamedTuple):
+    """A stand-in for a socket that is pickled as a new socket, for the same address, in each process.
 
-    Linux spreads new connections over such sockets. Of a socket in common, the process that wakes first takes nearly
-    all: 15 of 16 clients were seen at one of two.
+    Linux spreads new connections over such sockets (SO_REUSEPORT). Of one socket in common, the process that wakes
+    first takes nearly all: 15 of 16 clients were seen at one of two.
     """
 
     family: int
@@ -134,17 +135,20 @@ class OwnSocket(NamedTuple):
         return bound_beside, (self.family, self.address)
 
 
-def _own_sockets(bound: socket.socket) -> Any:
-    """In place of a socket, which was bound to see that nobody else has the port; itself where sharing is not so."""
+def _per_process(bound: socket.socket) -> Any:
+    """On Linux, a stand-in that each process turns into its own socket; elsewhere the socket itself.
+
+    It was bound to find out whether anybody else has the port.
+    """
     if sys.platform != "linux":
         return bound
     family, address = bound.family, bound.getsockname()
     bound.close()
-    return OwnSocket(family, address)
+    return SocketPerProcess(family, address)
 
 
 def bound_beside(family: int, address: tuple[Any, ...]) -> socket.socket:
-    """A socket beside others of the same address."""
+    """A new socket with SO_REUSEPORT, beside others of the same address."""
     own = socket.socket(family)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -153,29 +157,29 @@ def bound_beside(family: int, address: tuple[Any, ...]) -> socket.socket:
 
 
 def served() -> ASGIApp:
-    """The service in one of several processes. Called there by uvicorn."""
+    """The application of one of several processes, for uvicorn as a factory."""
     settings = configuration.read()
     start_logging(settings.log_level)
     forget_the_dead()
     threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
-    return _made_ready(settings)
+    return _ready_app(settings)
 
 
-def _made_ready(settings: Settings, note: str = "") -> ASGIApp:
+def _ready_app(settings: Settings, note: str = "") -> ASGIApp:
     stop = asyncio.Event()
-    app = _told_at_once(build_app(settings, note=note, stop=stop), stop)
-    _leave_garbage_longer()
+    app = _stopping_at_the_signal(build_app(settings, note=note, stop=stop), stop)
+    _collect_garbage_rarely()
     return app
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    own = {"host": settings.host, "port": settings.port, "timeout_graceful_shutdown": LONGEST_FINISH}
+    own = {"host": settings.host, "port": settings.port, "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN}
     return {**own, **server_options()}
 
 
 @contextmanager
-def _shared_numbers() -> Iterator[None]:
-    """A folder where the processes that are started meanwhile keep their numbers, so that each can tell them all."""
+def _shared_metrics() -> Iterator[None]:
+    """A folder for the metrics of the processes started meanwhile, so that each can answer /metrics for all."""
     where = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     try:
         folder = tempfile.TemporaryDirectory(prefix="plan-api-", dir=where)
@@ -187,15 +191,15 @@ def _shared_numbers() -> Iterator[None]:
 
 
 def _end_with_the_supervisor() -> None:
-    """Without it nobody could stop this process, or take its port."""
+    """Stop this process when its supervisor ends: nobody else could, or could take its port."""
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
         supervisor.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _told_at_once(app: ASGIApp, stop: asyncio.Event) -> ASGIApp:
-    """Set `stop` when the signal comes. By itself uvicorn tells the app after the last request."""
+def _stopping_at_the_signal(app: ASGIApp, stop: asyncio.Event) -> ASGIApp:
+    """The app, which sets `stop` when a signal comes; uvicorn tells the app only after the last request."""
 
     def listen(number: int) -> None:
         finish = signal.getsignal(number)
@@ -207,17 +211,18 @@ def _told_at_once(app: ASGIApp, stop: asyncio.Event) -> ASGIApp:
 
         signal.signal(number, handle)
 
-    async def told(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":  # it begins when uvicorn has its own handlers in place
+    async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+        # uvicorn's own handlers are in place when the lifespan begins.
+        if scope["type"] == "lifespan":
             for number in uvicorn.server.HANDLED_SIGNALS:
                 listen(number)
         await app(scope, receive, send)
 
-    return told
+    return listening
 
 
-def _leave_garbage_longer() -> None:
-    """What is loaded by now stays for good; an answer of a thousand rows is no reason to look for cycles many times."""
+def _collect_garbage_rarely() -> None:
+    """Exempt what is loaded from garbage collection, and collect less often: an answer of 1,000 rows is no leak."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

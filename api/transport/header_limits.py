@@ -1,7 +1,8 @@
-"""The server's protocol with an end to its patience: a request's head has to come in time and may not be endless.
+"""uvicorn's HTTP protocol with limits on request heads (slowloris), on unread answers and on connections.
 
-uvicorn by itself waits for ever for a head that has begun, or for a first one. The rest of a body that nobody needs,
-its request being answered already, is let by, so that the answer is read. Called by `__main__` and the tests.
+uvicorn has none of these: it waits for ever for a head that has begun, or for a first one; it reads heads of any size;
+it keeps an answer in memory until its client has read it; and it accepts connections without end. It also reads
+trailers as headers, and tells a lost connection to the newest of several pipelined requests alone.
 """
 
 import asyncio
@@ -17,19 +18,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.transport.state import State
 
-# seconds a connection is kept between requests: longer than clients and balancers keep theirs (60 seconds is usual), or
-# they would send a request just when it is closed
+# Seconds that an idle connection stays open: longer than clients and load balancers keep theirs (60 seconds is usual),
+# or they would send a request just when it is closed.
 LONGEST_IDLE = 75
 LARGEST_HEAD = 65_536  # bytes
-LARGEST_REST = 1_048_576  # bytes
-LEAST_TAKEN = 65_536  # bytes of an answer, in the time that a head has; asyncio's buffer holds as many by itself
+LARGEST_REST = 1_048_576  # bytes of a body that are discarded when its request is answered before they have come
+LEAST_READ = 65_536  # bytes of an answer in RECEIVE_SECONDS; asyncio's buffer holds as many by itself
 MOST_HEADERS = 200
 MOST_PIPELINED = 20  # requests that are read while one before them is under way
 TOO_LARGE = f"The head of a request may have at most {LARGEST_HEAD} bytes."
 INVALID_REQUEST = "This is not a valid HTTP request."
 # RFC 9110, section 7.2, and RFC 3986, section 3.2.2: a name or an address, perhaps with a port
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]{0,5})?")
-LAST_WORDS = (
+ERROR_RESPONSE = (
     b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-Id: %b\r\n"
     b"Connection: close\r\n\r\n%b"
 )
@@ -38,9 +39,9 @@ _log = logging.getLogger(__name__)
 
 
 def server_options() -> dict[str, Any]:
-    """How uvicorn is to serve the service: parameters of `uvicorn.Config`, wherever it listens."""
+    """Parameters of `uvicorn.Config`, the same wherever the service listens."""
     return {
-        "http": Patient,
+        "http": LimitedProtocol,
         "timeout_keep_alive": LONGEST_IDLE,
         "ws": "none",
         "lifespan": "on",
@@ -51,7 +52,7 @@ def server_options() -> dict[str, Any]:
 
 
 class BadHead(Exception):
-    """A head that is not answered by the application: the status and the sentence that say why."""
+    """A request head that is refused before the application sees it, with a status and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -82,15 +83,18 @@ def check_head(version: str, url: bytes, headers: list[tuple[bytes, bytes]]) -> 
         raise BadHead(501, "The only Transfer-Encoding that is understood here is: chunked.")
 
 
-class Patient(HttpToolsProtocol):
-    """One connection. The clock runs whenever the next request's head is awaited and something of it may have come."""
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. Its timer runs from the start, and while a request is awaited after a first part of it came.
+
+    Public attributes are those that connections read of each other.
+    """
 
     config: Config
     app_state: dict[str, State]
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None before the first request, whatever uvicorn says
-    _clock: asyncio.TimerHandle | None = None
-    _awaited: int = 0
-    _let_by: int = 0
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes: int = 0
+    _discarded_bytes: int = 0
     _in_body: bool = False
     unsent_timer: asyncio.TimerHandle | None = None
     unsent_bytes: int = 0
@@ -100,36 +104,36 @@ class Patient(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """A first head is awaited from the start."""
+        """Start to wait for a first request."""
         super().connection_made(transport)
         settings = self.app_state["held"].settings
         self._timeout = settings.receive_seconds
         self._most_unsent = settings.max_unsent_bytes
         self.idle_since = self.loop.time()
-        self._wait()
+        self._start_head_timer()
         if len(self.connections) > settings.max_connections:
             self._close_an_idle_one()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is awaited any longer. uvicorn tells it to the newest request alone, not to one before it."""
+        """Stop the timers, and tell the request under way, which uvicorn does for the newest pipelined one alone."""
         self.pipeline.clear()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
-        self._stop()
+        self._stop_head_timer()
         self._stop_watching()
         super().connection_lost(exc)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser: a header; or a trailer, which comes after the body and is discarded (RFC 9110, section 6.5.1).
+        """Take a header from the parser; a trailer, which comes after the body, is discarded (RFC 9110, section 6.5.1).
 
-        Whoever stands in between sets and removes headers, and lets trailers through.
+        A gateway that sets and removes headers lets trailers through, so they must not say who asks.
         """
         if not self._in_body:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The parser: a body begins, be it empty."""
+        """Check the head before the application is called. The parser calls this where the body begins, be it empty."""
         try:
             check_head(self.parser.get_http_version(), self.url, self.headers)
             if len(self.pipeline) >= MOST_PIPELINED:
@@ -143,7 +147,7 @@ class Patient(HttpToolsProtocol):
             self._running = self.cycle
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature
-        """In GraphQL's own form. A request before this one, which is under way, is answered first."""
+        """Refuse the request with a GraphQL error; one before it that is still under way is answered first."""
         if self.is_under_way() and not self._in_body:
             self.cycle.keep_alive = False  # type: ignore[union-attr]  # there is one under way
             return
@@ -154,7 +158,7 @@ class Patient(HttpToolsProtocol):
             self._watch_unsent()
 
     def on_response_complete(self) -> None:
-        """The answer is written; what of it is not sent yet has to be taken."""
+        """Watch that the client reads what of the answer is still unsent."""
         self._running = self.pipeline[-1][0] if self.pipeline else self._running
         super().on_response_complete()
         self.idle_since = self.loop.time()
@@ -162,55 +166,59 @@ class Patient(HttpToolsProtocol):
             self._watch_unsent()
 
     def pause_writing(self) -> None:
-        """The client takes its answer more slowly than it is written."""
+        """The client reads more slowly than is written: watch it, and the unsent bytes of all connections."""
         super().pause_writing()
         self._watch_unsent()
         self._bound_unsent()
 
     def resume_writing(self) -> None:
-        """It has taken nearly all of it."""
+        """The client has read nearly all of it."""
         super().resume_writing()
         self._watch_unsent()
 
     def on_message_complete(self) -> None:
-        """The parser: what comes next is another head."""
+        """The body has ended; what comes next is another head."""
         self._in_body = False
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Let the parser have it; then a request is under way, or the rest of one is let by, or a head is awaited."""
+        """Feed the parser, then see what the connection waits for."""
+        # 1. A request is under way: its own limits apply, and no head is awaited.
+        # 2. It is answered already, and the rest of its body is discarded, so that the client reads the answer.
+        # 3. A further part of a head has come. In 2 and 3 time and size are limited.
         rest = self._in_body
         super().data_received(data)
         if self.is_under_way():
-            self._stop()
+            self._stop_head_timer()
             return
-        self._wait()
+        self._start_head_timer()
         if rest:
-            self._let_by += len(data)
+            self._discarded_bytes += len(data)
         else:
-            self._awaited += len(data)
-        if self._awaited > LARGEST_HEAD or self._let_by > LARGEST_REST:
+            self._head_bytes += len(data)
+        if self._head_bytes > LARGEST_HEAD or self._discarded_bytes > LARGEST_REST:
             self._end(431, TOO_LARGE, "REQUEST_TOO_LARGE")
 
     def is_under_way(self) -> bool:
+        """Whether a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _wait(self) -> None:
-        if self._clock is None:
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
             words = f"The head of a request has to come within {self._timeout:g} seconds."
-            self._clock = self.loop.call_later(self._timeout, self._end, 408, words, "REQUEST_TOO_SLOW")
+            self._head_timer = self.loop.call_later(self._timeout, self._end, 408, words, "REQUEST_TOO_SLOW")
 
-    def _stop(self) -> None:
-        self._awaited = self._let_by = 0
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
+    def _stop_head_timer(self) -> None:
+        self._head_bytes = self._discarded_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _end(self, status: int, message: str, code: str) -> None:
-        """Close, with a word to whoever has said something and not been answered before."""
+        """Close, with an error response to a client that has sent something and had no answer on this connection."""
         if self.is_under_way() or self.transport.is_closing():
             return
-        if self.cycle is None and self._awaited:
+        if self.cycle is None and self._head_bytes:
             self._write_error(status, message, code)
         self.transport.close()
         self._watch_unsent()
@@ -220,10 +228,13 @@ class Patient(HttpToolsProtocol):
         _log.info("request refused by its framing", extra={"code": code, "refused_request": own_id})
         extensions = {"code": code, "requestId": own_id}
         body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
-        self.transport.write(LAST_WORDS % (status, phrase, len(body), own_id.encode(), body))
+        self.transport.write(ERROR_RESPONSE % (status, phrase, len(body), own_id.encode(), body))
 
     def _watch_unsent(self) -> None:
-        """Look again in a while. Nothing is written meanwhile without another watch, so what is gone was taken."""
+        """Look at the unsent bytes now and again in RECEIVE_SECONDS.
+
+        Each write in between starts another watch, so that bytes which are gone by then were read by the client.
+        """
         self._stop_watching()
         self.unsent_bytes = self.transport.get_write_buffer_size()
         if self.unsent_bytes:
@@ -231,9 +242,9 @@ class Patient(HttpToolsProtocol):
             self.unsent_timer = self.loop.call_later(self._timeout, self._look_at_unsent)
 
     def _look_at_unsent(self) -> None:
-        """Abort, unless the client has taken all or enough of what was written for it."""
+        """Abort, unless the client has read all or enough of what was written for it."""
         size = self.transport.get_write_buffer_size()
-        if size and self.unsent_bytes - size < LEAST_TAKEN:
+        if size and self.unsent_bytes - size < LEAST_READ:
             self.transport.abort()
         else:
             self._watch_unsent()
@@ -244,7 +255,7 @@ class Patient(HttpToolsProtocol):
             self.unsent_timer = None
 
     def _bound_unsent(self) -> None:
-        """Abort others until all unsent bytes are few enough: first whose clients take nothing, the longest first."""
+        """Abort other connections until MAX_UNSENT_BYTES holds: first those that read nothing, the oldest first."""
         waiting = [each for each in self._others() if each.unsent_timer is not None]
         sizes = {each: each.transport.get_write_buffer_size() for each in waiting}
         total = self.unsent_bytes + sum(sizes.values())
@@ -255,9 +266,9 @@ class Patient(HttpToolsProtocol):
             each.transport.abort()
 
     def _close_an_idle_one(self) -> None:
-        """The one that has been without a request for longest; this new one where all others are busy."""
+        """Close the connection that has been idle for longest, or this new one when all others are busy."""
         idle = [each for each in self._others() if not each.is_under_way() and not each.transport.is_closing()]
         min(idle, key=lambda each: each.idle_since, default=self).transport.close()
 
-    def _others(self) -> list["Patient"]:
-        return [each for each in self.connections if isinstance(each, Patient) and each is not self]
+    def _others(self) -> list["LimitedProtocol"]:
+        return [each for each in self.connections if isinstance(each, LimitedProtocol) and each is not self]

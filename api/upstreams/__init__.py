@@ -1,4 +1,4 @@
-"""The three systems that own everything. `open_upstreams` is called by `app` and by the command line."""
+"""The three systems that own all data: connecting to them, by the settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,19 +18,21 @@ from api.upstreams.aidbox.client import Aidbox
 from api.upstreams.aidbox.version_cache import VersionCache
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.circuit_breaker import CircuitBreaker
 from api.upstreams.http.auth import ClientCredentials, basic, bearer
 from api.upstreams.http.call import Transports, Upstream
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.pool import Connections
 from api.upstreams.retool.records import Columns
 
-LARGEST_PLANS = 4  # a plan of so many times what can be submitted is still read, to be mended
+LARGEST_PLANS = (
+    4  # times MAX_PLAN_BYTES: larger plans than can be submitted are still read, so that people can mend them
+)
 
 
 @dataclass(frozen=True)
 class Upstreams:
-    """The three open connections, and where plans are compared; shared by all requests and the worker."""
+    """The clients of the three systems and the worker processes for plans, shared by all requests and the worker."""
 
     retool: Retool
     camunda: Camunda
@@ -39,7 +41,7 @@ class Upstreams:
 
 
 def unchanged(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-    """The transport of an upstream, undisturbed."""
+    """The transport of a system as it is, neither watched nor disturbed."""
     return transport
 
 
@@ -50,7 +52,7 @@ async def open_upstreams(
     transports: Transports = unchanged,
     connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
 ) -> AsyncIterator[Upstreams]:
-    """Connect to all three without waiting for any, and close them at the end.
+    """Clients of all three systems, without a connection to any yet; their connections are closed at the end.
 
     `transports` and `connection_class` are where calls can be watched or disturbed at the wire.
     """
@@ -59,7 +61,7 @@ async def open_upstreams(
         settings.camunda_url,
         deadline=settings.camunda_timeout,
         tries=settings.read_tries,
-        capacity=_capacity("camunda", settings.camunda_connections, settings),
+        breaker=_breaker("camunda", settings.camunda_connections, settings),
         auth=_engine_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.camunda_tls_certificate, settings.camunda_tls_key),
         transports=transports,
@@ -69,7 +71,7 @@ async def open_upstreams(
         settings.aidbox_url,
         deadline=settings.aidbox_timeout,
         tries=settings.read_tries,
-        capacity=_capacity("aidbox", settings.aidbox_connections, settings),
+        breaker=_breaker("aidbox", settings.aidbox_connections, settings),
         auth=_store_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.aidbox_tls_certificate, settings.aidbox_tls_key),
         transports=transports,
@@ -87,7 +89,7 @@ async def open_upstreams(
                 deadline=settings.retool_timeout,
                 tries=settings.read_tries,
                 largest=LARGEST_PLANS * settings.max_plan_bytes,
-                capacity=_capacity("retool", settings.retool_pool_size, settings),
+                breaker=_breaker("retool", settings.retool_pool_size, settings),
             )
             own = Ownership(settings.draft_source)
             plans = Aidbox(store, VersionCache(settings.kept_versions_bytes))
@@ -96,8 +98,8 @@ async def open_upstreams(
             await connections.close()
 
 
-def _capacity(name: str, places: int, settings: Settings) -> Capacity:
-    return Capacity(name, places=places, failures=settings.breaker_failures, pause=settings.breaker_seconds)
+def _breaker(name: str, slots: int, settings: Settings) -> CircuitBreaker:
+    return CircuitBreaker(name, slots=slots, failures=settings.breaker_failures, pause=settings.breaker_seconds)
 
 
 def columns_of(settings: Settings) -> Columns:

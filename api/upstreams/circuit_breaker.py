@@ -1,12 +1,11 @@
-"""How much of one system is asked at once, and whether asking makes sense at present. Used by calling.py and retool.py.
+"""A circuit breaker and a bulkhead for one system: whether it is called at present, and how many calls at once.
 
-A system that hangs keeps its own places and no others. One that failed several times running is left alone for a
-moment, and then asked once to see: whoever asks in between has the same failure at once. So does whoever asks after
-the system refused our credentials: the engine locks a user out for seconds after one wrong password, and every
-further one may prolong it.
+Bulkhead: a system that hangs uses up its own slots and no others. Callers share the slots fairly, and none has more
+than a quarter of them. The worker and the service's own calls count as one caller without that bound.
 
-Callers share a system's places fairly, and none has more than a quarter of them. The worker and what the service asks
-on its own account count as one caller without that bound.
+Circuit breaker: a system that failed several times in a row is not called for a moment; callers have that failure at
+once. Then one probe is let through, and decides. A refused credential opens it at the first time: the engine locks a
+user out for seconds after one wrong password, and every further one may prolong it.
 """
 
 import asyncio
@@ -20,71 +19,80 @@ from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
 
 LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
 
-WAITING = 10  # for each place; one large answer alone asks the store ten times
-SHARE, LEAST = 1 / 4, 2  # of the places, for one caller; so many in any case
+WAITING = 10  # for each slot; one large answer alone calls the store ten times
+SHARE, LEAST = 1 / 4, 2  # of the slots, for one caller; so many in any case
 
 
-class Capacity:
-    """The places of one system. `failures` running close it for `pause` seconds; with 0 it never closes."""
+class CircuitBreaker:
+    """The slots and the circuit of one system. `failures` in a row open it for `pause` seconds; 0 keeps it closed."""
 
-    def __init__(self, name: str, *, places: int, failures: int, pause: float) -> None:
+    def __init__(self, name: str, *, slots: int, failures: int, pause: float) -> None:
         self.name = name
-        self._places = FairSemaphore(places, most_each=max(LEAST, int(SHARE * places)), most_waiting=WAITING * places)
+        self._slots = FairSemaphore(slots, most_each=max(LEAST, int(SHARE * slots)), most_waiting=WAITING * slots)
         self._failures = failures
         self._pause = pause
         self._failed = 0
-        self._closed_by: UpstreamFailed | None = None
-        self._closed_until = 0.0
-        self._is_tried = False
+        self._opened_by: UpstreamFailed | None = None
+        self._open_until = 0.0
+        self._is_probed = False
 
     @asynccontextmanager
-    async def place(self, seconds: float) -> AsyncIterator[None]:
-        """A place until the block ends, waited for so long at most. What the block raises is taken note of.
+    async def slot(self, seconds: float) -> AsyncIterator[None]:
+        """Hold one of the slots during the block; wait for it at most so long. Failures inside count.
 
-        Raises Busy when more than ten times as many as there are places wait and no caller has more waiting than this
-        one, TimedOut, and while it is closed the failure that closed it.
+        Raises Busy when the queue is full and no caller has more waiting than this one, TimedOut, and while the circuit
+        is open the failure that opened it.
         """
         caller = present_caller()
-        self._demand_open()
-        await self._taken(caller, seconds)
-        looks_again = False
+        # 1. Refused at once while the circuit is open: nobody queues for a system that is not called.
+        self._refuse_if_open()
+        await self._acquire(caller, seconds)
+        is_probe = False
         try:
-            self._demand_open()
-            looks_again = self._is_tried = self._closed_by is not None
+            # 2. It may have opened while this call queued. If its time is over, this call is the probe; the check and
+            #    the mark are in one turn of the event loop, so that there is never more than one.
+            self._refuse_if_open()
+            is_probe = self._is_probed = self._opened_by is not None
             try:
                 yield
             except UpstreamFailed as failure:
-                self._note(failure)
+                self._count(failure)
                 raise
-            self._failed, self._closed_by = 0, None
+            # 3. A success closes the circuit, whoever had it.
+            self._failed, self._opened_by = 0, None
         finally:
-            self._is_tried = self._is_tried and not looks_again
-            self._places.release(caller)
+            # 4. A probe that was cancelled has decided nothing: the next call is another.
+            self._is_probed = self._is_probed and not is_probe
+            self._slots.release(caller)
 
-    def _demand_open(self) -> None:
-        closed_by = self._closed_by
-        if closed_by is not None and (self._is_tried or time.monotonic() < self._closed_until):
-            raise type(closed_by)(self.name, closed_by.message, status=closed_by.status)
+    def _refuse_if_open(self) -> None:
+        opened_by = self._opened_by
+        if opened_by is not None and (self._is_probed or time.monotonic() < self._open_until):
+            raise type(opened_by)(self.name, opened_by.message, status=opened_by.status)
 
-    async def _taken(self, caller: str | None, seconds: float) -> None:
+    async def _acquire(self, caller: str | None, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._places.acquire(caller)
+                await self._slots.acquire(caller)
         except QueueFull as error:
-            raise Busy(self.name, f"{self.name} is asked as much as it may be already") from error
+            raise Busy(self.name, f"Too many calls to {self.name} are waiting; try again") from error
         except TimeoutError as error:
-            raise TimedOut(self.name, f"{self.name} was asked too much to be asked in time") from error
+            raise TimedOut(self.name, f"{self.name} has more calls than it answers in time") from error
 
-    def _note(self, failure: UpstreamFailed) -> None:
+    def _count(self, failure: UpstreamFailed) -> None:
+        """Count a failure: an absent or silent system opens the circuit in the end, a refused credential at once.
+
+        Any other failure is an answer, so the system is there. A 403 is about what was asked, not about who asks.
+        """
         if isinstance(failure, Unreachable | TimedOut):
             self._failed += 1
             if self._failed >= self._failures:
-                self._close(failure, self._pause)
+                self._open(failure, self._pause)
         elif not isinstance(failure, Denied):
-            self._failed, self._closed_by = 0, None
-        elif failure.status != 403:  # that one is about what was asked
-            self._close(failure, max(self._pause, LOCKED_OUT))
+            self._failed, self._opened_by = 0, None
+        elif failure.status != 403:
+            self._open(failure, max(self._pause, LOCKED_OUT))
 
-    def _close(self, failure: UpstreamFailed, seconds: float) -> None:
+    def _open(self, failure: UpstreamFailed, seconds: float) -> None:
         if self._failures:
-            self._closed_by, self._closed_until = failure, time.monotonic() + seconds
+            self._opened_by, self._open_until = failure, time.monotonic() + seconds

@@ -52,7 +52,7 @@ class FairSemaphore:
                 self.release(caller)
             elif waiter in self._queues.get(caller, ()):
                 self._queues[caller].remove(waiter)
-                self._left(caller)
+                self._forget(caller)
             raise
         if not is_granted:
             raise QueueFull
@@ -86,11 +86,11 @@ class FairSemaphore:
         """Tell the newest of the longest queue; among equally long ones the newcomer's, since the others came first."""
         longest = max(self._queues, key=lambda caller: (len(self._queues[caller]), caller == newcomer))
         waiter = self._queues[longest].pop()
-        self._left(longest)
+        self._forget(longest)
         if not waiter.done():
             waiter.set_result(False)
 
-    def _left(self, caller: Hashable) -> None:
+    def _forget(self, caller: Hashable) -> None:
         """Account for a waiter that is in its queue no longer."""
         self._waiting -= 1
         if not self._queues[caller]:

@@ -1,4 +1,4 @@
-"""The OpenID Connect issuer: the public keys it signs tokens with. Opened and asked by `authentication` alone.
+"""The OpenID Connect issuer: a cache of the public keys it signs tokens with (JWKS).
 
 Its address comes from the settings, never from a token.
 """
@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from api.errors import Garbled, Unreachable, UpstreamFailed
 from api.settings import Settings, is_private_enough
 from api.tls import secure_context
-from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.circuit_breaker import CircuitBreaker
 from api.upstreams.http.call import Transports, Upstream
 
 NAME = "issuer"
@@ -40,7 +40,7 @@ class _Published(msgspec.Struct, frozen=True):
 
 
 class Issuer:
-    """Its keys, fetched when first needed, then again when they are old or a token names one that is not among them.
+    """The issuer's keys, fetched when first needed, when they are old, and when a token names an unknown one.
 
     The latter happens once in `pause` seconds at most, as anybody can make up such a token. Requests that need a fetch
     at the same time share it. Nobody waits for one whose key is known: old keys are good while newer ones are fetched,
@@ -81,19 +81,19 @@ class Issuer:
         return [key for key in self._keys if key.kid == kid]
 
     def _refresh(self) -> asyncio.Task[None] | None:
-        """The fetch under way, or a new one; None in a pause between two."""
+        """The fetch under way, or a new one; None during the pause after one."""
         if self._fetching is None or self._fetching.done():
             is_quiet = time.monotonic() < self._quiet_until
             self._fetching = None if is_quiet else asyncio.create_task(self._fetch())
         return self._fetching
 
     async def _refreshed(self) -> None:
-        """Wait for it; whoever stops waiting leaves it to the others."""
+        """Wait for the fetch; a waiter that is cancelled leaves it to the others."""
         if fetching := self._refresh():
             await asyncio.shield(fetching)
 
     async def close(self) -> None:
-        """End the fetch under way."""
+        """Cancel the fetch under way."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.wait([self._fetching])
@@ -121,13 +121,13 @@ class Issuer:
         return keys
 
     async def _discovered(self) -> str:
-        """Where its keys are (OpenID Connect Discovery 1.0, sections 4 and 4.3: the issuer must name itself)."""
+        """The URL of the keys (OpenID Connect Discovery 1.0, sections 4 and 4.3: the issuer must name itself)."""
         response = await self.upstream.call("GET", self.url.rstrip("/") + WELL_KNOWN)
-        told = self.upstream.decode(response, _Configuration)
-        if told.issuer != self.url or not is_private_enough(told.jwks_uri):
+        configuration = self.upstream.decode(response, _Configuration)
+        if configuration.issuer != self.url or not is_private_enough(configuration.jwks_uri):
             _log.error("the issuer calls itself something else than OIDC_ISSUER, or its keys are not at https://")
             raise Garbled(NAME, "the issuer of tokens is not the one of OIDC_ISSUER")
-        return told.jwks_uri
+        return configuration.jwks_uri
 
 
 def usable(published: dict[str, Any]) -> Key | None:
@@ -145,14 +145,14 @@ def usable(published: dict[str, Any]) -> Key | None:
 
 @asynccontextmanager
 async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIterator[Issuer]:
-    """A connection to the issuer of the settings; nothing is sent yet."""
+    """A client of the issuer that the settings name; nothing is sent yet."""
     url = settings.oidc_issuer or ""
     upstream = Upstream(
         NAME,
         url,
         deadline=settings.oidc_timeout,
         tries=1,
-        capacity=Capacity(NAME, places=CALLS_AT_ONCE, failures=0, pause=0),
+        breaker=CircuitBreaker(NAME, slots=CALLS_AT_ONCE, failures=0, pause=0),
         auth=None,
         tls=secure_context(settings.tls_ca_file, None, None),
         transports=transports,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.circuit_breaker import CircuitBreaker
 from api.upstreams.http.aiohttp_transport import IDEMPOTENT, AiohttpTransport
 from api.upstreams.http.call import Upstream
 from api.upstreams.http.proxies import Proxies
@@ -250,7 +250,7 @@ async def peer_and_upstream(act: Act, slots: int = 5) -> AsyncIterator[tuple[Pee
             f"http://127.0.0.1:{peer.port}",
             deadline=20,
             tries=1,
-            capacity=Capacity("engine", places=slots, failures=0, pause=0),
+            breaker=CircuitBreaker("engine", slots=slots, failures=0, pause=0),
             auth="Basic dTpw",
             tls=ssl.create_default_context(),
             transports=lambda _, transport: transport,

@@ -170,7 +170,7 @@ def test_the_kubernetes_sketch_names_settings_that_are_there() -> None:
     assert named
     assert {name.lower() for name in named} <= set(Settings.model_fields)
     grace = int(re.findall(r"terminationGracePeriodSeconds: (\d+)", sketch)[0])
-    assert grace >= serving.LONGEST_FINISH + STOP_TIMEOUT
+    assert grace >= serving.GRACEFUL_SHUTDOWN + STOP_TIMEOUT
 
 
 def test_every_target_is_explained_to_contributors() -> None:

@@ -1,7 +1,7 @@
 """Bundles as a FHIR store sends them: searches, histories, answers to a batch. Their entries are read by what they are.
 
 A resource is known by its `resourceType`, what was done to it by `request.method`, what became of a request of a batch
-by `response.status`. Used by aidbox.py.
+by `response.status`.
 """
 
 import re
@@ -26,7 +26,7 @@ class Meta(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="resourceType", tag="InsurancePlan"):
-    """What a list says of a plan."""
+    """The elements of a plan that lists read."""
 
     id: str
     meta: Meta
@@ -34,7 +34,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="resourceType", tag="Insuran
     status: str | None = None
 
     def version(self, document: msgspec.Raw | None) -> PlanVersion:
-        """The record of it; `document` is the whole resource, None when it was not asked for."""
+        """The record of this version; `document` is the whole resource, None when it was not asked for."""
         meta = self.meta
         return PlanVersion(self.id, meta.version_id, meta.last_updated, self.name, self.status, meta.tag, document)
 
@@ -124,7 +124,7 @@ class Headers(msgspec.Struct, frozen=True, rename="camel"):
     link: tuple[Link, ...] = ()
 
     def held(self) -> Iterator[Header]:
-        """The plans."""
+        """The headers of plans, without remarks."""
         return (entry.resource for entry in self.entry if isinstance(entry.resource, Header))
 
 

@@ -1,4 +1,4 @@
-"""The FHIR store: plan versions and the routes to them. Aidbox, HAPI or any other FHIR R4 server.
+"""The client of the FHIR store: plan versions and the routes to them. Aidbox, HAPI or any other FHIR R4 server.
 
 Resources pass through as the bytes the store sent, exact to the digit; they are parsed only by who reads inside.
 Version ids are opaque. What differs between stores stays in here (409 and 412 are both `Stale`). Lists can be read
@@ -49,7 +49,7 @@ class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Aidbox:
-    """The store's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+    """The store's routes. Every method raises UpstreamFailed when the store can not be asked."""
 
     def __init__(self, store: Upstream, versions: VersionCache) -> None:
         self.store = store
@@ -134,9 +134,9 @@ class Aidbox:
         A version that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
         wanted = [key for key in keys if all(_ID.fullmatch(part) for part in key)]
-        kept = self.cached.find(wanted, with_document=with_document)
-        found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**kept}
-        missing = [key for key in wanted if key not in kept]
+        cached = self.cached.find(wanted, with_document=with_document)
+        found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**cached}
+        missing = [key for key in wanted if key not in cached]
         answers = await self._batch([version_url(*key, with_document=with_document) for key in missing])
         for key, answer in zip(missing, answers, strict=True):
             plans = self._read(answer, lambda resource: [self._version(resource, with_document=with_document)])
@@ -285,7 +285,7 @@ class Aidbox:
         return found
 
     async def ping(self) -> None:
-        """A sign of life: a cheap read of a plan that is not there."""
+        """A health check: a cheap read of a plan that is not there."""
         await self.plan("plan-api-is-there-anybody")
 
     def _version(self, resource: msgspec.Raw, *, with_document: bool = True) -> PlanVersion:
@@ -304,23 +304,26 @@ class Aidbox:
 
 
 def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
-    """What was found. Raises the failure where it could not be asked."""
+    """The result of one entry. Raises its failure where it could not be read."""
     if isinstance(found, UpstreamFailed):
         raise found
     return found
 
 
 def version_url(plan_id: str, version_id: str, *, with_document: bool) -> str:
-    """A version, in a batch."""
+    """The URL of a version, for an entry of a batch."""
     return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if with_document else f"?_elements={HEADER}")
 
 
 def history_url(plan_id: str, limit: int, *, with_document: bool) -> str:
-    """A history, in a batch. Without `_since`, HAPI counts versions once a minute and leaves out what came since."""
+    """The URL of a history, for an entry of a batch.
+
+    Without `_since`, HAPI counts versions once a minute and leaves out what came since.
+    """
     everything = f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
     return everything if with_document else f"{everything}&_elements={HEADER}"
 
 
 def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
-    """The items in pieces no longer than CHUNK."""
+    """The items in lists of at most CHUNK."""
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

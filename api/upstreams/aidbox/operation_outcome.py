@@ -1,4 +1,4 @@
-"""OperationOutcome: what a FHIR store says of a failure, read whatever form it has. Used by aidbox.py.
+"""OperationOutcome: what a FHIR store says of a failure, read whatever form it has.
 
 Stores bend the form: HAPI puts everything into `diagnostics`, Aidbox the place into `expression`, and either may send
 an object where FHIR has a text. What is unreadable says nothing, so that it never hides the status it came with.

@@ -1,4 +1,4 @@
-"""The record of one version of a plan, as aidbox.py reads it and kept_versions.py keeps it."""
+"""The record of one version of a plan."""
 
 from datetime import datetime
 

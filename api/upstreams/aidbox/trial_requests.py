@@ -1,4 +1,4 @@
-"""Each kind of request this service makes of the store, tried without any effect there. Used by the doctor."""
+"""Each kind of request this service makes of the store, tried without any effect there."""
 
 import asyncio
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ async def _sent(
     form: dict[str, str] | None = None,
     condition: str | None = None,
 ) -> httpx.Response:
-    """Send it; the answer, whatever its status. Raises UpstreamFailed when there is none."""
+    """Send a trial request; the answer, whatever its status. Raises UpstreamFailed when there is none."""
     headers = {**(FHIR_JSON if form else SENT_FHIR_JSON), **({"If-Match": condition} if condition else {})}
     return await store.call(method, path, answers=range(200, 600), body=body, form=form, headers=headers)
 

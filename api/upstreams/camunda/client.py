@@ -1,6 +1,6 @@
-"""The process engine: its routes. Any engine with Camunda 7's REST API (Operaton, CIB seven) will do.
+"""The client of the process engine: its routes. Any engine with Camunda 7's REST API (Operaton, CIB seven) will do.
 
-Loaders read lists through it, coordination reads and writes through it. What the engine answers on errors is not
+What the engine answers on errors is not
 reliable (a lost race may be 400, 404 or 500), so writes report `Gone` for all of these: read again, then decide.
 """
 
@@ -109,7 +109,7 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 class Camunda:
-    """The engine's routes over one connection pool. Every method raises UpstreamFailed when it can not be asked.
+    """The engine's routes. Every method raises UpstreamFailed when the engine can not be asked.
 
     Tasks and processes of others are as if they were not there; `own` says which are ours.
     """
@@ -148,7 +148,7 @@ class Camunda:
         )
 
     async def task_count(self, query: Mapping[str, object]) -> int:
-        """How many of our open tasks match."""
+        """The number of our open tasks that match."""
         body = self.own.tasks(query)
         return self.engine.decode(
             await self.engine.call("POST", "/task/count", body=body, idempotent=True), _Counted
@@ -387,7 +387,7 @@ class Camunda:
         return self.engine.decode(response, list[LockedTask])
 
     async def complete_external(self, task: LockedTask, variables: Variables) -> None:
-        """Report it done. Raises Gone when the lock or the task is lost."""
+        """Complete an external task. Raises Gone when the lock or the task is lost."""
         await self._write(
             f"/external-task/{task.id}/complete",
             {"workerId": task.worker_id, "variables": typed(variables)},
@@ -430,7 +430,7 @@ class Camunda:
         return self.engine.decode(response, list[ExternalTask])
 
     async def unlock(self, task: LockedTask | ExternalTask) -> None:
-        """Give the lock back, so that another worker need not wait for its end."""
+        """Release a lock, so that another worker need not wait until it expires."""
         await self._write(f"/external-task/{task.id}/unlock", None)
 
     async def retry_external(self, external_task_id: str, retries: int) -> None:
@@ -464,7 +464,7 @@ class Camunda:
     # Reading: the model and the engine itself
 
     async def version(self) -> str:
-        """The engine's version, as a sign of life."""
+        """The engine's version; also the health check."""
         return self.engine.decode(await self.engine.call("GET", "/version", idempotent=True), _Version).version
 
     async def definition(self) -> _Definition | None:

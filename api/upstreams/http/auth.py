@@ -90,9 +90,10 @@ class ClientCredentials:
         headers = {"Authorization": self.authorization}
         asking = httpx.Request("POST", self.token_url, data={"grant_type": "client_credentials"}, headers=headers)
         response = await send(asking)
+        body = await response.aread()
         self.fetches += 1
         try:
-            granted = msgspec.json.decode(response.content, type=_Granted) if response.is_success else None
+            granted = msgspec.json.decode(body, type=_Granted) if response.is_success else None
         except (msgspec.DecodeError, UnicodeDecodeError):
             granted = None
         self.was_accepted = False

@@ -15,7 +15,7 @@ import msgspec
 from api import telemetry
 from api.deadline import seconds_left
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
-from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.circuit_breaker import CircuitBreaker
 from api.upstreams.http.aiohttp_transport import AiohttpTransport
 from api.upstreams.http.auth import ClientCredentials, NoToken
 from api.upstreams.http.proxies import Proxies
@@ -49,7 +49,7 @@ class Upstream:
         *,
         deadline: float,
         tries: int,
-        capacity: Capacity,
+        breaker: CircuitBreaker,
         auth: ClientCredentials | str | None,
         tls: ssl.SSLContext,
         transports: Transports,
@@ -58,10 +58,11 @@ class Upstream:
         self.base_url = base_url
         self.deadline = deadline
         self.tries = tries
-        self.capacity = capacity
-        self._auth = auth
+        self.breaker = breaker
         self._connections = AiohttpTransport(tls, Proxies.of_environment())
-        self._transport = transports(name, self._connections)
+        send = transports(name, self._connections).handle_async_request
+        self._send = partial(auth.send, send=send) if isinstance(auth, ClientCredentials) else send
+        self._authorization = {"Authorization": auth} if isinstance(auth, str) else {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,13 +100,13 @@ class Upstream:
             form=form,
             files=files,
             params=params,
-            headers=headers,
+            headers={**(headers or {}), **self._authorization},
             idempotent=idempotent,
         )
         began, outcome = time.perf_counter(), "ok"
         seconds = seconds_left(deadline or self.deadline)
         try:
-            async with self.capacity.place(seconds):
+            async with self.breaker.slot(seconds):
                 return await self._in_time(build, answers, seconds, tries=self.tries if idempotent else 1)
         except UpstreamFailed as failure:
             outcome = failure.code
@@ -124,7 +125,9 @@ class Upstream:
 
     async def _attempt(self, build: Callable[[], httpx.Request], answers: Collection[int]) -> httpx.Response:
         try:
-            response = await self._sent(build())
+            request = build()
+            response = await self._send(request)
+            await response.aread()
         except NoToken as error:
             raise self._without_token(error.status) from error
         except httpx.DecodingError as error:
@@ -133,16 +136,6 @@ class Upstream:
             raise Unreachable(self.name, f"{self.name} can not be reached") from error
         if response.status_code not in answers:
             raise self._failure(response.status_code, _asked_pause(response))
-        return response
-
-    async def _sent(self, request: httpx.Request) -> httpx.Response:
-        if isinstance(self._auth, ClientCredentials):
-            response = await self._auth.send(request, self._transport.handle_async_request)
-        else:
-            if self._auth is not None:
-                request.headers["Authorization"] = self._auth
-            response = await self._transport.handle_async_request(request)
-        await response.aread()
         response.request = request
         return response
 

@@ -36,7 +36,7 @@ def build_request(
     form: Mapping[str, str] | None = None,
     files: Files | None = None,
     params: Params | None = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str],
     idempotent: bool = False,
 ) -> httpx.Request:
     """A request whose body is `body` as JSON, or `form`, or both `form` and `files`. It can be sent more than once."""
@@ -45,7 +45,7 @@ def build_request(
     if files is not None:
         return httpx.Request(method, url, headers=headers, data=form, files=files, extensions=extensions)
     content, kind = _encoded(body, form)
-    all_headers = _headers(tuple({**kind, **headers}.items() if headers else kind.items()))
+    all_headers = _headers(tuple({**kind, **headers}.items()))
     request = httpx.Request(method, url, headers=all_headers, stream=httpx.ByteStream(content), extensions=extensions)
     request.read()
     return request

@@ -1,6 +1,6 @@
-"""Retool's PostgreSQL: the drafts, and the conditional writes that are made to them.
+"""The client of Retool's PostgreSQL: reading drafts, and conditional writes to them.
 
-Loaders and coordination read through it; coordination writes. Every write says in its WHERE what must still hold,
+Every write says in its WHERE what must still hold,
 so it can be repeated without harm and a lost race changes nothing. Table and column names come from the settings.
 """
 
@@ -22,7 +22,7 @@ from api import telemetry
 from api.deadline import seconds_left
 from api.draft_status import DRAFT, SUBMITTED
 from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
-from api.upstreams.circuit_breaker import Capacity
+from api.upstreams.circuit_breaker import CircuitBreaker
 from api.upstreams.retool.draft_ids import as_key, is_text
 from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
 from api.upstreams.retool.pool import Connection, Connections, run_with_timeout
@@ -51,14 +51,14 @@ class Retool:
         largest: int,
         deadline: float,
         tries: int,
-        capacity: Capacity,
+        breaker: CircuitBreaker,
     ) -> None:
         self.connections = connections
         self.columns = columns
         self.sql = DraftSql(columns, largest=largest)
         self.deadline = deadline
         self.tries = tries
-        self.capacity = capacity
+        self.breaker = breaker
         self._types: dict[str, str] | None = None
         self._heads: dict[Parts, sql.SQL] = {}  # put together once: that takes longer than to send it
 
@@ -79,7 +79,7 @@ class Retool:
         return {asked: found[key] for asked, key in keys.items() if key in found}
 
     async def can_have(self, draft_id: str) -> bool:
-        """Whether it can be an id of this table."""
+        """Whether a text can be an id of this table."""
         return as_key(draft_id, await self._type_of_ids()) is not None
 
     async def drafts_by_plan(self, plan_ids: Sequence[str], *, parts: Parts = WHOLE) -> dict[str, Draft]:
@@ -138,7 +138,7 @@ class Retool:
         return await self._select(tail, [*values, limit, offset], parts)
 
     async def count(self, narrowed: DraftFilter) -> int:
-        """How many drafts match."""
+        """The number of drafts that match."""
         where, values = self.sql.condition(narrowed)
         statement = sql.SQL("SELECT count(*) FROM {table} WHERE {where}").format(table=self.sql.table, where=where)
         found: list[int] = await self._rows(statement, values, scalar_row)
@@ -329,12 +329,12 @@ class Retool:
         return self._types
 
     async def ping(self) -> None:
-        """A sign of life."""
+        """A health check: the cheapest statement."""
         await self._rows(sql.SQL("SELECT 1"), [], scalar_row)
 
     @asynccontextmanager
     async def sweeping_alone(self) -> AsyncIterator[bool]:
-        """Whether nobody else sweeps until the block ends. Raises UpstreamFailed."""
+        """Whether this replica holds the advisory lock of the sweep during the block. Raises UpstreamFailed."""
         try:
             async with self.connections.connection() as connection, connection.transaction():
                 cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
@@ -344,7 +344,7 @@ class Retool:
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[Connection]:
-        """One transaction, never two of them at once; for `setup`. Raises UpstreamFailed with the database's words."""
+        """A transaction under the advisory lock of `setup`. Raises UpstreamFailed with the database's words."""
         try:
             async with self.connections.connection() as connection, connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
@@ -359,12 +359,12 @@ class Retool:
     ) -> list[Any]:
         """Run one statement within the deadline, on a new connection if the first turns out broken.
 
-        All of ours may be sent again. Raises UpstreamFailed, or Misconfigured.
+        Every statement here is idempotent, so it is retried. Raises UpstreamFailed, or Misconfigured.
         """
         began, outcome = time.perf_counter(), "ok"
         seconds = seconds_left(self.deadline)
         try:
-            async with self.capacity.place(seconds):
+            async with self.breaker.slot(seconds):
                 return await self._in_time(partial(self._once, statement, values, shape, writes=writes), seconds)
         except UpstreamFailed as failure:
             outcome = failure.code

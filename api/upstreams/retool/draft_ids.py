@@ -1,4 +1,4 @@
-"""Ids of drafts as callers spell them, against what the id column can hold. Pure; used by retool.py alone."""
+"""Ids of drafts as callers spell them, against what the id column can hold. Pure."""
 
 import re
 import uuid

@@ -1,7 +1,4 @@
-"""The drafts table itself rather than its rows: the statements that make it ready, and what it looks like now.
-
-Used by `setup` and `check` alone.
-"""
+"""The drafts table itself rather than its rows: the statements that make it ready, and what it looks like now."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -115,7 +112,7 @@ async def _connect_and_look(drafts: Retool) -> SeenDatabase:
 
 
 async def look(connection: Connection, columns: Columns) -> SeenDatabase:
-    """What there is, without changing anything. Raises psycopg.Error."""
+    """The server and the table as they are, without changing anything. Raises psycopg.Error."""
     name = table_name(columns).as_string()
     asked = {"table": name, "process": columns.camunda_process_id, "id": columns.id}
     async with connection.cursor(row_factory=dict_row) as cursor:

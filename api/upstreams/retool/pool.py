@@ -1,7 +1,8 @@
-"""Connections to the drafts database: opened when needed, kept, lent to one caller at a time. Used by retool.py alone.
+"""The pool of connections to the drafts database.
 
-A refusal reaches the caller at once, and there is no pause before the next try: psycopg's own pool connects in the
-background, so its callers wait out their whole deadline for a database that refuses, and a while after it is back.
+A connection is made in its caller's task, so that a refusal reaches the caller at once, and the next call connects
+anew. psycopg's own pool connects in the background: its callers wait out their whole deadline for a database that
+refuses.
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from psycopg.pq import TransactionStatus
 Answer = TypeVar("Answer")
 Connection = psycopg.AsyncConnection[Any]
 
-LONGEST_IDLE = 300.0  # seconds; what lies between may forget a connection that says nothing for long
-POLITE = 1.0  # seconds the server has to cancel a statement before its connection is closed
+LONGEST_IDLE = 300.0  # seconds; firewalls may forget a connection that is silent for long
+CANCEL_TIMEOUT = 1.0  # seconds the server has to cancel a statement before its connection is closed
 
 
 class _AnyText(Loader):
@@ -28,31 +29,31 @@ class _AnyText(Loader):
 
 
 class Connections:
-    """At most `size` connections to `url`."""
+    """A pool of at most `size` connections to `url`."""
 
     def __init__(self, url: str, *, size: int, connection_class: type[Connection]) -> None:
         self.url = url
         self.connection_class = connection_class
-        self._places = asyncio.Semaphore(size)
+        self._slots = asyncio.Semaphore(size)
         self._idle: list[tuple[float, Connection]] = []
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit. Raises psycopg.OperationalError when none can be made."""
-        async with self._places:
-            connection = self._kept() or await self._new()
+        """A connection in autocommit mode, for the block. Raises psycopg.OperationalError when none can be made."""
+        async with self._slots:
+            connection = self._idle_connection() or await self._new()
             try:
                 yield connection
             finally:
                 await self._give_back(connection)
 
     async def close(self) -> None:
-        """Close those that nobody has; the others are closed when they are given back broken, or with the process."""
+        """Close the idle connections; those in use are closed when they come back broken, or with the process."""
         while self._idle:
             await self._idle.pop()[1].close()
 
-    def _kept(self) -> Connection | None:
-        """The one used last, so that the others grow old."""
+    def _idle_connection(self) -> Connection | None:
+        """The connection used last, so that the others become too old and are closed."""
         oldest = time.monotonic() - LONGEST_IDLE
         while self._idle:
             since, connection = self._idle.pop()
@@ -62,9 +63,9 @@ class Connections:
         return None
 
     async def _new(self) -> Connection:
-        """Encodings are converted by the server; a pooler in transaction mode keeps track of this one setting.
+        """A new connection, on which the server converts encodings; poolers in transaction mode track this one setting.
 
-        A database without an encoding has bytes of any: what is no UTF-8 is shown as far as it is.
+        A database without an encoding (SQL_ASCII) has bytes of any: what is not UTF-8 is read with replacements.
         """
         connection = await self.connection_class.connect(
             self.url, autocommit=True, prepare_threshold=None, application_name="plan-api", client_encoding="UTF8"
@@ -83,7 +84,7 @@ class Connections:
 
 
 async def run_with_timeout(seconds: float, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """What `work` comes to. Raises TimeoutError when the time is over, without waiting for the cancellation.
+    """The result of `work`. Raises TimeoutError when the time is over, without waiting for the cancellation.
 
     The first cancellation asks the server to stop the statement, which a hanging server keeps waiting for ten
     seconds; at the second, psycopg closes the connection.
@@ -95,7 +96,7 @@ async def run_with_timeout(seconds: float, work: Coroutine[Any, Any, Answer]) ->
         if not task.done():
             task.cancel()
             task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            asyncio.get_running_loop().call_later(POLITE, task.cancel)
+            asyncio.get_running_loop().call_later(CANCEL_TIMEOUT, task.cancel)
     if not done:
         raise TimeoutError
     return task.result()

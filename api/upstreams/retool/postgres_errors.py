@@ -1,4 +1,4 @@
-"""PostgreSQL's errors as errors of ours, and texts that a database can not hold."""
+"""PostgreSQL's errors translated to UpstreamFailed, and texts that a database can not hold."""
 
 import codecs
 import re
@@ -24,7 +24,7 @@ _CONNECTION = ("08", "53", "57", "58")  # classes of SQLSTATE: it breaks, has no
 
 
 def failure_of(error: psycopg.Error, table: str) -> UpstreamFailed | Misconfigured:
-    """What became of a statement. The database's own words are its `detail`, for log and incident alone."""
+    """The failure that an error of PostgreSQL means. Its own words are the `detail`, for log and incident alone."""
     if isinstance(error, _NOT_AS_CONFIGURED):
         return Misconfigured(f"The drafts table {table} is not as configured: run `plan-api check`.")
     detail = detail_of(error)
@@ -40,10 +40,10 @@ def failure_of(error: psycopg.Error, table: str) -> UpstreamFailed | Misconfigur
 
 def detail_of(error: psycopg.Error) -> str:
     """Message, constraint and column as PostgreSQL says them; never its DETAIL, which quotes rows."""
-    told = error.diag.message_primary or str(error).partition("\n")[0]
+    message = error.diag.message_primary or str(error).partition("\n")[0]
     named = (("constraint", error.diag.constraint_name), ("column", error.diag.column_name))
-    more = [f"{what} {name}" for what, name in named if name and name not in told]
-    return "; ".join([told, *more])[:LONGEST_DETAIL]
+    more = [f"{what} {name}" for what, name in named if name and name not in message]
+    return "; ".join([message, *more])[:LONGEST_DETAIL]
 
 
 def held(values: Sequence[object], encoding: str, *, writes: bool) -> list[Any]:

@@ -1,7 +1,4 @@
-"""What the drafts database tells and how it is narrowed: rows, the columns they are read from, and the table's name.
-
-Read by retool.py, which asks the database, and by everybody who gets a draft from there.
-"""
+"""Records of the drafts database: rows, filters, the columns they are read from, and the table's name."""
 
 import re
 from dataclasses import dataclass
@@ -62,7 +59,7 @@ class Draft(msgspec.Struct, frozen=True):
 
     @property
     def is_submitted(self) -> bool:
-        """Whether it waits for a process."""
+        """Whether the draft waits for a process."""
         return self.status == SUBMITTED
 
 
