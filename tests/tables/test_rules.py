@@ -157,8 +157,8 @@ def plan_id(api: Api, drafts: Drafts) -> str:
     return draft_id
 
 
-TAKEN = "There is a draft with this {} already, and the drafts table takes each only once."
-NOT_TAKEN = "The drafts table does not take this {}."
+TAKEN = "Another draft has this {} already, and the drafts table takes each only once; choose another."
+NOT_TAKEN = "The drafts table does not accept this {}; choose another."
 
 
 @pytest.mark.parametrize(
