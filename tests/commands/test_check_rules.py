@@ -183,7 +183,7 @@ def test_how_an_amount_comes_back(amount: object, keeps_digits: bool, expected: 
         (Denied("camunda", "", status=401), "does not accept this service's credentials (status 401): see THESE"),
         (
             Denied("camunda", "", status=403),
-            "a permission or a policy there refuses it to this service (status 403); see THESE for whom",
+            "a permission or policy there refuses this service (status 403): see THESE",
         ),
         (TimedOut("camunda", ""), "does not answer in time at here"),
         (Unreachable("camunda", ""), "cannot be reached at here: does it run? RULE"),

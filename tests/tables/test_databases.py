@@ -89,7 +89,11 @@ def test_a_sign_outside_the_encoding_can_not_be_written(place: tuple[Table, Api,
     if encoding in ("UTF8", "SQL_ASCII"):
         assert (made["draft"]["name"], made["userErrors"]) == (name, [])
         return
-    told = {"code": "INVALID", "message": "The drafts table does not accept this name; choose another.", "field": "name"}
+    told = {
+        "code": "INVALID",
+        "message": "The drafts table does not accept this name; choose another.",
+        "field": "name",
+    }
     assert made == {"draft": None, "userErrors": [told]}
 
 
