@@ -50,93 +50,93 @@ def _process_in_the_way(refusal: Refused) -> dict[str, object]:
     on_refusal=_process_in_the_way,
 )
 async def submit_for_approval(
-    context: Context, viewer: Viewer, asked: SubmitForApprovalInput
+    context: Context, viewer: Viewer, args: SubmitForApprovalInput
 ) -> SubmitForApprovalPayload:
     """See coordination/submit.py."""
     done = await submit(
-        context.upstreams, context.policy, viewer, asked.draft_id, revision=asked.revision, comment=asked.comment
+        context.upstreams, context.policy, viewer, args.draft_id, revision=args.revision, comment=args.comment
     )
     return SubmitForApprovalPayload(draft_id=done.draft_id, process_id=strawberry.ID(done.process_id))
 
 
 @verb("Decide a task. The last approval publishes the plan before it answers.")
-async def complete_approval(context: Context, viewer: Viewer, asked: CompleteApprovalInput) -> CompleteApprovalPayload:
+async def complete_approval(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
     """See coordination/decide.py."""
-    verdict = Verdict.APPROVED if asked.approved else Verdict.REJECTED
-    return await _decide(context, viewer, asked.task_id, verdict, asked.comment)
+    verdict = Verdict.APPROVED if args.approved else Verdict.REJECTED
+    return await _decide(context, viewer, args.task_id, verdict, args.comment)
 
 
 @verb("Send the draft back to its author with requested changes.")
-async def request_changes(context: Context, viewer: Viewer, asked: RequestChangesInput) -> CompleteApprovalPayload:
+async def request_changes(context: Context, viewer: Viewer, args: RequestChangesInput) -> CompleteApprovalPayload:
     """See coordination/decide.py."""
-    if not asked.comment.strip():
+    if not args.comment.strip():
         raise Refused(UserErrorCode.INVALID, "Say what has to be changed.", field="comment")
-    return await _decide(context, viewer, asked.task_id, Verdict.RETURNED, asked.comment)
+    return await _decide(context, viewer, args.task_id, Verdict.RETURNED, args.comment)
 
 
 @verb("Claim a task of one of the viewer's groups.")
-async def claim_task(context: Context, viewer: Viewer, asked: ClaimTaskInput) -> TaskPayload:
+async def claim_task(context: Context, viewer: Viewer, args: ClaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    await claims.claim(context.upstreams, context.policy, viewer, asked.task_id)
-    return TaskPayload(task_id=asked.task_id)
+    await claims.claim(context.upstreams, context.policy, viewer, args.task_id)
+    return TaskPayload(task_id=args.task_id)
 
 
 @verb("Return a claimed task to its groups.")
-async def unclaim_task(context: Context, viewer: Viewer, asked: UnclaimTaskInput) -> TaskPayload:
+async def unclaim_task(context: Context, viewer: Viewer, args: UnclaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    await claims.unclaim(context.upstreams, viewer, asked.task_id)
-    return TaskPayload(task_id=asked.task_id)
+    await claims.unclaim(context.upstreams, viewer, args.task_id)
+    return TaskPayload(task_id=args.task_id)
 
 
 @verb("Assign a task to another person.", acts_for_user_id=False)
-async def reassign_task(context: Context, viewer: Viewer, asked: ReassignTaskInput) -> TaskPayload:
+async def reassign_task(context: Context, viewer: Viewer, args: ReassignTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    await claims.reassign(context.upstreams, context.policy, viewer, asked.task_id, asked.user_id)
-    return TaskPayload(task_id=asked.task_id)
+    await claims.reassign(context.upstreams, context.policy, viewer, args.task_id, args.user_id)
+    return TaskPayload(task_id=args.task_id)
 
 
 @verb("Withdraw a draft from approval: during review, or after its publication has failed.")
-async def withdraw_submission(context: Context, viewer: Viewer, asked: WithdrawSubmissionInput) -> DraftPayload:
+async def withdraw_submission(context: Context, viewer: Viewer, args: WithdrawSubmissionInput) -> DraftPayload:
     """See coordination/withdraw.py."""
-    await withdraw(context.upstreams, context.policy, viewer, asked.draft_id)
-    return DraftPayload(draft_id=asked.draft_id)
+    await withdraw(context.upstreams, context.policy, viewer, args.draft_id)
+    return DraftPayload(draft_id=args.draft_id)
 
 
 @verb("Retry a publication that has failed (an incident in the engine).")
-async def retry_publication(context: Context, viewer: Viewer, asked: RetryPublicationInput) -> DraftPayload:
+async def retry_publication(context: Context, viewer: Viewer, args: RetryPublicationInput) -> DraftPayload:
     """See coordination/retry_publication.py."""
-    await retry(context.upstreams, context.policy, viewer, asked.draft_id)
-    return DraftPayload(draft_id=asked.draft_id)
+    await retry(context.upstreams, context.policy, viewer, args.draft_id)
+    return DraftPayload(draft_id=args.draft_id)
 
 
 @verb("After a version conflict: move the draft onto the current plan version, field by field.")
-async def rebase_draft(context: Context, viewer: Viewer, asked: RebaseDraftInput) -> RebaseDraftPayload:
+async def rebase_draft(context: Context, viewer: Viewer, args: RebaseDraftInput) -> RebaseDraftPayload:
     """See coordination/rebase.py."""
-    otherwise = Side[asked.otherwise.name] if asked.otherwise else None
-    choices = Choices(_by_path(asked.choices), otherwise)
+    otherwise = Side[args.otherwise.name] if args.otherwise else None
+    choices = Choices(_by_path(args.choices), otherwise)
     done = await rebase(
         context.upstreams,
         context.policy,
         viewer,
-        asked.draft_id,
-        asked.revision,
+        args.draft_id,
+        args.revision,
         choices,
-        version_id=asked.version_id,
+        version_id=args.version_id,
     )
     errors = [user_error(_undecided(done.count))] if done.conflicts else []
     return RebaseDraftPayload(draft_id=done.draft_id, undecided=done.conflicts, user_errors=errors)
 
 
 @verb("Start a new draft from any version of a plan: to edit it, or to restore it.")
-async def create_draft_from_plan(context: Context, viewer: Viewer, asked: CreateDraftFromPlanInput) -> DraftPayload:
+async def create_draft_from_plan(context: Context, viewer: Viewer, args: CreateDraftFromPlanInput) -> DraftPayload:
     """See coordination/create_draft.py."""
     draft_id = await create_draft(
         context.upstreams,
         viewer,
-        asked.plan_id,
-        version_id=asked.version_id,
-        name=asked.name,
-        draft_id=asked.id,
+        args.plan_id,
+        version_id=args.version_id,
+        name=args.name,
+        draft_id=args.id,
         most_open=context.policy.max_open_drafts,
     )
     return DraftPayload(draft_id=draft_id)
@@ -148,7 +148,7 @@ async def _decide(
     done = await decide(context.upstreams, context.policy, viewer, task_id, verdict, comment)
     record = done.approval.draft
     if record and record.camunda_process_id == done.approval.process_id:
-        # Whoever decided on the draft is involved in its process: the engine need not be asked for that.
+        # Whoever decided on the draft is involved in its process: the engine need not be args for that.
         context.loaders.involved.know({Submitted(record.id, record.camunda_process_id): True})
     return CompleteApprovalPayload(
         task_id=done.task_id,
