@@ -3,22 +3,25 @@
 Made to run in a process of its own: texts and bytes go in and come out, which are quickly pickled.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from plandiff import plan_document
-from plandiff.changes import Change, Terms, changes
+from plandiff.changes import MOST_ENTRIES, Change, Kind, Terms, changes
 from plandiff.labels import Steps, labels, paths
 from plandiff.losses import digest, explained, losses
 from plandiff.matching import canonical
 from plandiff.merge import Conflict, Side, bounded, conflicts, merge
 from plandiff.plan_document import PROCESS_TAG, InvalidPlan, Plan
+from plandiff.summary import Summary, summary
 
-PATH, LABEL, VALUES, TEXTS = "path", "label", "values", "texts"
-ALL = frozenset({PATH, LABEL, VALUES, TEXTS})
+PATH, LABEL, VALUES, TEXTS, POINTER, PRECISION = "path", "label", "values", "texts", "pointer", "precision"
+ALL = frozenset({PATH, LABEL, VALUES, TEXTS, POINTER, PRECISION})
 MORE = "…"  # the path of the entry that stands for those left out
 
 
@@ -30,6 +33,8 @@ class Entry(NamedTuple):
     label: str
     values: tuple[bytes | None, ...]
     texts: tuple[str | None, ...]
+    pointer: str = ""
+    is_precision_only: bool = False
 
     @property
     def size(self) -> int:
@@ -38,11 +43,41 @@ class Entry(NamedTuple):
 
 
 def compared(
-    plan: str, current: bytes | None, *, max_bytes: int, terms: Terms, wanted: AbstractSet[str] = ALL
+    plan: str,
+    other: bytes | None,
+    *,
+    max_bytes: int,
+    terms: Terms,
+    limit: int = MOST_ENTRIES,
+    wanted: AbstractSet[str] = ALL,
 ) -> list[Entry]:
-    """What a draft's plan changes against the current one. Raises InvalidPlan."""
-    found = changes(_read(current), plan_document.parse(plan, max_bytes=max_bytes), terms=terms)
-    return entries([(each, each.kind.value, (each.before, each.after)) for each in found], wanted)
+    """The changes of a draft's plan against another version, and one more entry that counts those past the limit.
+
+    Raises InvalidPlan.
+    """
+    found = _all_changes(plan, other, max_bytes, terms)
+    listed, left_out = found[:limit], len(found) - limit
+    if left_out > 0:
+        listed = [*listed, Change((), Kind.CHANGED, None, None, left_out)]
+    made = entries([(each, each.kind.value, (each.before, each.after)) for each in listed], wanted)
+    if not wanted & {POINTER, PRECISION}:
+        return made
+    return [
+        entry._replace(pointer=each.pointer, is_precision_only=each.is_precision_only)
+        for entry, each in zip(made, listed, strict=True)
+    ]
+
+
+def summarized(plan: str, other: bytes | None, *, max_bytes: int, terms: Terms) -> Summary:
+    """A summary of all changes of a draft's plan against another version. Raises InvalidPlan."""
+    return summary(_all_changes(plan, other, max_bytes, terms))
+
+
+@lru_cache(maxsize=2)
+def _all_changes(plan: str, other: bytes | None, max_bytes: int, terms: Terms) -> list[Change]:
+    """All changes, computed once for the entries and the summary of the same two documents."""
+    mine = plan_document.parse(plan, max_bytes=max_bytes)
+    return changes(_read(other), mine, at_most=sys.maxsize, terms=terms)
 
 
 def conflicting(
@@ -52,16 +87,20 @@ def conflicting(
     *,
     max_bytes: int,
     terms: Terms,
+    limit: int = MOST_ENTRIES,
     wanted: AbstractSet[str] = ALL,
 ) -> list[Entry]:
-    """What both a draft and the store changed since the base. Raises InvalidPlan."""
+    """What both a draft and the store changed since the base, and one more entry for those past the limit.
+
+    Raises InvalidPlan.
+    """
     mine = plan_document.parse(plan, max_bytes=max_bytes)
-    return of_conflicts(conflicts(_read(base), mine, _read(current), terms=terms), wanted)
+    return of_conflicts(conflicts(_read(base), mine, _read(current), terms=terms), wanted, limit=limit)
 
 
-def of_conflicts(found: list[Conflict], wanted: AbstractSet[str] = ALL) -> list[Entry]:
+def of_conflicts(found: list[Conflict], wanted: AbstractSet[str] = ALL, *, limit: int = MOST_ENTRIES) -> list[Entry]:
     """The entries of conflicts; those past the most that are shown are one last entry."""
-    return entries([(each, "", (each.base, each.mine, each.theirs)) for each in bounded(found)], wanted)
+    return entries([(each, "", (each.base, each.mine, each.theirs)) for each in bounded(found, at_most=limit)], wanted)
 
 
 def noted_version(plan: str, process_id: str, *, max_bytes: int) -> str | None:

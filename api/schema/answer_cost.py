@@ -35,12 +35,12 @@ JSON_COST = 10
 LENGTHS = {
     "ApprovalStatus.openTasks": 20,
     "ApprovalStatus.decisions": 50,
-    "Draft.changes": MOST_ENTRIES,
-    "Draft.conflicts": MOST_ENTRIES,
     "RebaseDraftPayload.conflicts": MOST_ENTRIES,
 }
 ERRORS = 10
 UNKNOWN_LENGTH = 200
+MOST_ADVICE = 3  # limits that a refusal names
+MOST_TRIED = 10  # each is a walk of its own
 
 
 class Cost(NamedTuple):
@@ -60,11 +60,49 @@ def answer_cost(
     return _CostWalk(schema, fragments, variables).operation(operation).fixed
 
 
+class Limited(NamedTuple):
+    """A field with a `limit`, and the largest limit with which the whole operation would be allowed."""
+
+    name: str
+    limit: int
+
+
+def fitting_limits(
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    fragments: Fragments,
+    variables: Variables,
+    *,
+    most: int,
+) -> list[Limited]:
+    """For each field with a `limit` what it could be lowered to, so that the operation costs at most `most`.
+
+    Only fields for which lowering this one limit is enough, outermost first, at most MOST_ADVICE of them.
+    """
+    walk = _CostWalk(schema, fragments, variables)
+    whole = walk.operation(operation).fixed
+    found = []
+    for node, limit in walk.limited[: -MOST_TRIED - 1 : -1]:  # a walk ends with the outermost
+        # The cost is linear in each limit: what the field adds to the rest is shared evenly by its items.
+        rest = _CostWalk(schema, fragments, variables, lowered={id(node): 0}).operation(operation).fixed
+        if rest < most and (fits := (most - rest) * limit // (whole - rest)):
+            found.append(Limited((node.alias or node.name).value, fits))
+    return found[:MOST_ADVICE]
+
+
 class _CostWalk(TypedWalk[Cost]):
-    def __init__(self, schema: GraphQLSchema, fragments: Fragments, variables: Variables) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Fragments,
+        variables: Variables,
+        lowered: Mapping[int, int] | None = None,
+    ) -> None:
         super().__init__(schema, fragments)
         self._variables = variables
         self._introspection = _IntrospectionWalk(fragments)
+        self._lowered = lowered or {}
+        self.limited: list[tuple[FieldNode, int]] = []
 
     def total(self, values: Sequence[Cost]) -> Cost:
         """All of them."""
@@ -89,11 +127,15 @@ class _CostWalk(TypedWalk[Cost]):
         """The `limit` of a field that has one. A wrong one is refused by its resolver, whatever is counted here."""
         if "limit" not in field.args:
             return None
+        if id(node) in self._lowered:
+            return self._lowered[id(node)]
         given = next((each.value for each in node.arguments or () if each.name.value == "limit"), None)
         value = field.args["limit"].default_value if given is None else self._variables.value(given)
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            return LARGEST_PAGE
-        return min(max(int(value), 0), LARGEST_PAGE)
+        limit = LARGEST_PAGE
+        if isinstance(value, int | float) and math.isfinite(value):
+            limit = min(max(int(value), 0), LARGEST_PAGE)
+        self.limited.append((node, limit))
+        return limit
 
     def _length(self, node: FieldNode, parent: GraphQLNamedType) -> int:
         """A list of entities is as long as the list of their keys; of others the longest is known."""

@@ -4,6 +4,7 @@ Plans are compared in a worker process, each pair once a request, and only the s
 """
 
 import asyncio
+from dataclasses import asdict
 from enum import Enum
 from functools import partial
 
@@ -20,10 +21,11 @@ from api.upstreams.camunda.process_variables import NO_VARIABLES, names
 from api.upstreams.retool.records import Draft
 from plandiff import comparison
 from plandiff.changes import Terms
-from plandiff.comparison import Entry, compared, conflicting, noted_version
+from plandiff.comparison import Entry, compared, conflicting, noted_version, summarized
 
 # Names that take a loader's place in Requirements, for what is selected of the entries.
 CHANGES, CONFLICTS = "changes", "conflicts"
+SUMMARY = "change_summary"
 NOTHING = (None, None, None)
 AS_TEXT = (
     "for people, which no client's JSON parser alters: text without quotes, numbers with all digits (1500.00), objects "
@@ -38,6 +40,17 @@ LABEL = (
     "A short name, from displays and texts rather than codes, unique in an answer. The last of too many entries says "
     "how many more there are."
 )
+
+
+@strawberry.enum(description="What a draft's changes are counted from.")
+class ChangeBase(Enum):
+    """The two versions a draft is compared with."""
+
+    CURRENT = strawberry.enum_value("CURRENT", description="The current plan: what publication would change.")
+    BASE = strawberry.enum_value(
+        "BASE",
+        description="The version the draft is based on: what its author changed, whatever others have published since.",
+    )
 
 
 @strawberry.enum(description="The kind of a change.")
@@ -65,6 +78,35 @@ class FieldChange:
     )
     before_text: str | None = strawberry.field(description=f"`before` {AS_TEXT}", metadata=requires(comparison.TEXTS))
     after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=requires(comparison.TEXTS))
+    pointer: str | None = strawberry.field(
+        description="Its JSON pointer (RFC 6901): in the plan's earlier version for a removal, else in the draft's "
+        "plan. Null for the entry that counts the rest.",
+        metadata=requires(comparison.POINTER),
+    )
+    precision_only: bool = strawberry.field(
+        description="Whether the same amount is only written with other digits: 3000.0, then 3000.00.",
+        metadata=requires(comparison.PRECISION),
+    )
+
+
+@strawberry.type(description="How much a draft changes, in numbers and a few words.")
+class ChangeSummary:
+    """plandiff's Summary."""
+
+    added: int = strawberry.field(description="Fields or parts that are new.", metadata=requires())
+    removed: int = strawberry.field(description="Fields or parts that are gone.", metadata=requires())
+    changed: int = strawberry.field(
+        description="Fields with another value, without those of precisionOnly.", metadata=requires()
+    )
+    precision_only: int = strawberry.field(
+        description="Amounts that are only written with other digits.", metadata=requires()
+    )
+    total: int = strawberry.field(description="All of these.", metadata=requires())
+    headline: str = strawberry.field(
+        description="The most important changes in a few words, costs before wording: `2 costs changed, 1 network "
+        "added and 3 more`.",
+        metadata=requires(),
+    )
 
 
 @strawberry.type(description="One field that both the draft and the store changed, to different values.")
@@ -98,36 +140,60 @@ class ConflictSide(Enum):
     THEIRS = strawberry.enum_value("THEIRS", description="The store's.")
 
 
-async def changes_of(info: Info, draft: Draft) -> list[FieldChange] | None:
-    """The changes of a draft against the current plan. Raises Refused (INVALID_PLAN) for a draft without a plan."""
-    loaders = info.context.loaders
-    current = _bytes(await loaders.plans.load(draft.aidbox_id)) if draft.aidbox_id else None
-    plan, settings = draft.plan_data, info.context.settings
+async def changes_of(info: Info, draft: Draft, against: ChangeBase, *, limit: int) -> list[FieldChange] | None:
+    """The changes of a draft. Raises Refused (INVALID_PLAN) for a draft without a plan."""
+    other, settings = _bytes(await _other(info, draft, against)), info.context.settings
     found = await info.context.calculated(
         partial(
             compared,
-            plan,
-            current,
+            draft.plan_data,
+            other,
             max_bytes=settings.max_plan_bytes,
             terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
+            limit=limit,
             wanted=_wanted(info, CHANGES),
         )
     )
     return [_change(entry) for entry in _counted(found)]
 
 
-async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict] | None:
-    """The fields that draft and store both changed since the draft's base. Raises Refused (INVALID_PLAN)."""
+async def change_summary_of(info: Info, draft: Draft, against: ChangeBase) -> ChangeSummary | None:
+    """The summary of a draft's changes. Raises Refused (INVALID_PLAN) for a draft without a plan."""
+    other, settings = _bytes(await _other(info, draft, against)), info.context.settings
+    terms = Terms(keeps_digits=settings.aidbox_keeps_digits)
+    found = await info.context.calculated(
+        partial(summarized, draft.plan_data, other, max_bytes=settings.max_plan_bytes, terms=terms)
+    )
+    return ChangeSummary(**asdict(found))
+
+
+async def _other(info: Info, draft: Draft, against: ChangeBase) -> PlanVersion | None:
+    """The version to compare with; of a draft that is based on none yet, the current one."""
+    loaders = info.context.loaders
+    base_key = await _base_key(info, draft) if against is ChangeBase.BASE else None
+    if base_key is not None:
+        return await loaders.plan_versions.load(base_key)
+    return await loaders.plans.load(draft.aidbox_id) if draft.aidbox_id else None
+
+
+async def _base_key(info: Info, draft: Draft) -> tuple[str, str] | None:
+    """The plan's id and the version that a draft is based on; None for one that was never submitted, or edits none."""
     if draft.aidbox_id is None or draft.camunda_process_id is None:
+        return None
+    (variables,) = await variables_of_drafts(info, [draft])
+    most = info.context.settings.max_plan_bytes
+    noted = await info.context.calculated(
+        partial(noted_version, draft.plan_data, draft.camunda_process_id, max_bytes=most)
+    )
+    return rebase.base_of(draft, noted, variables or NO_VARIABLES)
+
+
+async def conflicts_of(info: Info, draft: Draft, *, limit: int) -> list[FieldConflict] | None:
+    """The fields that draft and store both changed since the draft's base. Raises Refused (INVALID_PLAN)."""
+    base_key = await _base_key(info, draft)
+    if base_key is None or draft.aidbox_id is None:
         return []
     plan, loaders, settings = draft.plan_data, info.context.loaders, info.context.settings
-    (variables,) = await variables_of_drafts(info, [draft])
-    noted = await info.context.calculated(
-        partial(noted_version, plan, draft.camunda_process_id, max_bytes=settings.max_plan_bytes)
-    )
-    base_key = rebase.base_of(draft, noted, variables or NO_VARIABLES)
-    if base_key is None:
-        return []
     base, current = await asyncio.gather(loaders.plan_versions.load(base_key), loaders.plans.load(draft.aidbox_id))
     found = await info.context.calculated(
         partial(
@@ -137,6 +203,7 @@ async def conflicts_of(info: Info, draft: Draft) -> list[FieldConflict] | None:
             _bytes(current),
             max_bytes=settings.max_plan_bytes,
             terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
+            limit=limit,
             wanted=_wanted(info, CONFLICTS),
         )
     )
@@ -173,6 +240,8 @@ def _change(entry: Entry) -> FieldChange:
         after=after,
         before_text=before_text,
         after_text=after_text,
+        pointer=entry.pointer if entry.path != comparison.MORE else None,
+        precision_only=entry.is_precision_only,
     )
 
 

@@ -3,10 +3,11 @@
 Each refusal is an OverLimit whose message has the limit and, where it is known, the number found.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from api.errors import OverLimit
+from api.schema.answer_cost import Limited
 from api.schema.document_size import DocumentSize
 from api.settings import Settings
 
@@ -45,11 +46,12 @@ def first_excess(size: DocumentSize, settings: Settings) -> OverLimit | None:
     return None
 
 
-def costs_too_much(cost: int, settings: Settings) -> OverLimit | None:
-    """The refusal of an operation whose answer could be too large."""
-    if cost <= settings.max_cost:
-        return None
-    return excess("QUERY_TOO_COSTLY", "values that its answer could have", cost, settings.max_cost)
+def costs_too_much(cost: int, fitting: Sequence[Limited], settings: Settings) -> OverLimit:
+    """The refusal of an operation whose answer could be too large, and what to lower."""
+    over = excess("QUERY_TOO_COSTLY", "values that its answer could have", cost, settings.max_cost)
+    ways = " or ".join(f"{each.name}(limit: {each.limit})" for each in fitting)
+    advice = f"Ask for {ways}." if ways else "Ask for fewer fields or shorter lists."
+    return OverLimit(over.code, f"{over.message} {advice}")
 
 
 def too_many_tokens(settings: Settings) -> OverLimit:

@@ -15,8 +15,12 @@ from api.schema.changes import (
     CHANGES,
     CONFLICT_VARIABLES,
     CONFLICTS,
+    SUMMARY,
+    ChangeBase,
+    ChangeSummary,
     FieldChange,
     FieldConflict,
+    change_summary_of,
     changes_of,
     conflicts_of,
 )
@@ -29,9 +33,14 @@ from api.schema.scalars import Json
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field
+from plandiff.changes import MOST_ENTRIES
 
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
+
+_BASE_OF_CHANGES = (*CONFLICT_VARIABLES, *LINK_VARIABLES)
+ChangeLimit = Annotated[int, strawberry.argument(description=f"The most entries to return, 0 to {MOST_ENTRIES}.")]
+Against = Annotated[ChangeBase, strawberry.argument(description="The version to compare with.")]
 
 
 @strawberry.enum(description="The status of a draft in the drafts database.")
@@ -115,19 +124,35 @@ class Draft:
         return counted_text(self.record.plan_data)
 
     @strawberry.field(
-        description="Field by field, what this draft changes against the current plan (everything is ADDED for a new "
-        "plan). At most 500 entries; the last says how many more there are. Null when the store could not be asked, or "
-        "the draft holds no plan.",
-        metadata=requires(PLAN, loaders=(CHANGES,), with_document=("plans",)),
+        description="Field by field, what this draft changes (everything is ADDED for a new plan). After `limit` "
+        "entries one more says how many others there are. Null when the store could not be asked, or the draft holds "
+        "no plan.",
+        metadata=requires(
+            PLAN, variables=_BASE_OF_CHANGES, loaders=(CHANGES,), with_document=("plans", "plan_versions")
+        ),
     )
-    async def changes(self, info: Info) -> list[FieldChange] | None:
-        """By currentPlan's request."""
-        return await changes_of(info, self.record)
+    async def changes(
+        self, info: Info, limit: ChangeLimit = 50, against: Against = ChangeBase.CURRENT
+    ) -> list[FieldChange] | None:
+        """By currentPlan's request, or basePlan's."""
+        return await changes_of(info, self.record, against, limit=checked_limit(limit, at_most=MOST_ENTRIES))
+
+    @strawberry.field(
+        description="How much this draft changes, in numbers and a few words. Null when the store could not be asked, "
+        "or the draft holds no plan.",
+        metadata=requires(
+            PLAN, variables=_BASE_OF_CHANGES, loaders=(SUMMARY,), with_document=("plans", "plan_versions")
+        ),
+    )
+    async def change_summary(self, info: Info, against: Against = ChangeBase.CURRENT) -> ChangeSummary | None:
+        """By currentPlan's request, or basePlan's; compared once with `changes`."""
+        return await change_summary_of(info, self.record, against)
 
     @strawberry.field(
         description="Fields that both this draft and the store changed, to different values, since the version the "
         "draft is based on: the one rebaseDraft moved it to, else the one it became, else basePlan. "
-        "Empty: no conflict. Null when that could not be asked, or the draft holds no plan.",
+        "After `limit` entries one more says how many others there are. Empty: no conflict. Null when that could not "
+        "be asked, or the draft holds no plan.",
         metadata=requires(
             PLAN,
             variables=(*CONFLICT_VARIABLES, *LINK_VARIABLES),
@@ -135,9 +160,9 @@ class Draft:
             with_document=("plans", "plan_versions"),
         ),
     )
-    async def conflicts(self, info: Info) -> list[FieldConflict] | None:
+    async def conflicts(self, info: Info, limit: ChangeLimit = 50) -> list[FieldConflict] | None:
         """By basePlan's and currentPlan's requests."""
-        return await conflicts_of(info, self.record)
+        return await conflicts_of(info, self.record, limit=checked_limit(limit, at_most=MOST_ENTRIES))
 
     @strawberry.field(
         description="Every submission of this draft and its outcome, newest first. Null when the engine could not "

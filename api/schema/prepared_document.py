@@ -30,7 +30,7 @@ from strawberry.types.graphql import OperationType
 from api.bounded_cache import BoundedCache
 from api.errors import OverLimit
 from api.requirements import EVERYTHING, Requirements
-from api.schema.answer_cost import answer_cost
+from api.schema.answer_cost import Limited, answer_cost, fitting_limits
 from api.schema.document_limits import (
     CHARACTERS_A_TOKEN,
     costs_too_much,
@@ -89,6 +89,15 @@ class Document:
         cost = answer_cost(schema, operation, self.fragments, values)
         self._keep_cost(with_variables if values.were_read else alone, cost)
         return cost
+
+    def fitting_limits(
+        self, schema: GraphQLSchema, operation_name: str | None, variables: Mapping[str, Any], most: int
+    ) -> list[Limited]:
+        """What limits of an operation that costs too much could be lowered to. Only for a refusal."""
+        operation = get_operation_ast(self.parsed, operation_name)
+        if operation is None:
+            return []
+        return fitting_limits(schema, operation, self.fragments, Variables(operation, variables), most=most)
 
     def _keep_cost(self, key: tuple[str | None, bytes], cost: int) -> None:
         if len(key[1]) > LONGEST_VARIABLES:
@@ -200,8 +209,9 @@ class Preparation(SchemaExtension):
         if name is None and self._document.has_several_operations():
             return [GraphQLError("The query contains several operations; name one in operationName.")]
         self._cost = self._document.cost(schema, name, context.variables or {})
-        if over := costs_too_much(self._cost, settings):
-            return [_refusal(over)]
+        if self._cost > settings.max_cost:
+            fitting = self._document.fitting_limits(schema, name, context.variables or {}, settings.max_cost)
+            return [_refusal(costs_too_much(self._cost, fitting, settings))]
         context.context.requirements = self._document.requirements(schema, name, context.variables or {})
         context.context.shapes = self._document.shapes
         context.context.cost = self._cost

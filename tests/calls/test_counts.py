@@ -103,6 +103,12 @@ TABLE = {
         of_some={VARIABLES: 1, SQL: 1},
         by_hundreds=(SEARCH,),
     ),
+    "summaries of changes": Cost(
+        tasks("items { draft { changeSummary { total headline } changes(limit: 10) { label } } }"),
+        always={TASKS: 1},
+        of_some={VARIABLES: 1, SQL: 1},
+        by_hundreds=(SEARCH,),
+    ),
     "plans of tasks and of their drafts": Cost(
         tasks("""items { basePlan { versionId } currentPlan { versionId }
           draft { basePlan { versionId } currentPlan { versionId } conflicts { path } } }"""),

@@ -83,12 +83,15 @@ PAST: dict[str, tuple[str, str, str]] = {
     "cost": (
         "{ drafts(limit: 100) { items { planData } } }",
         "QUERY_TOO_COSTLY",
-        "The query has 1002 values that its answer could have; the limit is 300.",
+        "The query has 1002 values that its answer could have; the limit is 300. Ask for drafts(limit: 29).",
     ),
     "cost of lists in lists": (
         "{ drafts(limit: 10) { items { history(limit: 50) { at } } } }",
         "QUERY_TOO_COSTLY",
-        "The query has 512 values that its answer could have; the limit is 300.",
+        (
+            "The query has 512 values that its answer could have; the limit is 300. Ask for drafts(limit: 5) or"
+            " history(limit: 28)."
+        ),
     ),
     "introspection": (
         "{ __schema { types { fields { type { ofType { name } } } } } }",
@@ -160,7 +163,9 @@ def test_a_list_of_entities_costs_what_all_of_them_cost(small: Api) -> None:
     assert small.ask(query, AUTHOR, of=few) == {"_entities": [None] * 24}
     (error,) = small.answer(query, AUTHOR, of=many)["errors"]
     assert error["extensions"]["code"] == "QUERY_TOO_COSTLY"
-    assert error["message"] == "The query has 301 values that its answer could have; the limit is 300."
+    assert error["message"] == (
+        "The query has 301 values that its answer could have; the limit is 300. Ask for fewer fields or shorter lists."
+    )
 
 
 BOMBS = {
