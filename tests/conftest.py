@@ -68,6 +68,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{name:34} {calls:3} {points:5}")
 
 
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What runs tests that are coroutines."""
+    return "asyncio"
+
+
 @dataclass(frozen=True)
 class Systems:
     """Where the three systems answer, users and passwords included; `sandbox` is None for systems that were given."""

@@ -1,8 +1,8 @@
 """Where nothing is unusual it is all compiled: graphql-core's executor is asked for no object of a list."""
 
-import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from columnar.executor import ColumnarExecutor
@@ -21,11 +21,12 @@ class Watched(ColumnarExecutor):
         return super().execute_fields(parent_type, source_value, path, *rest)
 
 
+@pytest.mark.anyio
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(queries(), worlds(right=True))
-def test_it_is_all_compiled(query: str, world: World) -> None:
+async def test_it_is_all_compiled(query: str, world: World) -> None:
     Watched.seen = []
     assume("inTime" not in query and "raised" not in query)  # these are for tasks, and for errors
-    answer = asyncio.run(schema_with(Watched).execute(query, context_value=world))
+    answer = await schema_with(Watched).execute(query, context_value=world)
     assert answer.errors is None
     assert Watched.seen == []

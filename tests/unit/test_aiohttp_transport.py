@@ -15,6 +15,7 @@ from api.upstreams.http.aiohttp_transport import IDEMPOTENT, AiohttpTransport
 from api.upstreams.http.call import Upstream
 from api.upstreams.http.proxies import Proxies
 
+pytestmark = pytest.mark.anyio
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Act = Callable[[asyncio.StreamWriter, int], Coroutine[Any, Any, None]]
 
@@ -83,15 +84,6 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def runs() -> None:
-        asyncio.run(test())
-
-    runs.__doc__ = test.__doc__
-    return runs
-
-
-@run
 async def test_a_connection_is_kept_for_reads() -> None:
     async with peer_and_client(saying(FINE)) as (peer, client):
         for _ in range(3):
@@ -100,7 +92,6 @@ async def test_a_connection_is_kept_for_reads() -> None:
     assert peer.came == [(0, "GET /plan HTTP/1.1")] * 3 + [(0, "POST /task HTTP/1.1")]
 
 
-@run
 async def test_a_write_has_a_connection_of_its_own() -> None:
     async with peer_and_client(saying(FINE)) as (peer, client):
         await client.get("/plan")
@@ -110,7 +101,6 @@ async def test_a_write_has_a_connection_of_its_own() -> None:
     assert [connection for connection, _ in peer.came] == [0, 1, 2, 0]
 
 
-@run
 async def test_a_kept_connection_that_was_closed_is_no_failure() -> None:
     async with peer_and_client(saying(FINE, then_close=True)) as (peer, client):
         for _ in range(3):
@@ -119,7 +109,6 @@ async def test_a_kept_connection_that_was_closed_is_no_failure() -> None:
     assert [connection for connection, _ in peer.came] == [0, 1, 2]
 
 
-@run
 async def test_what_may_be_sent_twice_is_when_a_kept_connection_ends_without_an_answer() -> None:
     async def act(writer: asyncio.StreamWriter, number: int) -> None:
         if number == 2:
@@ -134,35 +123,29 @@ async def test_what_may_be_sent_twice_is_when_a_kept_connection_ends_without_an_
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_a_write_without_an_answer_is_sent_once(method: str) -> None:
+async def test_a_write_without_an_answer_is_sent_once(method: str) -> None:
     """Whatever the method: PUT and DELETE do no harm twice by their definition, and here they might."""
 
     async def act(writer: asyncio.StreamWriter, _number: int) -> None:
         writer.close()
 
-    async def ask() -> None:
-        async with peer_and_client(act) as (peer, client):
-            with pytest.raises(httpx.RemoteProtocolError):
-                await client.request(method, "/complete", content=b"{}")
-        assert peer.came == [(0, f"{method} /complete HTTP/1.1")]
-
-    asyncio.run(ask())
+    async with peer_and_client(act) as (peer, client):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.request(method, "/complete", content=b"{}")
+    assert peer.came == [(0, f"{method} /complete HTTP/1.1")]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_a_new_connection_that_ends_without_an_answer_is_a_failure(method: str) -> None:
+async def test_a_new_connection_that_ends_without_an_answer_is_a_failure(method: str) -> None:
     """Nothing about it may be old, so another try is for who asked to decide."""
 
     async def act(writer: asyncio.StreamWriter, _number: int) -> None:
         writer.close()
 
-    async def ask() -> None:
-        async with peer_and_client(act) as (peer, client):
-            with pytest.raises(httpx.RemoteProtocolError):
-                await client.request(method, "/plan", extensions={IDEMPOTENT: True})
-        assert peer.came == [(0, f"{method} /plan HTTP/1.1")]
-
-    asyncio.run(ask())
+    async with peer_and_client(act) as (peer, client):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.request(method, "/plan", extensions={IDEMPOTENT: True})
+    assert peer.came == [(0, f"{method} /plan HTTP/1.1")]
 
 
 @pytest.mark.parametrize(
@@ -176,14 +159,11 @@ def test_a_new_connection_that_ends_without_an_answer_is_a_failure(method: str) 
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000,
     ],
 )
-def test_half_an_answer_is_an_error(answer: bytes) -> None:
-    async def ask() -> None:
-        async with peer_and_client(saying(answer, then_close=True)) as (peer, client):
-            with pytest.raises(httpx.RemoteProtocolError):
-                await client.get("/plan")
-            assert len(peer.came) == 1
-
-    asyncio.run(ask())
+async def test_half_an_answer_is_an_error(answer: bytes) -> None:
+    async with peer_and_client(saying(answer, then_close=True)) as (peer, client):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/plan")
+        assert len(peer.came) == 1
 
 
 @pytest.mark.parametrize(
@@ -196,15 +176,11 @@ def test_half_an_answer_is_an_error(answer: bytes) -> None:
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", ""),
     ],
 )
-def test_a_whole_answer_however_it_ends(answer: bytes, body: str) -> None:
-    async def ask() -> None:
-        async with peer_and_client(saying(answer, then_close=True)) as (_, client):
-            assert (await client.get("/plan")).text == body
-
-    asyncio.run(ask())
+async def test_a_whole_answer_however_it_ends(answer: bytes, body: str) -> None:
+    async with peer_and_client(saying(answer, then_close=True)) as (_, client):
+        assert (await client.get("/plan")).text == body
 
 
-@run
 async def test_more_than_was_asked_for_spoils_the_connection() -> None:
     async with peer_and_client(saying(FINE + FINE)) as (peer, client):
         await client.get("/plan")
@@ -213,7 +189,6 @@ async def test_more_than_was_asked_for_spoils_the_connection() -> None:
     assert [connection for connection, _ in peer.came] == [0, 1]
 
 
-@run
 async def test_what_nobody_asked_for_is_no_answer_to_the_next_request() -> None:
     """Some servers say goodbye to an idle connection with a 408."""
 
@@ -229,7 +204,6 @@ async def test_what_nobody_asked_for_is_no_answer_to_the_next_request() -> None:
     assert [connection for connection, _ in peer.came] == [0, 1]
 
 
-@run
 async def test_a_cancelled_request_ends_its_connection() -> None:
     async with peer_and_client(silence) as (peer, client):
         asking = asyncio.create_task(client.get("/plan"))
@@ -259,14 +233,12 @@ async def peer_and_upstream(act: Act, slots: int = 5) -> AsyncIterator[tuple[Pee
             yield peer, upstream
 
 
-@run
 async def test_no_more_connections_than_slots() -> None:
     async with peer_and_upstream(saying(FINE), slots=2) as (peer, upstream):
         await asyncio.gather(*(upstream.call("GET", "/plan") for _ in range(20)))
     assert (len(peer.came), peer.connections) == (20, 2)
 
 
-@run
 async def test_nobody_there() -> None:
     transport = AiohttpTransport(ssl.create_default_context(), Proxies({}))
     async with httpx.AsyncClient(transport=transport) as client:
@@ -274,7 +246,6 @@ async def test_nobody_there() -> None:
             await client.get("http://127.0.0.1:1/plan")
 
 
-@run
 async def test_a_header_is_one_line() -> None:
     async with peer_and_client(saying(FINE)) as (peer, client):
         with pytest.raises(httpx.LocalProtocolError):
@@ -282,7 +253,6 @@ async def test_a_header_is_one_line() -> None:
     assert peer.came == []
 
 
-@run
 async def test_what_is_said_of_a_body_is_about_this_one() -> None:
     """Whatever else a request has in common with earlier ones."""
     async with peer_and_upstream(saying(FINE)) as (peer, upstream):
@@ -298,7 +268,6 @@ async def test_what_is_said_of_a_body_is_about_this_one() -> None:
     assert peer.heads == [*posts, f"GET /task HTTP/1.1\r\n{start}{end}\r\n"]
 
 
-@run
 async def test_a_large_body_is_sent_whole() -> None:
     text = "x" * 3_000_000
     async with peer_and_upstream(saying(FINE)) as (peer, upstream):
@@ -307,7 +276,6 @@ async def test_a_large_body_is_sent_whole() -> None:
     assert peer.came == [(0, "PUT /plan HTTP/1.1")]
 
 
-@run
 async def test_a_body_of_unknown_length_has_one_when_it_is_sent() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"[1,"
@@ -319,7 +287,6 @@ async def test_a_body_of_unknown_length_has_one_when_it_is_sent() -> None:
     assert "transfer-encoding" not in peer.heads[0].lower()
 
 
-@run
 async def test_a_compressed_answer_is_read() -> None:
     packed = gzip.compress(b'{"count": 1}')
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)

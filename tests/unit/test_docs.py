@@ -244,7 +244,7 @@ def test_every_path_that_is_named_is_there(file: Path) -> None:
 
 
 def _has_test(path: str, name: str) -> bool:
-    return re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE) is not None
+    return re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE) is not None
 
 
 def test_every_test_behind_a_promise_is_there() -> None:

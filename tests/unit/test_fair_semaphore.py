@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
 
+pytestmark = pytest.mark.anyio
 SLOTS, MOST_EACH, MOST_WAITING = 2, 2, 4
 
 
@@ -117,13 +118,12 @@ async def ended(scene: Scene) -> None:
         ("a1,!a1 a2 a3", "a2 a3", "", ""),
     ],
 )  # fmt: skip
-def test_who_has_a_slot_who_waits_and_who_was_dropped(steps: str, holding: str, waiting: str, dropped: str) -> None:
-    async def scene() -> None:
-        seen = await played(steps, Scene())
-        assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
-        await ended(seen)
-
-    asyncio.run(scene())
+async def test_who_has_a_slot_who_waits_and_who_was_dropped(
+    steps: str, holding: str, waiting: str, dropped: str
+) -> None:
+    seen = await played(steps, Scene())
+    assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
+    await ended(seen)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,10 @@ def test_who_has_a_slot_who_waits_and_who_was_dropped(steps: str, holding: str, 
         ("_1 _2 _3 _4 _5 a1 -_1", "_2 _3 _4 a1", "_5", ""),
     ],
 )  # fmt: skip
-def test_nobody_has_more_than_their_part(steps: str, holding: str, waiting: str, dropped: str) -> None:
-    async def scene() -> None:
-        seen = await played(steps, Scene(4, 2))
-        assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
-        await ended(seen)
-
-    asyncio.run(scene())
+async def test_nobody_has_more_than_their_part(steps: str, holding: str, waiting: str, dropped: str) -> None:
+    seen = await played(steps, Scene(4, 2))
+    assert (" ".join(seen.holding), " ".join(seen.waiting), " ".join(seen.dropped)) == (holding, waiting, dropped)
+    await ended(seen)
 
 
 STEP = st.tuples(st.sampled_from(["a", "b", "c", "release", "cancel"]), st.integers(0, SLOTS + MOST_WAITING))
@@ -158,24 +155,20 @@ STEP = st.tuples(st.sampled_from(["a", "b", "c", "release", "cancel"]), st.integ
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(1, SLOTS), st.lists(st.lists(STEP, max_size=5), max_size=12))
-def test_no_slot_is_ever_lost(most_each: int, moments: list[list[tuple[str, int]]]) -> None:
+async def test_no_slot_is_ever_lost(most_each: int, moments: list[list[tuple[str, int]]]) -> None:
     """Whatever is asked, given back and cancelled, in any order; the steps of a moment before anybody else runs."""
-
-    async def scene() -> None:
-        seen = Scene(SLOTS, most_each)
-        for moment in moments:
-            for act, number in moment:
-                those = {"release": seen.holding, "cancel": seen.waiting}.get(act)
-                if those is None:
-                    seen.ask(f"{act}{len(seen.asked)}")
-                elif those:
-                    getattr(seen, act)(those[number % len(those)])
-            await settled()
-            assert len(seen.waiting) <= MOST_WAITING
-            held = Counter(name[0] for name in seen.holding)
-            assert len(seen.holding) <= SLOTS
-            assert max(held.values(), default=0) <= most_each
-            assert len(seen.holding) == SLOTS or all(held[name[0]] == most_each for name in seen.waiting)
-        await ended(seen)
-
-    asyncio.run(scene())
+    seen = Scene(SLOTS, most_each)
+    for moment in moments:
+        for act, number in moment:
+            those = {"release": seen.holding, "cancel": seen.waiting}.get(act)
+            if those is None:
+                seen.ask(f"{act}{len(seen.asked)}")
+            elif those:
+                getattr(seen, act)(those[number % len(those)])
+        await settled()
+        assert len(seen.waiting) <= MOST_WAITING
+        held = Counter(name[0] for name in seen.holding)
+        assert len(seen.holding) <= SLOTS
+        assert max(held.values(), default=0) <= most_each
+        assert len(seen.holding) == SLOTS or all(held[name[0]] == most_each for name in seen.waiting)
+    await ended(seen)

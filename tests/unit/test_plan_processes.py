@@ -6,7 +6,6 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,8 @@ from api.deadline import with_deadline
 from api.errors import Busy, Refused, UserErrorCode
 from api.plan_processes import SMALL, PlanProcesses
 from plandiff import plan_document
+
+pytestmark = pytest.mark.anyio
 
 
 async def pid(processes: PlanProcesses) -> int:
@@ -31,28 +32,27 @@ def is_alive(process_id: int) -> bool:
     return True
 
 
-def test_small_work_is_done_here_and_the_rest_in_one_process_that_stays() -> None:
-    async def work() -> tuple[int, int, int]:
-        processes = PlanProcesses(1)
-        here = await processes.run(partial(os.getpid), size=SMALL)
-        return here, await processes.run(partial(os.getpid), size=SMALL + 1), await pid(processes)
-
-    here, there, again = asyncio.run(work())
+async def test_small_work_is_done_here_and_the_rest_in_one_process_that_stays() -> None:
+    processes = PlanProcesses(1)
+    here = await processes.run(partial(os.getpid), size=SMALL)
+    there, again = await processes.run(partial(os.getpid), size=SMALL + 1), await pid(processes)
     assert (here, there) == (os.getpid(), again)
     assert there != here
-    assert not is_alive(there), "it ends with the service"
 
 
-def test_errors_come_back_as_they_were_raised() -> None:
-    async def work(broken: partial[Any]) -> None:
-        processes = PlanProcesses(1)
-        await processes.run(broken)
+def test_its_process_ends_with_the_event_loop() -> None:
+    """As the service does."""
+    there = asyncio.run(pid(PlanProcesses(1)))
+    assert not is_alive(there)
 
+
+async def test_errors_come_back_as_they_were_raised() -> None:
+    processes = PlanProcesses(1)
     with pytest.raises(Refused, match="must be a FHIR InsurancePlan") as refused:
-        asyncio.run(work(partial(plan_document.parse, "{}", max_bytes=10)))
+        await processes.run(partial(plan_document.parse, "{}", max_bytes=10))
     assert (refused.value.code, refused.value.field) == (UserErrorCode.INVALID_PLAN, "draftId")
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(work(partial(divmod, 1, 0)))
+        await processes.run(partial(divmod, 1, 0))
 
 
 def begin(mark: Path) -> None:
@@ -81,28 +81,20 @@ def test_work_ends_with_its_deadline_and_with_who_waits_for_it(tmp_path: Path) -
     assert not any(map(is_alive, pids))
 
 
-def test_a_process_that_was_ended_from_outside_is_replaced() -> None:
-    async def work() -> tuple[int, int]:
-        processes = PlanProcesses(1)
-        first = await pid(processes)
-        os.kill(first, signal.SIGKILL)
-        return first, await pid(processes)
-
-    first, second = asyncio.run(work())
-    assert first != second
+async def test_a_process_that_was_ended_from_outside_is_replaced() -> None:
+    processes = PlanProcesses(1)
+    first = await pid(processes)
+    os.kill(first, signal.SIGKILL)
+    assert await pid(processes) != first
 
 
-def test_callers_take_turns() -> None:
-    async def work() -> list[str]:
-        done: list[str] = []
+async def test_callers_take_turns() -> None:
+    processes, done = PlanProcesses(1), list[str]()
 
-        async def one(caller: str) -> None:
-            with asked_by(caller):
-                await processes.run(partial(os.getpid))
-            done.append(caller)
+    async def one(caller: str) -> None:
+        with asked_by(caller):
+            await processes.run(partial(os.getpid))
+        done.append(caller)
 
-        processes = PlanProcesses(1)
-        await asyncio.gather(*(one(caller) for caller in ("much", "much", "much", "little")))
-        return done
-
-    assert asyncio.run(work()) == ["much", "little", "much", "much"]
+    await asyncio.gather(*(one(caller) for caller in ("much", "much", "much", "little")))
+    assert done == ["much", "little", "much", "much"]

@@ -22,7 +22,7 @@ def test_every_test_it_names_is_there() -> None:
     missing = {
         (file, name)
         for file, name in named
-        if not re.search(rf"^def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+        if not re.search(rf"^(?:async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
     }
     assert missing == set()
 

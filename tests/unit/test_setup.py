@@ -1,6 +1,5 @@
 """`set_up` on tables in every state, and repeated. By several at once: tests/races."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from api.upstreams import open_upstreams
 from tests.commands.running import new_name
 from tests.serving import GOLD, Drafts
 
+pytestmark = pytest.mark.anyio
 COLUMNS = [
     ("id", "text"),
     ("name", "text"),
@@ -35,13 +35,9 @@ def schema(drafts: Drafts) -> Iterator[str]:
     drafts.connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
 
 
-def run(settings: Settings, table: str, **given: Any) -> list[str]:
-    return asyncio.run(_run(settings.model_copy(update={"drafts_table": table}), **given))
-
-
-async def _run(settings: Settings, **given: Any) -> list[str]:
-    async with open_upstreams(settings) as upstreams:
-        return await set_up(upstreams, **given)
+async def run(settings: Settings, table: str) -> list[str]:
+    async with open_upstreams(settings.model_copy(update={"drafts_table": table})) as upstreams:
+        return await set_up(upstreams)
 
 
 def columns(drafts: Drafts, table: str) -> list[tuple[Any, ...]]:
@@ -67,17 +63,17 @@ def versions(engine: httpx.Client) -> int:
     return count
 
 
-def test_from_nothing_and_repeated(settings: Settings, drafts: Drafts, engine: httpx.Client, schema: str) -> None:
+async def test_from_nothing_and_repeated(settings: Settings, drafts: Drafts, engine: httpx.Client, schema: str) -> None:
     table, before = f"{schema}.benefit_plan_drafts", versions(engine)
     told = [f"{table}: table, column and index are there", "benefit-approval.bpmn: deployed already"]
     for _ in range(2):
-        assert run(settings, table) == told
+        assert await run(settings, table) == told
         assert columns(drafts, table) == COLUMNS
         assert indexes(drafts, table) == ["idx_draft_process"]
     assert versions(engine) == before
 
 
-def test_a_table_with_drafts_gets_the_column_and_keeps_the_rest(
+async def test_a_table_with_drafts_gets_the_column_and_keeps_the_rest(
     settings: Settings, drafts: Drafts, schema: str
 ) -> None:
     table = f"{schema}.benefit_plan_drafts"
@@ -88,33 +84,33 @@ def test_a_table_with_drafts_gets_the_column_and_keeps_the_rest(
     drafts.connection.execute(f"INSERT INTO {table} (name, plan_data) VALUES ('Gold', %s)", [GOLD])  # noqa: S608
     rows = f"SELECT id, name, status, plan_data::text, colour, xmin::text FROM {table}"  # noqa: S608
     before = drafts.connection.execute(rows).fetchall()
-    run(settings, table)
+    await run(settings, table)
     assert drafts.connection.execute(rows).fetchall() == before
     assert columns(drafts, table)[-2:] == [("colour", "text"), ("camunda_process_id", "character varying(255)")]
     assert indexes(drafts, table) == ["idx_draft_process"]
 
 
-def test_an_index_of_another_name_will_do(settings: Settings, drafts: Drafts, schema: str) -> None:
+async def test_an_index_of_another_name_will_do(settings: Settings, drafts: Drafts, schema: str) -> None:
     table = f"{schema}.benefit_plan_drafts"
-    run(settings, table)
+    await run(settings, table)
     drafts.connection.execute(f"DROP INDEX {schema}.idx_draft_process")
     drafts.connection.execute(f"CREATE INDEX by_workflow ON {table} (camunda_process_id, updated_at)")
-    run(settings, table)
+    await run(settings, table)
     assert indexes(drafts, table) == ["by_workflow"]
 
 
-def test_two_tables_of_one_schema_both_have_an_index(settings: Settings, drafts: Drafts, schema: str) -> None:
+async def test_two_tables_of_one_schema_both_have_an_index(settings: Settings, drafts: Drafts, schema: str) -> None:
     for name in ("benefit_plan_drafts", "other_drafts"):
-        run(settings, f"{schema}.{name}")
+        await run(settings, f"{schema}.{name}")
     assert indexes(drafts, f"{schema}.benefit_plan_drafts") == ["idx_draft_process"]
     assert indexes(drafts, f"{schema}.other_drafts") == ["idx_draft_process_other_drafts"]
 
 
 @pytest.mark.timeout(60)
-def test_a_table_that_is_ready_is_not_locked(settings: Settings, drafts: Drafts, schema: str) -> None:
+async def test_a_table_that_is_ready_is_not_locked(settings: Settings, drafts: Drafts, schema: str) -> None:
     """A reader's transaction is open all the while, and would keep an ALTER TABLE waiting."""
     table = f"{schema}.benefit_plan_drafts"
-    run(settings, table)
+    await run(settings, table)
     with drafts.connection.transaction():
         drafts.connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
-        assert run(settings, table)[0] == f"{table}: table, column and index are there"
+        assert (await run(settings, table))[0] == f"{table}: table, column and index are there"
