@@ -6,6 +6,7 @@ For `serving(settings, transports=…)`. The real system is asked and does what 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import httpx
 from api.upstreams.http.call import Transports
 from sandbox.samples import ENCODER
 from tests.stories.behind import read
+from tests.wiretap import Send, Tapped
 
 Json = dict[str, Any]
 NOT_THE_BODY = ("content-length", "content-encoding", "transfer-encoding")
@@ -42,26 +44,16 @@ class Alteration:
         return self.is_on and re.fullmatch(self.call, f"{request.method} {request.url.path}") is not None
 
 
-class Altering(httpx.AsyncBaseTransport):
-    """The real transport, with alterations on the way."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, alterations: list[Alteration]) -> None:
-        self.inner = inner
-        self.alterations = alterations
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        mine = [each for each in self.alterations if each.is_of(request)]
-        for each in mine:
-            each.seen += 1
-            if each.sent is not None:
-                request = _with_body(request, ENCODER.encode(each.sent(read(await request.aread()))))
-        response = await self.inner.handle_async_request(request)
-        for each in mine:
-            response = await _altered(response, each)
-        return response
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
+async def _alter(alterations: list[Alteration], request: httpx.Request, send: Send) -> httpx.Response:
+    mine = [each for each in alterations if each.is_of(request)]
+    for each in mine:
+        each.seen += 1
+        if each.sent is not None:
+            request = _with_body(request, ENCODER.encode(each.sent(read(await request.aread()))))
+    response = await send(request)
+    for each in mine:
+        response = await _altered(response, each)
+    return response
 
 
 def _with_body(request: httpx.Request, body: bytes) -> httpx.Request:
@@ -89,6 +81,6 @@ def altering(*alterations: Alteration) -> Transports:
     listed = list(alterations)
 
     def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Altering(inner, [each for each in listed if each.upstream == name])
+        return Tapped(inner, partial(_alter, [each for each in listed if each.upstream == name]))
 
     return transports

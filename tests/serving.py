@@ -1,11 +1,9 @@
 """The API under test and the systems behind it, as tests speak to them: `serving`, `Api`, `Drafts`, and the people."""
 
-import asyncio
 import json
-import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.app import build_app
 from api.settings import Settings
 from api.transport.header_limits import server_options
-from api.upstreams.http.call import Transports
 
 SAMPLES = Path(__file__).parent.parent / "sandbox" / "samples"
 GOLD = (SAMPLES / "own" / "insuranceplan-gold-ppo.json").read_text("utf-8")
@@ -104,34 +101,6 @@ def without_path(app: ASGIApp, below: str) -> ASGIApp:
         await app(scope, receive, send)
 
     return handle if below else app
-
-
-class Meanwhile(httpx.AsyncBaseTransport):
-    """The real transport; before the first request like `call` it lets something else happen."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, call: str, act: Callable[[], object]) -> None:
-        self.inner = inner
-        self.call = re.compile(call)
-        self.act: Callable[[], object] | None = act
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        act = self.act
-        if act is not None and self.call.fullmatch(f"{request.method} {request.url.path}"):
-            self.act = None
-            await asyncio.to_thread(act)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
-
-def meanwhile(upstream: str, call: str, act: Callable[[], object]) -> Transports:
-    """For `serving(settings, transports=…)`: `act` happens just before the first call like `METHOD /path` leaves."""
-
-    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Meanwhile(inner, call, act) if name == upstream else inner
-
-    return transports
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The service before stores of several switches: what differs between installations makes no difference to people."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,18 +9,20 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.check.finding import Finding
 from api.check.store import look_at_store
 from api.settings import Settings
 from api.upstreams import open_upstreams
+from tests import wiretap
 from tests.aidbox_like.conftest import Serve
 from tests.aidbox_like.switches import Operation
 from tests.serving import AUDITOR, AUTHOR, Api, Drafts, serving
 from tests.stories.behind import Behind, edited, exactly, read, until
 from tests.verbs import approved, status, submitted
+from tests.wiretap import noting, only, tapped
 
+pytestmark = pytest.mark.anyio
 CLIENT = ("plan-api", "Geheim+% 123")
-WRITES = ("PUT", "POST")
+WRITE = "(PUT|POST) (?!.*_search).*/InsurancePlan.*"
 
 
 @dataclass(frozen=True)
@@ -83,35 +84,12 @@ def test_a_new_plan_and_its_edit_are_published(service: Service, reading: str) -
     assert (exactly(behind.plan(plan_id)) == exactly(read(edited(name="Edited")))) == (reading != DOUBLES)
 
 
-class BeforeTheSecondWrite(httpx.AsyncBaseTransport):
-    """The real transport; before the second write of a plan something else happens."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, act: Callable[[], object]) -> None:
-        self.inner = inner
-        self.act = act
-        self.writes: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method in WRITES and "/InsurancePlan" in request.url.path and "_search" not in request.url.path:
-            self.writes.append(request.method)
-            if len(self.writes) == 2:
-                self.act()
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
-
 @pytest.mark.parametrize("was_deleted", [False, True])
 def test_a_first_write_replaces_nothing_that_came_meanwhile(service: Service, *, was_deleted: bool) -> None:
     """Where the store takes no condition for what is not there, and somebody writes between refusal and creation."""
-    wires: list[BeforeTheSecondWrite] = []
-
-    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        if name != "aidbox":
-            return inner
-        wires.append(BeforeTheSecondWrite(inner, lambda: before.behind.put(draft_id, name="Outside")))
-        return wires[0]
+    writes: list[httpx.Request] = []
+    outside = wiretap.before(lambda: before.behind.put(draft_id, name="Outside"))
+    transports = tapped(noting(writes), only({2}, outside), system="aidbox", call=WRITE)
 
     before = service({"transports": transports}, takes_if_match_where_nothing_is=False)
     draft_id = before.behind.drafts.new()
@@ -122,7 +100,7 @@ def test_a_first_write_replaces_nothing_that_came_meanwhile(service: Service, *,
     payload = approved(before.api, draft_id)
     assert (payload["status"], payload["reason"]) == ("CONFLICT", "Version changed during approval")
     assert [version["name"] for version in before.behind.versions(draft_id)][:1] == ["Outside"]
-    assert wires[0].writes == ["PUT", "POST"]
+    assert [write.method for write in writes] == ["PUT", "POST"]
 
 
 @pytest.mark.parametrize("operation", [Operation.READ, Operation.UPDATE])
@@ -180,14 +158,11 @@ def test_a_refusal_names_the_place_whatever_its_words(service: Service, form: st
     assert "InsurancePlan.alias" in status(before.api, draft_id)["problem"]
 
 
-def doctor(url: str, settings: Settings) -> list[str]:
+async def doctor(url: str, settings: Settings) -> list[str]:
     """What the doctor says of requests at this store."""
-
-    async def look() -> list[Finding]:
-        async with open_upstreams(settings.model_copy(update={"aidbox_url": url})) as upstreams:
-            return await look_at_store(upstreams.aidbox, url)
-
-    return [finding.message for finding in asyncio.run(look()) if finding.subject == "plans"]
+    async with open_upstreams(settings.model_copy(update={"aidbox_url": url})) as upstreams:
+        found = await look_at_store(upstreams.aidbox, url)
+    return [finding.message for finding in found if finding.subject == "plans"]
 
 
 @pytest.mark.parametrize(
@@ -195,11 +170,11 @@ def doctor(url: str, settings: Settings) -> list[str]:
     [{}, {"takes_if_match_where_nothing_is": False, "success_entries_have_response": True}],
     ids=["as it comes", "the other readings"],
 )
-def test_the_doctor_finds_a_store_like_aidbox_fit(
+async def test_the_doctor_finds_a_store_like_aidbox_fit(
     emulated: Serve, settings: Settings, switches: dict[str, Any]
 ) -> None:
     fit = "may be read, searched and written, their versions and histories read in a batch"
-    assert doctor(emulated(**switches).url, settings) == [fit]
+    assert await doctor(emulated(**switches).url, settings) == [fit]
 
 
 @pytest.mark.parametrize(
@@ -213,12 +188,14 @@ def test_the_doctor_finds_a_store_like_aidbox_fit(
         Operation.TRANSACTION,
     ],
 )
-def test_the_doctor_names_the_policy_that_is_missing(emulated: Serve, settings: Settings, denied: Operation) -> None:
-    (told,) = doctor(emulated(denied=frozenset({denied})).url, settings)
+async def test_the_doctor_names_the_policy_that_is_missing(
+    emulated: Serve, settings: Settings, denied: Operation
+) -> None:
+    (told,) = await doctor(emulated(denied=frozenset({denied})).url, settings)
     way = f"the client's access policy must allow it (Aidbox: operation {denied})"
     assert told.endswith(f"is answered with status 403: Forbidden; {way}")
 
 
-def test_the_doctor_names_a_history_that_is_off(emulated: Serve, settings: Settings) -> None:
-    (told,) = doctor(emulated(has_history=False).url, settings)
+async def test_the_doctor_names_a_history_that_is_off(emulated: Serve, settings: Settings) -> None:
+    (told,) = await doctor(emulated(has_history=False).url, settings)
     assert "status 422: History is disabled for resource type InsurancePlan" in told

@@ -5,7 +5,6 @@ Whoever may not is answered as for what is not there, to the letter.
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from api.settings import Settings
 from tests.serving import Api, Drafts, Someone, serving
 from tests.verbs import CLAIM, REASSIGN, WITHDRAW, approved, open_task, perform, rejected, submitted
+from tests.wiretap import noting, tapped
 
 DRAFT = """query Draft($id: ID!) {
   draft(id: $id) { id planData approval { state } history { kind } }
@@ -195,27 +195,7 @@ def test_ones_own_drafts_are_listed_without_the_engine(settings: Settings, world
 )
 def test_what_it_costs_to_know(settings: Settings, world: World, name: str, asked: str, requests: int) -> None:
     """Requests to the engine for the rights alone."""
-    calls: list[str] = []
-    with serving(settings, transports=_noting(calls)) as api:
+    calls: list[httpx.Request] = []
+    with serving(settings, transports=tapped(noting(calls))) as api:
         api.ask(asked, world.people[name], id=world.drafts["3 in review"], name=world.mark)
     assert len(calls) == requests, calls
-
-
-def _noting(calls: list[str]) -> Any:
-    def transports(_name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return _Noting(inner, calls)
-
-    return transports
-
-
-class _Noting(httpx.AsyncBaseTransport):
-    def __init__(self, inner: httpx.AsyncBaseTransport, calls: list[str]) -> None:
-        self.inner = inner
-        self.calls = calls
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.calls.append(f"{request.method} {request.url.path}")
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()

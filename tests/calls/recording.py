@@ -6,16 +6,18 @@
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
-import psycopg
 
 from api.settings import Settings
+from api.upstreams.retool.pool import Connection
 from tests.serving import Api, serving
+from tests.wiretap import Send, Tapped, tapped_database
 
 SQL = "SQL"
 BASES = re.compile(r"^/(engine-rest|fhir)(?=/|$)")
@@ -53,24 +55,23 @@ class Recording:
 
     def transports(self, name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         """For `build_app`."""
-        return _Recorded(name, inner, self)
+        return Tapped(inner, partial(self._request, name))
 
-    def connection_class(self) -> type[psycopg.AsyncConnection[Any]]:
+    def connection_class(self) -> type[Connection]:
         """For `build_app`."""
-        recording = self
+        return tapped_database(statement=self._statement)
 
-        class Cursor(psycopg.AsyncCursor[Any]):
-            async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-                text = query if isinstance(query, str) else query.as_string(self)
-                async with recording.noting("retool", SQL, text):
-                    return await super().execute(query, *arguments, **options)
+    async def _request(self, name: str, request: httpx.Request, send: Send) -> httpx.Response:
+        path = NAMED.sub("/{id}", BASES.sub("", request.url.path)) or "/"
+        sent = (await request.aread()).decode()
+        async with self.noting(name, f"{request.method} {path}", sent):
+            answer = await send(request)
+            await answer.aread()
+            return answer
 
-        class Connection(psycopg.AsyncConnection[Any]):
-            def __init__(self, *arguments: Any, **options: Any) -> None:
-                super().__init__(*arguments, **options)
-                self.cursor_factory = Cursor
-
-        return Connection
+    async def _statement(self, _connection: Connection, text: str, execute: Callable[[], Awaitable[Any]]) -> Any:
+        async with self.noting("retool", SQL, text):
+            return await execute()
 
     @asynccontextmanager
     async def noting(self, system: str, kind: str, sent: str) -> AsyncIterator[None]:
@@ -90,21 +91,3 @@ class Recording:
     def sent(self, kind: str) -> list[str]:
         """What the calls of one kind sent: a statement, or a body."""
         return [call.sent for call in self.calls if call.kind == kind]
-
-
-class _Recorded(httpx.AsyncBaseTransport):
-    def __init__(self, name: str, inner: httpx.AsyncBaseTransport, recording: Recording) -> None:
-        self.name = name
-        self.inner = inner
-        self.recording = recording
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        path = NAMED.sub("/{id}", BASES.sub("", request.url.path)) or "/"
-        sent = (await request.aread()).decode()
-        async with self.recording.noting(self.name, f"{request.method} {path}", sent):
-            answer = await self.inner.handle_async_request(request)
-            await answer.aread()
-            return answer
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()

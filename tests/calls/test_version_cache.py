@@ -10,24 +10,9 @@ from api.settings import Settings
 from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Recording
 from tests.serving import Api, Drafts, serving
+from tests.wiretap import failing, only_while, tapped
 
 QUERY = "{ pendingTasks { totalCount items { draft { name } basePlan { versionId } currentPlan { versionId } } } }"
-
-
-class Cut(httpx.AsyncBaseTransport):
-    """The real transport, until `away` is set."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, away: list[bool]) -> None:
-        self.inner = inner
-        self.away = away
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.away:
-            raise httpx.ConnectError("the store is away", request=request)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
 
 
 @pytest.fixture
@@ -38,10 +23,8 @@ def away() -> list[bool]:
 @pytest.fixture
 def cut(patient: Settings, away: list[bool]) -> Iterator[Api]:
     """An API whose store can be taken away."""
-
-    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Cut(inner, away) if name == "aidbox" else inner
-
+    unreachable = only_while(lambda: bool(away), failing(httpx.ConnectError))
+    transports = tapped(unreachable, system="aidbox")
     with serving(patient.model_copy(update={"read_tries": 1}), transports=transports) as api:
         yield api
 

@@ -14,6 +14,7 @@ import pytest
 from api.settings import Settings
 from tests.serving import AUTHOR, GOLD, REVIEWER, Api, Drafts, Someone, serving
 from tests.verbs import COMPLETE, open_task, perform, submitted
+from tests.wiretap import noting, tapped
 
 Plan = dict[str, Any]
 
@@ -135,24 +136,5 @@ def calls() -> list[httpx.Request]:
 @pytest.fixture
 def watched(settings: Settings, calls: list[httpx.Request]) -> Iterator[Api]:
     """An API whose requests to engine and store are noted in `calls`."""
-
-    def noted(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Noting(transport, calls)
-
-    with serving(settings, transports=noted) as api:
+    with serving(settings, transports=tapped(noting(calls))) as api:
         yield api
-
-
-class Noting(httpx.AsyncBaseTransport):
-    """A transport that notes each request and passes it on."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport, calls: list[httpx.Request]) -> None:
-        self.transport = transport
-        self.calls = calls
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.calls.append(request)
-        return await self.transport.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.transport.aclose()

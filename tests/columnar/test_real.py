@@ -12,6 +12,7 @@ import pytest
 from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, Someone, serving
 from tests.verbs import SUBMIT, perform
+from tests.wiretap import failing, tapped
 
 TOUR = (Path(__file__).parent.parent.parent / "docs" / "tour.md").read_text("utf-8")
 WIDE = """query Wide {
@@ -31,21 +32,10 @@ MISSING = """query Missing { drafts(ids: ["none", "5b0f3c1e-0001-4c6a-9a53-1f2d7
 QUERIES = [WIDE, MISSING, *re.findall(r"```graphql\n(query (?:Inbox|Open).*?)```", TOUR, re.DOTALL)]
 
 
-class Away(httpx.AsyncBaseTransport):
-    """Nobody answers."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("away", request=request)
-
-
 def without(name: str, settings: Settings, executor: str) -> Any:
     """The API with this executor, while the system of this name is away."""
-
-    def transports(upstream: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Away() if upstream == name else inner
-
     told = settings.model_copy(update={"executor": executor, "read_tries": 1, "max_cost": 1_000_000})
-    return serving(told, transports=transports)
+    return serving(told, transports=tapped(failing(httpx.ConnectError), system=name))
 
 
 def answer(api: Api, query: str, someone: Someone) -> str:

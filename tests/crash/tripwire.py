@@ -12,14 +12,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import httpx
-import psycopg
-from psycopg import sql, waiting
+from psycopg import waiting
 
 from api.telemetry import request_id
 from api.upstreams.retool.pool import Connection
+from tests.wiretap import Send, Steps, Tapped, tapped_database
 
 Answer = TypeVar("Answer")
 Meddle = Callable[[str], Awaitable[None]]
@@ -78,12 +80,38 @@ class Tripwires:
 
     def transports(self, name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         """As `build_app` takes them."""
-        return _Watched(self, name, inner)
+        return Tapped(inner, partial(self._request, name))
 
     @property
     def connection_class(self) -> type[Connection]:
         """As `build_app` takes it."""
-        return _watched_connection(self)
+        losing: WeakSet[Connection] = WeakSet()
+        return tapped_database(statement=partial(self._statement, losing), wait=partial(_breaking_off, losing))
+
+    async def _request(self, name: str, request: httpx.Request, send: Send) -> httpx.Response:
+        path = request.url.path
+        label = f"{name} {request.method} {_ID.sub('{id}', _PREFIX.sub('', path)) or '/'}"
+
+        async def sent(mode: Mode | None) -> httpx.Response:
+            response = await send(request)
+            content = await _content(response)
+            if response.is_success:
+                await self.meddle(f"{request.method} {path}")
+            if mode is Mode.CUT and not content:
+                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            stream = _Half(content) if mode is Mode.CUT else httpx.ByteStream(content)
+            return httpx.Response(response.status_code, headers=response.headers, stream=stream)
+
+        return await self.around(label, sent)
+
+    async def _statement(
+        self, losing: WeakSet[Connection], connection: Connection, text: str, execute: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        async def sent(mode: Mode | None) -> Any:
+            (losing.add if mode is Mode.CUT else losing.discard)(connection)
+            return await execute()
+
+        return await self.around(f"retool {text.split(maxsplit=1)[0]}", sent)
 
     async def around(self, call: str, send: Callable[[Mode | None], Awaitable[Answer]]) -> Answer:
         """Let `send` do a call, unless its request is stopped before; the answer, unless it is stopped after.
@@ -120,34 +148,6 @@ class Tripwires:
             await asyncio.Event().wait()
 
 
-class _Watched(httpx.AsyncBaseTransport):
-    """The real transport with a tripwire before it."""
-
-    def __init__(self, tripwires: Tripwires, name: str, inner: httpx.AsyncBaseTransport) -> None:
-        self.tripwires = tripwires
-        self.name = name
-        self.inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path
-        label = f"{self.name} {request.method} {_ID.sub('{id}', _PREFIX.sub('', path)) or '/'}"
-
-        async def send(mode: Mode | None) -> httpx.Response:
-            response = await self.inner.handle_async_request(request)
-            content = await _content(response)
-            if response.is_success:
-                await self.tripwires.meddle(f"{request.method} {path}")
-            if mode is Mode.CUT and not content:
-                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-            stream = _Half(content) if mode is Mode.CUT else httpx.ByteStream(content)
-            return httpx.Response(response.status_code, headers=response.headers, stream=stream)
-
-        return await self.tripwires.around(label, send)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
-
 async def _content(response: httpx.Response) -> bytes:
     """The whole body as it came over the wire."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -167,32 +167,8 @@ class _Half(httpx.AsyncByteStream):
         raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
 
 
-def _watched_connection(tripwires: Tripwires) -> type[Connection]:
-    class WatchedConnection(psycopg.AsyncConnection[Any]):
-        loses_answer = False
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.cursor_factory = WatchedCursor
-
-        async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.loses_answer:
-                gen = _losing_the_answer(gen, self.pgconn.socket)
-            return await super().wait(gen, *args, **kwargs)
-
-    class WatchedCursor(psycopg.AsyncCursor[Any]):
-        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            execute = super().execute
-
-            async def send(mode: Mode | None) -> Any:
-                assert isinstance(self.connection, WatchedConnection)
-                self.connection.loses_answer = mode is Mode.CUT
-                return await execute(query, *args, **kwargs)
-
-            text = query.as_string() if isinstance(query, sql.Composable) else str(query)
-            return await tripwires.around(f"retool {text.split()[0]}", send)
-
-    return WatchedConnection
+async def _breaking_off(losing: WeakSet[Connection], connection: Connection, steps: Steps) -> Steps:
+    return _losing_the_answer(steps, connection.pgconn.socket) if connection in losing else steps
 
 
 def _losing_the_answer(gen: Generator[Any, Any, Answer], descriptor: int) -> Generator[Any, Any, Answer]:

@@ -18,6 +18,7 @@ from tests.serving import AUTHOR, REVIEWER, Api, Drafts, Someone, serving
 from tests.stories.behind import until
 from tests.verbs import SUBMIT, perform
 from tests.wire import PASS, Hang, Say
+from tests.wiretap import Send, tapped
 
 PLAN = '{ plan(id: "no-such-plan") { id } }'
 GONE = {"data": {"plan": None}}
@@ -36,32 +37,19 @@ class Failing:
     calls: list[str] = field(default_factory=list)
     answer: Callable[[], httpx.Response] | None = None
 
-    def transports(self, _name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return _Broken(self, inner)
-
-
-@dataclass
-class _Broken(httpx.AsyncBaseTransport):
-    failing: Failing
-    inner: httpx.AsyncBaseTransport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        told = self.failing
-        if request.method == told.method and request.url.path.endswith(told.path):
-            told.calls.append(request.url.path)
-            if len(told.calls) <= told.times:
-                if told.answer is not None:
-                    return told.answer()
-                raise httpx.ConnectError("broken on purpose", request=request)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
+    async def tap(self, request: httpx.Request, send: Send) -> httpx.Response:
+        self.calls.append(request.url.path)
+        if len(self.calls) > self.times:
+            return await send(request)
+        if self.answer is not None:
+            return self.answer()
+        raise httpx.ConnectError("broken on purpose", request=request)
 
 
 @contextmanager
 def failing(settings: Settings, broken: Failing, **changes: object) -> Iterator[Api]:
-    with serving(read_again(settings, **changes), transports=broken.transports) as api:
+    transports = tapped(broken.tap, call=f"{broken.method} .*{broken.path}")
+    with serving(read_again(settings, **changes), transports=transports) as api:
         yield api
 
 
@@ -202,24 +190,14 @@ def test_nobody_takes_all_places_of_a_system(settings: Settings) -> None:
     held: list[str] = []
     holds, released = threading.Event(), threading.Event()
 
-    class Holding(httpx.AsyncBaseTransport):
-        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-            self.inner = inner
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            if holds.is_set():
-                held.append(request.url.path)
-                await asyncio.to_thread(released.wait)
-            return await self.inner.handle_async_request(request)
-
-        async def aclose(self) -> None:
-            await self.inner.aclose()
-
-    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Holding(inner) if name == "camunda" else inner
+    async def holding(request: httpx.Request, send: Send) -> httpx.Response:
+        if holds.is_set():
+            held.append(request.url.path)
+            await asyncio.to_thread(released.wait)
+        return await send(request)
 
     changed = read_again(settings, camunda_connections=8, camunda_timeout=20)
-    with serving(changed, transports=transports) as api, ThreadPoolExecutor(10) as pool:
+    with serving(changed, transports=tapped(holding, system="camunda")) as api, ThreadPoolExecutor(10) as pool:
         holds.set()
         much = [pool.submit(ask_as, api, Someone("mallory", REVIEWER.groups), TASKS_OF) for _ in range(10)]
         try:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.degraded.faults import SYSTEMS
 from tests.serving import Api, serving
 from tests.stories.behind import until
 from tests.wire import PASS, Hang, Refuse
+from tests.wiretap import Send, Tapped
 
 EVERYTHING = """query Q($author: ID!) { pendingTasks(filter: {submittedBy: $author}) { totalCount items {
   id draft { id approval { state } } currentPlan { versionId history { versionId } } } } }"""
@@ -62,19 +64,15 @@ def test_many_who_ask_are_one_look(settings: Settings) -> None:
     """Anybody may ask; what a look costs the systems does not grow with how many do."""
     asked: Counter[str] = Counter()
 
-    class Counting(httpx.AsyncBaseTransport):
-        def __init__(self, name: str, inner: httpx.AsyncBaseTransport) -> None:
-            self.name, self.inner = name, inner
+    async def counting(name: str, request: httpx.Request, send: Send) -> httpx.Response:
+        asked[name] += 1
+        await asyncio.sleep(0.3)
+        return await send(request)
 
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            asked[self.name] += 1
-            await asyncio.sleep(0.3)
-            return await self.inner.handle_async_request(request)
+    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Tapped(inner, partial(counting, name))
 
-        async def aclose(self) -> None:
-            await self.inner.aclose()
-
-    with serving(settings, transports=Counting) as api, ThreadPoolExecutor(20) as pool:
+    with serving(settings, transports=transports) as api, ThreadPoolExecutor(20) as pool:
         for looks in (1, 2):
             answers = list(pool.map(lambda _: api.client.get("/ready").json(), range(60)))
             assert answers == [READY] * 60

@@ -9,9 +9,10 @@ from api.check.engine import look_at_engine
 from api.settings import Settings
 from api.upstreams import open_upstreams
 from tests.engines.conftest import People
-from tests.serving import AUTHOR, REVIEWER, Api, meanwhile, serving
+from tests.serving import AUTHOR, REVIEWER, Api, serving
 from tests.stories.behind import Behind
 from tests.verbs import COMPLETE, SUBMIT, WITHDRAW, open_task, perform, submitted
+from tests.wiretap import meanwhile
 
 DEFINITION = (
     "The process benefit-approval is suspended in the engine; ask its operators to activate it, then submit again"

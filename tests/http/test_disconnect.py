@@ -4,54 +4,37 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable
 
 import httpx
 
 from api.settings import Settings
 from tests.serving import AUTHOR, REVIEWER, Drafts, Someone, serving
 from tests.verbs import SUBMIT
+from tests.wiretap import Send, tapped
 
 INBOX = "{ pendingTasks { items { id submittedBy { id } currentPlan { versionId } } } }"
 LONG = 60.0  # seconds
 
 
-class Slow(httpx.AsyncBaseTransport):
-    """The real transport; calls to one path take until `go_on`, and are noted when they begin and how they end."""
+class Slow:
+    """A tap on calls that take until `go_on`, and are noted when they begin and how they end."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, path: str) -> None:
-        self.inner = inner
-        self.path = path
+    def __init__(self) -> None:
         self.begun, self.ended = threading.Event(), threading.Event()
         self.go_on = threading.Event()
         self.was_cancelled = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if not request.url.path.endswith(self.path):
-            return await self.inner.handle_async_request(request)
+    async def tap(self, request: httpx.Request, send: Send) -> httpx.Response:
         self.begun.set()
         try:
             while not self.go_on.is_set():  # noqa: ASYNC110  # set by another thread
                 await asyncio.sleep(0.01)
-            return await self.inner.handle_async_request(request)
+            return await send(request)
         except asyncio.CancelledError:
             self.was_cancelled = True
             raise
         finally:
             self.ended.set()
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
-
-def slow(path: str, made: list[Slow]) -> Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]:
-    def transports(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        if name != "camunda":
-            return inner
-        made.append(Slow(inner, path))
-        return made[-1]
-
-    return transports
 
 
 def ask_and_leave(port: int, someone: Someone, slowed: Slow, query: str, **variables: object) -> None:
@@ -66,10 +49,9 @@ def ask_and_leave(port: int, someone: Someone, slowed: Slow, query: str, **varia
 
 def left(settings: Settings, path: str, someone: Someone, query: str, *, then_go_on: bool, **variables: object) -> Slow:
     """What became of the slow call after its client had left. No deadline of ours ends it in these tests' time."""
-    made: list[Slow] = []
+    slowed = Slow()
     patient = settings.model_copy(update={"camunda_timeout": 600.0, "request_seconds": 600.0})
-    with serving(patient, transports=slow(path, made)) as api:
-        (slowed,) = made
+    with serving(patient, transports=tapped(slowed.tap, system="camunda", call=f".*{path}")) as api:
         ask_and_leave(api.client.base_url.port or 0, someone, slowed, query, **variables)
         if then_go_on:
             assert not slowed.ended.wait(0.5), "it was given up"

@@ -11,6 +11,7 @@ import pytest
 
 from api.settings import Settings
 from tests.serving import AUTHOR, Api, Drafts, serving
+from tests.wiretap import failing, tapped
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
@@ -264,26 +265,12 @@ def test_a_path_that_is_none_is_a_problem_in_json(api: Api) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
 
 
-class Broken(httpx.AsyncBaseTransport):
-    """A way to the store with a fault in it that nobody thought of."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self.transport = transport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise ZeroDivisionError(f"secret of {request.url}")
-
-    async def aclose(self) -> None:
-        await self.transport.aclose()
-
-
-def broken_store(name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-    return Broken(transport) if name == "aidbox" else transport
+BROKEN_STORE = tapped(failing(lambda request: ZeroDivisionError(f"secret of {request}")), system="aidbox")
 
 
 def test_what_nobody_expected_is_masked_and_logged(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     query = '{ viewer { id } plan(id: "some-plan") { id } }'
-    with serving(settings, transports=broken_store) as api:
+    with serving(settings, transports=BROKEN_STORE) as api:
         response = api.post(query, AUTHOR)
     body: dict[str, Any] = response.json()
     assert (response.status_code, body["data"]) == (200, {"viewer": {"id": "author"}, "plan": None})
@@ -299,7 +286,7 @@ def test_what_nobody_expected_outside_of_graphql_is_masked_too(
 ) -> None:
     draft_id = drafts.new(aidbox_id="some-plan")
     before = drafts.row(draft_id)
-    with serving(settings, transports=broken_store) as api:
+    with serving(settings, transports=BROKEN_STORE) as api:
         response = api.client.post(
             f"/api/plans/{draft_id}/submit",
             json={"draftId": draft_id},

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER, Api, Someone, meanwhile, serving
+from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER, Api, Someone, serving
+from tests.wiretap import meanwhile, noting, tapped
 
 SMALL = {
     "max_tokens": 120,
@@ -102,34 +103,16 @@ PAST: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def calls() -> list[str]:
+def calls() -> list[httpx.Request]:
     """What was asked of engine and store."""
     return []
 
 
 @pytest.fixture(scope="module")
-def small(settings: Settings, calls: list[str]) -> Iterator[Api]:
+def small(settings: Settings, calls: list[httpx.Request]) -> Iterator[Api]:
     """The API with small limits."""
-
-    def noting(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return _Noting(name, inner, calls)
-
-    with serving(settings.model_copy(update=SMALL), transports=noting) as api:
+    with serving(settings.model_copy(update=SMALL), transports=tapped(noting(calls))) as api:
         yield api
-
-
-class _Noting(httpx.AsyncBaseTransport):
-    def __init__(self, name: str, inner: httpx.AsyncBaseTransport, calls: list[str]) -> None:
-        self.name = name
-        self.inner = inner
-        self.calls = calls
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.calls.append(self.name)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
 
 
 @pytest.mark.parametrize("name", WITHIN)
@@ -138,7 +121,7 @@ def test_what_just_reaches_a_limit_is_answered(small: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAST)
-def test_what_passes_it_is_refused_with_both_numbers(small: Api, calls: list[str], name: str) -> None:
+def test_what_passes_it_is_refused_with_both_numbers(small: Api, calls: list[httpx.Request], name: str) -> None:
     calls.clear()
     query, code, message = PAST[name]
     response = small.post(query, AUTHOR)
@@ -148,7 +131,7 @@ def test_what_passes_it_is_refused_with_both_numbers(small: Api, calls: list[str
     assert calls == []
 
 
-def test_a_limit_in_a_variable_is_counted(small: Api, calls: list[str]) -> None:
+def test_a_limit_in_a_variable_is_counted(small: Api, calls: list[httpx.Request]) -> None:
     asked = "query Q($limit: Int!) { drafts(limit: $limit) { items { planData } } }"
     small.ask(asked, AUTHOR, limit=29)
     calls.clear()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
-import psycopg
 
 from api.telemetry import request_id
 from api.upstreams.retool.pool import Connection
 from tests.races.schedule import Schedule
 from tests.serving import Api, Someone
+from tests.wiretap import Send, Steps, tapped, tapped_database
 
 Answer = TypeVar("Answer")
 Payload = dict[str, Any]
@@ -31,11 +31,12 @@ class Turnstile:
     schedule: Schedule = field(default_factory=Schedule)
     given_up: int = 0
     held: int = 0
+    on_their_way: set[asyncio.Task[httpx.Response]] = field(default_factory=set)
 
     @property
     def parts(self) -> dict[str, Any]:
         """What `serving` takes."""
-        return {"transports": self.transport, "connection_class": self._connection_class()}
+        return {"transports": tapped(self._request), "connection_class": tapped_database(wait=self._statement)}
 
     async def turn(self) -> None:
         """Wait as the schedule says; `held` are those that wait."""
@@ -46,53 +47,28 @@ class Turnstile:
         finally:
             self.held -= 1
 
-    def transport(self, _name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    async def _request(self, request: httpx.Request, send: Send) -> httpx.Response:
         """Before a request leaves. Looking for work is not counted: a worker does it again and again."""
-        return _Turning(self, inner)
-
-    def _connection_class(self) -> type[Connection]:
-        turnstile = self
-
-        class Turning(psycopg.AsyncConnection[Any]):
-            """Before a statement leaves."""
-
-            async def wait(self, *args: Any, **named: Any) -> Any:
-                await turnstile.turn()
-                return await super().wait(*args, **named)
-
-        return Turning
-
-
-class _Turning(httpx.AsyncBaseTransport):
-    def __init__(self, turnstile: Turnstile, inner: httpx.AsyncBaseTransport) -> None:
-        self.turnstile = turnstile
-        self.inner = inner
-        self.on_their_way: set[asyncio.Task[httpx.Response]] = set()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/external-task/fetchAndLock"):
-            return await self.inner.handle_async_request(request)
-        sending = asyncio.create_task(self._send(request))
+            return await send(request)
+        sending = asyncio.create_task(self._send(request, send))
         self.on_their_way.add(sending)
+        sending.add_done_callback(self.on_their_way.discard)
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
-            self.turnstile.given_up += 1
+            self.given_up += 1
             sending.add_done_callback(lambda sent: sent.cancelled() or sent.exception())
             raise
-        finally:
-            if sending.done():
-                self.on_their_way.discard(sending)
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        await self.turnstile.turn()
-        return await self.inner.handle_async_request(request)
+    async def _send(self, request: httpx.Request, send: Send) -> httpx.Response:
+        await self.turn()
+        return await send(request)
 
-    async def aclose(self) -> None:
-        for answer in await asyncio.gather(*self.on_their_way, return_exceptions=True):
-            if isinstance(answer, httpx.Response):
-                await answer.aclose()
-        await self.inner.aclose()
+    async def _statement(self, _connection: Connection, steps: Steps) -> Steps:
+        """Before a statement leaves."""
+        await self.turn()
+        return steps
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.upstreams.http.call import Transports
 from sandbox.samples import ENCODER
 from tests.races.conftest import Settle
 from tests.races.invariants import Raced, of_new_plan, of_stored_plan
@@ -19,6 +18,7 @@ from tests.races.schedule import between, drawn
 from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER, serving
 from tests.stories.behind import FHIR_JSON, Behind, edited, until
 from tests.verbs import COMPLETE, RETRY, SUBMIT, WITHDRAW, approved, codes, open_task, perform, submitted
+from tests.wiretap import Send, Tap, only, tapped
 
 CALLS = 20  # what an approval that publishes asks of the three systems, about
 
@@ -178,25 +178,15 @@ def test_a_write_that_comes_late(racing: Racing, behind: Behind, seeds: range, s
             assert (answer["status"], codes(answer)) == (after.status.upper(), [])
 
 
-class Late(httpx.AsyncBaseTransport):
-    """The real transport; the first write of a plan fails for who sent it, and comes to the store some time after."""
+def losing(act: Callable[[httpx.Request], object]) -> Tap:
+    """A write that fails for who sent it; what comes to the store some time after is for `act`."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, plan_id: str, act: Callable[[httpx.Request], object]) -> None:
-        self.inner = inner
-        self.path_end = f"/InsurancePlan/{plan_id}"
-        self.act: Callable[[httpx.Request], object] | None = act
+    async def lost(request: httpx.Request, _send: Send) -> httpx.Response:
+        await request.aread()
+        act(request)
+        raise httpx.ReadError("nobody will read the answer")
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        act = self.act
-        if act is not None and request.method == "PUT" and request.url.path.endswith(self.path_end):
-            self.act = None
-            await request.aread()
-            act(request)
-            raise httpx.ReadError("nobody will read the answer")
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
+    return lost
 
 
 def test_a_write_that_was_given_up_and_lands_after_an_edit(
@@ -220,9 +210,7 @@ def test_a_write_that_was_given_up_and_lands_after_an_edit(
                 if after_seconds:  # noqa: B023  # as above
                     raced.edit(edited(name="Written meanwhile"))  # noqa: B023  # as above
 
-            late: Transports = lambda name, inner: (  # noqa: E731
-                Late(inner, raced.plan_id, land) if name == "aidbox" else inner  # noqa: B023  # as above
-            )
+            late = tapped(only({1}, losing(land)), system="aidbox", call=f"PUT .*/InsurancePlan/{raced.plan_id}")
             with serving(working, transports=late) as api:
                 submitted(api, raced.draft_id, AUTHOR)
                 answer = approved(api, raced.draft_id)

@@ -1,13 +1,12 @@
 """The first version's process beside ours, and drafts in it as that version's API left them."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from api.coordination.policy import policy_of
@@ -20,6 +19,7 @@ from sandbox import Sandbox
 from tests.serving import Drafts
 from tests.stories.behind import Behind
 from tests.stories.conftest import behind
+from tests.wiretap import Send, tapped, tapped_database
 
 __all__ = ["behind"]
 
@@ -85,38 +85,13 @@ class Calls:
     requests: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
 
-    def transport(self, _name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return _Counted(self, inner)
+    async def request(self, request: httpx.Request, send: Send) -> httpx.Response:
+        self.requests.append(f"{request.method} {request.url.path}")
+        return await send(request)
 
-    def connection_class(self) -> type[Connection]:
-        statements = self.statements
-
-        class Cursor(psycopg.AsyncCursor[Any]):
-            async def execute(self, query: Any, *args: Any, **options: Any) -> "Cursor":
-                text = query.as_string(self) if hasattr(query, "as_string") else str(query)
-                statements.append(text.split()[0])
-                await super().execute(query, *args, **options)
-                return self
-
-        class Counting(psycopg.AsyncConnection[Any]):
-            def __init__(self, *args: Any, **options: Any) -> None:
-                super().__init__(*args, **options)
-                self.cursor_factory = Cursor
-
-        return Counting
-
-
-@dataclass
-class _Counted(httpx.AsyncBaseTransport):
-    calls: Calls
-    inner: httpx.AsyncBaseTransport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.calls.requests.append(f"{request.method} {request.url.path}")
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
+    async def statement(self, _connection: Connection, text: str, execute: Callable[[], Awaitable[Any]]) -> Any:
+        self.statements.append(text.split(maxsplit=1)[0])
+        return await execute()
 
 
 Swept = tuple[list[Sweep | None], Calls]
@@ -125,8 +100,8 @@ Swept = tuple[list[Sweep | None], Calls]
 @asynccontextmanager
 async def sweeping(settings: Settings, calls: Calls) -> AsyncIterator[Callable[[str | None], Any]]:
     """`sweep`, with its calls counted."""
-    parts: dict[str, Any] = {"transports": calls.transport, "connection_class": calls.connection_class()}
-    async with open_upstreams(settings, **parts) as upstreams:
+    transports, connection_class = tapped(calls.request), tapped_database(statement=calls.statement)
+    async with open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams:
         await upstreams.retool.draft("the types of the columns are asked once")
 
         async def once(after_id: str | None) -> Sweep | None:

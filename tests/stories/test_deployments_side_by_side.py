@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +16,7 @@ from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, GOLD, REVIEWER, Api, Drafts, serving
 from tests.stories.behind import Behind, edited, exactly, read, until
 from tests.verbs import COMPLETE, REASSIGN, WITHDRAW, approved, codes, open_task, perform, rejected, status, submitted
+from tests.wiretap import noting, tapped
 
 SOURCES = ("west", "east")
 PENDING = "query Pending($by: ID) { pendingTasks(filter: {submittedBy: $by}) { totalCount items { draft { id } } } }"
@@ -172,24 +172,11 @@ def test_a_draft_that_no_table_has_is_left_waiting(settings: Settings, behind: B
 
 
 def test_what_a_worker_asks_the_engine_for(settings: Settings) -> None:
-    asked: list[dict[str, Any]] = []
-
-    class Noting(httpx.AsyncBaseTransport):
-        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-            self.inner = inner
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            if request.url.path.endswith("/fetchAndLock"):
-                asked.append(json.loads(await request.aread()))
-            return await self.inner.handle_async_request(request)
-
-        async def aclose(self) -> None:
-            await self.inner.aclose()
-
+    asked: list[httpx.Request] = []
     changes = {"draft_source": "north", "worker": True, "worker_poll_seconds": 0.05}
-    with serving(settings.model_copy(update=changes), transports=lambda _, inner: Noting(inner)):
+    with serving(settings.model_copy(update=changes), transports=tapped(noting(asked), call=".*/fetchAndLock")):
         until(lambda: bool(asked))
-    for topic in asked[0]["topics"]:
+    for topic in json.loads(asked[0].content)["topics"]:
         assert (topic["processDefinitionKey"], topic["processVariables"]) == (
             "benefit-approval",
             {"draftSource": "north"},

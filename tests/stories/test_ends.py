@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.settings import Settings
-from tests.serving import ADMIN, AUTHOR, GOLD, REVIEWER, Api, Someone, meanwhile, serving
+from tests.serving import ADMIN, AUTHOR, GOLD, REVIEWER, Api, Someone, serving
 from tests.stories.behind import Behind, edited, exactly, read
 from tests.verbs import (
     COMPLETE,
@@ -21,6 +21,7 @@ from tests.verbs import (
     status,
     submitted,
 )
+from tests.wiretap import meanwhile
 
 COMPLETION = r"POST /engine-rest/task/[^/]+/complete"
 VERSION_CHANGED = "Version changed during approval"

@@ -10,24 +10,10 @@ from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, Api, serving
 from tests.stories.behind import Behind
 from tests.verbs import RETRY, SUBMIT, approved, perform, status
+from tests.wiretap import noting, tapped
 
 FHIR_ID = r"[A-Za-z0-9.-]{1,64}"
 KNOWN = re.compile(rf"/fhir(/|/metadata|/InsurancePlan/_search|/InsurancePlan/{FHIR_ID}(/_history(/{FHIR_ID})?)?)?")
-
-
-class Watching(httpx.AsyncBaseTransport):
-    """The real transport; notes the requests that reach the store."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, seen: list[httpx.Request]) -> None:
-        self.inner = inner
-        self.seen = seen
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.seen.append(request)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
 
 
 @pytest.fixture
@@ -38,7 +24,7 @@ def seen() -> list[httpx.Request]:
 
 @pytest.fixture
 def watched(settings: Settings, seen: list[httpx.Request]) -> Iterator[Api]:
-    with serving(settings, transports=lambda name, inner: Watching(inner, seen) if name == "aidbox" else inner) as api:
+    with serving(settings, transports=tapped(noting(seen), system="aidbox")) as api:
         yield api
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from api.settings import Settings
-from tests.serving import AUTHOR, Api, meanwhile, serving
+from tests.serving import AUTHOR, Api, serving
 from tests.stories.behind import Behind
 from tests.verbs import rejected, submitted
+from tests.wiretap import meanwhile
 
 REPORT = r"POST /engine-rest/external-task/[^/]+/complete"
 

@@ -9,9 +9,10 @@ import pytest
 from api.settings import Settings
 from api.setup import MODEL
 from sandbox.samples import ENCODER
-from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, meanwhile, serving
+from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, serving
 from tests.stories.behind import FHIR_JSON, PROCESS_TAG, Behind, edited, exactly, read, until
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted
+from tests.wiretap import failing, meanwhile, tapped
 
 SUBMITTER = Someone("submitter")
 HISTORY = "query H($id: ID!) { draft(id: $id) { history { kind by { id } } } }"
@@ -223,7 +224,8 @@ def test_what_gave_up_a_moment_ago_is_withdrawn_once_nothing_can_arrive_any_more
     """The store was away: a write may still be on its way, so the engine holds the task for a while."""
     draft_id = behind.drafts.new()
     hasty = settings.model_copy(update={"publish_retries": 0, "settle_seconds": 1, "breaker_failures": 0})
-    with serving(hasty, transports=failing_writes) as away:
+    unanswered = tapped(failing(httpx.ReadTimeout), system="aidbox", call="PUT .*")
+    with serving(hasty, transports=unanswered) as away:
         process_id = submitted(away, draft_id, AUTHOR)
         assert approved(away, draft_id)["status"] == "PUBLISH_FAILED"
         before = behind.picture(draft_id)
@@ -234,24 +236,6 @@ def test_what_gave_up_a_moment_ago_is_withdrawn_once_nothing_can_arrive_any_more
         behind.engine.post(f"/external-task/{task['id']}/unlock").raise_for_status()  # as time would
         assert perform(away, WITHDRAW, AUTHOR, draftId=draft_id)["draft"]["status"] == "WITHDRAWN"
     assert (behind.end_of(process_id), behind.versions(draft_id)) == (["withdrawn"], [])
-
-
-class _NoWrites(httpx.AsyncBaseTransport):
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self.inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "PUT":
-            raise httpx.ReadTimeout("no answer", request=request)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
-
-def failing_writes(name: str, inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-    """The store does not answer writes."""
-    return _NoWrites(inner) if name == "aidbox" else inner
 
 
 def test_a_process_of_an_older_model_can_be_left_too(api: Api, behind: Behind, owner: str) -> None:

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from api.settings import Settings
-from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER, Api, Someone, meanwhile, serving
+from tests.serving import ADMIN, AUTHOR, REVIEWER, SECOND_REVIEWER, Api, Someone, serving
 from tests.stories.behind import Behind
 from tests.verbs import CLAIM, COMPLETE, REASSIGN, UNCLAIM, codes, open_task, perform, status, submitted
+from tests.wiretap import meanwhile
 
 HOLDER = Someone("holder")  # of no group: the task was handed over
 BEFORE_COMPLETION = r"POST .*/task/[^/]+/complete"
