@@ -170,7 +170,7 @@ def test_what_is_in_the_store_already_is_not_called_withdrawn(
 
     message = (
         f"The plan is published already, as version {version}, though the draft does not say so yet; an administrator "
-        "finishes it with retryPublication."
+        "can finish it with retryPublication."
     )
     assert payload["userErrors"] == [{"code": "ALREADY_DECIDED", "message": message, "field": "draftId"}]
     assert behind.picture(stopped) == before

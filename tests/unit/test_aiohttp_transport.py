@@ -262,6 +262,7 @@ async def test_what_is_said_of_a_body_is_about_this_one() -> None:
         await upstream.call("GET", "/task", headers={"X-Word": "one"})
     kind = "Content-Type: application/json\r\n"
     start = f"Host: 127.0.0.1:{peer.port}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nUser-Agent: plan-api\r\n"
+    start += "Connection: keep-alive\r\n"
     end = "X-Word: one\r\nAuthorization: Basic dTpw\r\n"
     told = [("", 0), (kind, 2), ("", 0), (kind, 5)]
     posts = [f"POST /task HTTP/1.1\r\n{start}{said}{end}Content-Length: {length}\r\n\r\n" for said, length in told]
@@ -292,3 +293,48 @@ async def test_a_compressed_answer_is_read() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
     async with peer_and_upstream(saying(answer)) as (_, upstream):
         assert (await upstream.call("GET", "/count")).json() == {"count": 1}
+
+
+HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: it\r\n"
+BODY = b'{"resourceType":"Bundle","total":0}'
+WHOLE = {
+    "by length": HEADERS + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "in chunks": HEADERS + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY),
+}
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+@pytest.mark.parametrize("whole", WHOLE.values(), ids=WHOLE.keys())
+async def test_an_answer_that_is_cut_off_anywhere_is_none(whole: bytes, *, is_used: bool) -> None:
+    """Nobody may take the rest of it for the whole. A connection that was used before is tried once more."""
+    answer, taken = FINE, []
+
+    async def act(writer: asyncio.StreamWriter, _number: int) -> None:
+        writer.write(answer)
+        if answer is not FINE:
+            writer.close()
+
+    async with peer_and_client(act) as (_, client):
+        for end in range(len(whole)):
+            if is_used:
+                answer = FINE
+                await client.get("/first")
+            answer = whole[:end]
+            try:
+                response = await client.post("/x", json={}, extensions={IDEMPOTENT: True})
+            except httpx.TransportError:
+                continue
+            taken.append((answer[-20:], response.status_code, response.content))
+    assert taken == []
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_no_server_is_asked_to_close(*, idempotent: bool) -> None:
+    """It could end its answer by closing, which looks the same when the answer is cut off."""
+    async with peer_and_client(saying(FINE)) as (peer, client):
+        url = f"http://127.0.0.1:{peer.port}/x"
+        request = httpx.Request("PUT", url, json={}, extensions={IDEMPOTENT: idempotent})
+        answer = await client._transport.handle_async_request(request)  # the client would add headers
+        await answer.aread()
+    (head,) = peer.heads
+    assert "connection: keep-alive\r\n" in head.lower()

@@ -22,7 +22,14 @@ from api.upstreams.http.proxies import Proxies
 IDEMPOTENT = "idempotent"
 """The extension of an httpx.Request that says whether it may be sent twice."""
 
-USUAL_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "plan-api"}
+USUAL_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "User-Agent": "plan-api",
+    # Said on every connection: asked to close it, a server may end its answer by closing, and then nobody can tell an
+    # answer that was cut off from a whole one. Connections that are not reused are closed by us.
+    "Connection": "keep-alive",
+}
 SAFE = ("GET", "HEAD", "OPTIONS")
 FRAMING = (b"content-length", b"transfer-encoding")
 LONGEST_IDLE = 20.0  # seconds; the engine closes after 60
