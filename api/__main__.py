@@ -113,7 +113,7 @@ def demo(
 
 def _bound(port: int) -> list[socket.socket]:
     """The demo's port, before the systems are started, which takes long."""
-    with _told_in_one_line():
+    with _errors_in_one_line():
         return serving.bind(host="127.0.0.1", ports={"--port": port})
 
 
@@ -144,7 +144,7 @@ def _sandbox(engine: EngineName, folder: Path, ports: tuple[int, int, int], *, f
     # A plain SIGTERM would end this process before it has stopped the others.
     _exit_when_terminated()
     _ask_loopback_directly()
-    with _told_in_one_line():
+    with _errors_in_one_line():
         try:
             from sandbox import Ports, running  # noqa: PLC0415  # see the module's docstring
         except ModuleNotFoundError as missing:
@@ -211,12 +211,12 @@ def serve() -> None:
     if settings.processes == 1:
         _serve(settings)
     else:
-        with _told_in_one_line():
+        with _errors_in_one_line():
             serving.serve_side_by_side(settings)
 
 
 def _serve(settings: Settings, *, note: str = "", sockets: Sequence[socket.socket] = ()) -> None:
-    with _told_in_one_line():
+    with _errors_in_one_line():
         began = serving.serve(settings, note=note, sockets=sockets)
     if not began:
         sys.exit(1)
@@ -305,7 +305,7 @@ def print_settings() -> None:
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except ApprovalApiError as error:
@@ -314,12 +314,12 @@ def _told_in_one_line() -> Iterator[None]:
 
 
 def _run(task: Coroutine[Any, Any, Any]) -> Any:
-    with _told_in_one_line():
+    with _errors_in_one_line():
         return asyncio.run(task)
 
 
 def _settings(**given: object) -> Settings:
-    with _told_in_one_line():
+    with _errors_in_one_line():
         return configuration.read(**given)
 
 

@@ -101,9 +101,14 @@ def changes(
     What is more than `at_most` is one last entry that counts it. A change of order counts for elements that stay,
     not where new ones are put in. Raises InvalidPlan for documents nested deeper than MAX_DEPTH.
     """
-    found = _differences(content(before), content(after), Way(), terms)
-    listed = list(islice(found, at_most))
-    left_out = sum(1 for _ in found)
+    return limited(_differences(content(before), content(after), Way(), terms), at_most)
+
+
+def limited(found: Iterable[Change], at_most: int) -> list[Change]:
+    """The first of the changes; what is more than `at_most` is one last entry that counts it."""
+    each = iter(found)
+    listed = list(islice(each, at_most))
+    left_out = sum(1 for _ in each)
     return [*listed, Change((), Kind.CHANGED, None, None, left_out)] if left_out else listed
 
 

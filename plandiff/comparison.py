@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from plandiff import plan_document
-from plandiff.changes import MOST_ENTRIES, Change, Kind, Terms, changes
+from plandiff.changes import MORE, MOST_ENTRIES, Change, Terms, changes, limited
 from plandiff.labels import Steps, labels, paths
 from plandiff.losses import digest, explained, losses
 from plandiff.matching import canonical
@@ -22,7 +22,6 @@ from plandiff.summary import Summary, summary
 
 PATH, LABEL, VALUES, TEXTS, POINTER, PRECISION = "path", "label", "values", "texts", "pointer", "precision"
 ALL = frozenset({PATH, LABEL, VALUES, TEXTS, POINTER, PRECISION})
-MORE = "…"  # the path of the entry that stands for those left out
 
 
 class Entry(NamedTuple):
@@ -55,10 +54,7 @@ def compared(
 
     Raises InvalidPlan.
     """
-    found = _all_changes(plan, other, max_bytes, terms)
-    listed, left_out = found[:limit], len(found) - limit
-    if left_out > 0:
-        listed = [*listed, Change((), Kind.CHANGED, None, None, left_out)]
+    listed = limited(_all_changes(plan, other, max_bytes, terms), limit)
     made = entries([(each, each.kind.value, (each.before, each.after)) for each in listed], wanted)
     if not wanted & {POINTER, PRECISION}:
         return made
@@ -73,7 +69,7 @@ def summarized(plan: str, other: bytes | None, *, max_bytes: int, terms: Terms) 
     return summary(_all_changes(plan, other, max_bytes, terms))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)  # works on the same documents follow each other
 def _all_changes(plan: str, other: bytes | None, max_bytes: int, terms: Terms) -> list[Change]:
     """All changes, computed once for the entries and the summary of the same two documents."""
     mine = plan_document.parse(plan, max_bytes=max_bytes)

@@ -131,7 +131,7 @@ def keyed(documents: Sequence[Sequence[Object]]) -> list[dict[Key, Object]]:
     }
     if alike:
         key_of = {element: key for key, group in groups.items() for element in group}
-        found |= _told_apart(lists, key_of, alike)
+        found |= _distinguished(lists, key_of, alike)
     return [{found[element]: element.content for element in each} for each in lists]
 
 
@@ -203,7 +203,7 @@ def _saying(value: object, levels: int) -> str | None:
 # 2. Pairs of elements that share their key
 
 
-def _told_apart(
+def _distinguished(
     lists: Sequence[Sequence[_Element]], key_of: Mapping[_Element, Pairs], alike: set[Pairs]
 ) -> dict[_Element, Key]:
     """Keys of the elements in groups that their own fields leave alike."""

@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import asdict
 from enum import Enum
 from functools import partial
+from typing import Any
 
 import strawberry
 
@@ -20,7 +21,7 @@ from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.process_variables import NO_VARIABLES, names
 from api.upstreams.retool.records import Draft
 from plandiff import comparison
-from plandiff.changes import Terms
+from plandiff.changes import MORE, Terms
 from plandiff.comparison import Entry, compared, conflicting, noted_version, summarized
 
 # Names that take a loader's place in Requirements, for what is selected of the entries.
@@ -142,28 +143,16 @@ class ConflictSide(Enum):
 
 async def changes_of(info: Info, draft: Draft, against: ChangeBase, *, limit: int) -> list[FieldChange] | None:
     """The changes of a draft. Raises Refused (INVALID_PLAN) for a draft without a plan."""
-    other, settings = _bytes(await _other(info, draft, against)), info.context.settings
-    found = await info.context.calculated(
-        partial(
-            compared,
-            draft.plan_data,
-            other,
-            max_bytes=settings.max_plan_bytes,
-            terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
-            limit=limit,
-            wanted=_wanted(info, CHANGES),
-        )
-    )
+    other, rules = _bytes(await _other(info, draft, against)), _rules(info)
+    work = partial(compared, draft.plan_data, other, **rules, limit=limit, wanted=_wanted(info, CHANGES))
+    found = await info.context.calculated(work)
     return [_change(entry) for entry in _counted(found)]
 
 
 async def change_summary_of(info: Info, draft: Draft, against: ChangeBase) -> ChangeSummary | None:
     """The summary of a draft's changes. Raises Refused (INVALID_PLAN) for a draft without a plan."""
-    other, settings = _bytes(await _other(info, draft, against)), info.context.settings
-    terms = Terms(keeps_digits=settings.aidbox_keeps_digits)
-    found = await info.context.calculated(
-        partial(summarized, draft.plan_data, other, max_bytes=settings.max_plan_bytes, terms=terms)
-    )
+    other = _bytes(await _other(info, draft, against))
+    found = await info.context.calculated(partial(summarized, draft.plan_data, other, **_rules(info)))
     return ChangeSummary(**asdict(found))
 
 
@@ -193,20 +182,10 @@ async def conflicts_of(info: Info, draft: Draft, *, limit: int) -> list[FieldCon
     base_key = await _base_key(info, draft)
     if base_key is None or draft.aidbox_id is None:
         return []
-    plan, loaders, settings = draft.plan_data, info.context.loaders, info.context.settings
+    plan, loaders = draft.plan_data, info.context.loaders
     base, current = await asyncio.gather(loaders.plan_versions.load(base_key), loaders.plans.load(draft.aidbox_id))
-    found = await info.context.calculated(
-        partial(
-            conflicting,
-            _bytes(base),
-            plan,
-            _bytes(current),
-            max_bytes=settings.max_plan_bytes,
-            terms=Terms(keeps_digits=settings.aidbox_keeps_digits),
-            limit=limit,
-            wanted=_wanted(info, CONFLICTS),
-        )
-    )
+    options = {**_rules(info), "limit": limit, "wanted": _wanted(info, CONFLICTS)}
+    found = await info.context.calculated(partial(conflicting, _bytes(base), plan, _bytes(current), **options))
     return to_field_conflicts(found)
 
 
@@ -218,6 +197,12 @@ def to_field_conflicts(found: list[Entry]) -> list[FieldConflict]:
 def _counted(found: list[Entry]) -> list[Entry]:
     """The entries, with their bytes counted; none where the answer is too large already."""
     return found if add_bytes(sum(entry.size for entry in found)) else []
+
+
+def _rules(info: Info) -> dict[str, Any]:
+    """How plans are read and compared here."""
+    settings = info.context.settings
+    return {"max_bytes": settings.max_plan_bytes, "terms": Terms(keeps_digits=settings.aidbox_keeps_digits)}
 
 
 def _wanted(info: Info, of: str) -> frozenset[str]:
@@ -240,7 +225,7 @@ def _change(entry: Entry) -> FieldChange:
         after=after,
         before_text=before_text,
         after_text=after_text,
-        pointer=entry.pointer if entry.path != comparison.MORE else None,
+        pointer=entry.pointer if entry.path != MORE else None,
         precision_only=entry.is_precision_only,
     )
 
