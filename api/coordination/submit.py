@@ -76,9 +76,8 @@ async def submit(
         if await waiting_tasks(upstreams, process_id):
             break
         draft = now
-    raise Unreachable(
-        "retool", "The submission has started; it is recorded on the draft as soon as the drafts database answers"
-    )
+    message = "The submission has started, but is not recorded on the draft yet; ask for the draft in a moment"
+    raise Unreachable("retool", message)
 
 
 async def _already_submitted(upstreams: Upstreams, policy: Policy, draft: Draft) -> Submission:

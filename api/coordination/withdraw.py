@@ -178,7 +178,7 @@ async def _demand_noted(upstreams: Upstreams, policy: Policy, draft_id: str, pro
     if draft is not None and draft.is_submitted and draft.camunda_process_id == process_id:
         draft = await settled_draft(upstreams, policy, draft)
     if draft is not None and draft.is_submitted and draft.camunda_process_id == process_id:
-        message = "The submission is withdrawn; that is recorded on the draft as soon as the drafts database answers"
+        message = "The submission is withdrawn; that is not recorded on the draft yet, ask for the draft in a moment"
         raise Unreachable("retool", message)
 
 

@@ -22,8 +22,8 @@ Settle = Callable[..., Aftermath]
 @pytest.fixture(scope="session")
 def patient(settings: Settings) -> Settings:
     """Settings under which nothing times out that a schedule holds."""
-    named = ("retool_timeout", "camunda_timeout", "aidbox_timeout", "request_seconds", "lock_seconds")
-    return settings.model_copy(update=dict.fromkeys(named, LONG))
+    times = ("retool_timeout", "camunda_timeout", "aidbox_timeout", "request_seconds", "lock_seconds", "settle_seconds")
+    return settings.model_copy(update=dict.fromkeys(times, LONG))
 
 
 @pytest.fixture(scope="session")
