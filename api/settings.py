@@ -284,8 +284,9 @@ class Settings(BaseSettings):
     that has waited longest is closed."""
     max_requests: int = Field(400, ge=1)
     """Most concurrent requests; further ones are answered 503 with Retry-After."""
-    max_requests_per_caller: int = Field(100, ge=1)
-    """Most concurrent requests of one caller; further ones are answered 429 with Retry-After."""
+    max_requests_per_caller: int = Field(20, ge=1)
+    """Most concurrent requests of one caller; further ones wait up to a second, then are answered 429 with
+    Retry-After."""
     max_tokens: int = Field(5000, ge=100)
     """Most tokens of a GraphQL document; it may have 20 times as many characters."""
     max_depth: int = Field(15, ge=1, le=150)

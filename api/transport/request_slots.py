@@ -4,9 +4,9 @@
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
@@ -14,6 +14,8 @@ from api.errors import OVERLOADED
 from api.settings import Settings
 
 RETRY_AFTER = {"Retry-After": "1"}  # seconds
+# Seconds. A refusal that came at once would be asked for again at once, and cost more than it saves.
+WAITING = 1.0
 # The rest of the body is not read, so the connection cannot serve another request.
 CLOSE = {"Connection": "close"}
 
@@ -38,29 +40,32 @@ class RequestSlots:
         self._most = settings.max_requests
         self._most_each = settings.max_requests_per_caller
         self._taken = 0
-        self._callers: Counter[str] = Counter()
+        self._callers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    @contextmanager
-    def taken(self, caller: str) -> Iterator[None]:
-        """Hold a slot for this caller during the block. Raises HttpRefusal, 503 or (the caller's own limit) 429.
+    async def acquire(self, caller: str) -> Callable[[], None]:
+        """Wait up to WAITING seconds for one of the caller's slots; the result releases it, and is called once.
 
-        To be taken after authentication, so that anonymous requests take no slots.
+        Raises HttpRefusal, 503 (the service's limit, at once) or 429 (the caller's own). To be called after
+        authentication, so that anonymous requests take no slots.
         """
+        # The semaphore of a caller lives as long as anybody holds or awaits it.
+        own = self._callers.setdefault(caller, asyncio.Semaphore(self._most_each))
+        try:
+            async with asyncio.timeout(WAITING):
+                await own.acquire()
+        except TimeoutError as error:
+            message = f"{self._most_each} of your requests are being executed, the limit. Try again in a second."
+            raise HttpRefusal(429, message, RETRY_AFTER, code="TOO_MANY_REQUESTS") from error
         if self._taken >= self._most:
+            own.release()
             message = f"The service is executing {self._most} requests, its limit. Try again in a second."
             raise HttpRefusal(503, message, RETRY_AFTER, code=OVERLOADED)
-        if self._callers[caller] >= self._most_each:
-            message = f"{self._most_each} of your requests are being executed, the limit. Try again in a second."
-            raise HttpRefusal(429, message, RETRY_AFTER, code="TOO_MANY_REQUESTS")
         self._taken += 1
-        self._callers[caller] += 1
-        try:
-            yield
-        finally:
-            self._taken -= 1
-            self._callers[caller] -= 1
-            if not self._callers[caller]:
-                del self._callers[caller]
+        return partial(self._release, own)
+
+    def _release(self, own: asyncio.Semaphore) -> None:
+        self._taken -= 1
+        own.release()
 
 
 async def received(request: Request, *, at_most: int, seconds: float) -> bytes:

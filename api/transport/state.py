@@ -54,7 +54,7 @@ async def admitted(request: Request) -> Viewer:
     until_sent = request.scope[UNTIL_SENT]
     assert isinstance(until_sent, ExitStack)  # noqa: S101  # put there by `app` alone; for the type checker
     caller = canonical(viewer.id)
-    until_sent.enter_context(state_of(request).request_slots.taken(caller))
+    until_sent.callback(await state_of(request).request_slots.acquire(caller))
     until_sent.enter_context(asked_by(caller))
     return viewer
 

@@ -265,6 +265,19 @@ def test_requests_at_once(settings: Settings, limit: str, who: Someone, status: 
     assert response.headers.get("Retry-After") == ("1" if code else None)
 
 
+def test_a_request_over_the_limit_of_its_caller_waits_for_a_slot(settings: Settings) -> None:
+    """The second is answered when the first has ended, within the second for which it waits."""
+    second: list[Future[httpx.Response]] = []
+    transports = meanwhile(
+        "camunda", "POST .*/task/count", lambda: second.append(pool.submit(api.post, "{ viewer { id } }", REVIEWER))
+    )
+    changed = settings.model_copy(update={"max_requests_per_caller": 1})
+    with serving(changed, transports=transports) as api, ThreadPoolExecutor(1) as pool:
+        assert api.post("{ pendingTasks(limit: 1) { totalCount } }", REVIEWER).status_code == 200
+        response = second[0].result()
+    assert (response.status_code, response.json()) == (200, {"data": {"viewer": {"id": REVIEWER.id}}})
+
+
 MANY = "{ pendingTasks(limit: 100) { items { id } } }"
 FEW = "{ pendingTasks(limit: 1) { items { id } } }"
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from contextlib import suppress
+from random import Random
 
 import pytest
 
+from api.caller import asked_by
 from api.deadline import with_deadline
 from api.errors import OverLimit
 from api.weighted_semaphore import WeightedSemaphore
@@ -14,21 +16,22 @@ LONG = 60.0  # seconds
 
 
 class Scene:
-    """Some who take room until they are let go, and what has happened so far."""
+    """Some who hold slots until they are told to end, and what has happened so far."""
 
     def __init__(self, values: int) -> None:
-        self.room = WeightedSemaphore(values)
+        self.slots = WeightedSemaphore(values)
         self.inside: list[str] = []
         self.asked: dict[str, asyncio.Task[None]] = {}
         self.ends: dict[str, asyncio.Event] = {}
 
-    async def ask(self, name: str, values: int) -> None:
+    async def ask(self, name: str, values: int, *, caller: str = "one") -> None:
         self.ends[name] = asyncio.Event()
-        self.asked[name] = asyncio.create_task(self._stay(name, values))
+        with asked_by(caller):
+            self.asked[name] = asyncio.create_task(self._stay(name, values))
         await settled()
 
     async def _stay(self, name: str, values: int) -> None:
-        async with self.room.taken(values, seconds=LONG):
+        async with self.slots.taken(values, seconds=LONG):
             self.inside.append(name)
             try:
                 await self.ends[name].wait()
@@ -68,6 +71,59 @@ async def test_large_answers_wait_for_one_another_in_their_order() -> None:
     await at.end("whole")
 
 
+async def test_callers_take_turns_and_who_holds_fewest_comes_first() -> None:
+    at = Scene(100)
+    for name in ("a1", "a2", "a3", "a4"):
+        await at.ask(name, 50, caller="a")
+    for name in ("b1", "b2"):
+        await at.ask(name, 50, caller="b")
+    await at.ask("c1", 50, caller="c")
+    assert at.inside == ["a1", "a2"]
+    turns = []
+    for _ in range(5):
+        await at.end(at.inside[0])
+        turns.append(at.inside[-1])
+    assert turns == ["b1", "a3", "c1", "b2", "a4"]
+    await at.cancel(*at.inside)
+
+
+async def test_a_large_answer_is_not_overtaken_by_smaller_ones_of_others() -> None:
+    at = Scene(100)
+    await at.ask("a", 60, caller="a")
+    await at.ask("whole", 100, caller="b")
+    await at.ask("small enough", 20, caller="c")
+    assert at.inside == ["a"]
+    await at.end("a")
+    assert at.inside == ["whole"]
+    await at.end("whole")
+    assert at.inside == ["small enough"]
+    await at.end("small enough")
+
+
+@pytest.mark.parametrize("seed", range(100))
+async def test_nothing_is_lost_whoever_comes_and_leaves(seed: int) -> None:
+    at, random = Scene(100), Random(seed)  # noqa: S311  # to be had again, not to be secret
+    sizes: dict[str, int] = {}
+    for step in range(40):
+        waiting = [name for name in at.asked if name not in at.inside]
+        match random.choice(["ask", "ask", "end", "cancel"]):
+            case "ask":
+                sizes[f"{step}"] = random.randint(6, 100)
+                await at.ask(f"{step}", sizes[f"{step}"], caller=random.choice("abc"))
+            case "end" if at.inside:
+                await at.end(name := at.inside[0])
+                del at.asked[name]
+            case "cancel" if waiting:
+                await at.cancel(name := random.choice(waiting))
+                del at.asked[name]
+        assert sum(sizes[name] for name in at.inside) <= 100
+        assert at.inside or not at.asked
+    await at.cancel(*at.asked)
+    await at.ask("whole", 100)
+    assert at.inside == ["whole"]
+    await at.end("whole")
+
+
 async def test_small_answers_never_wait() -> None:
     at = Scene(100)
     for name, values in (("a", 100), ("small", 5), ("larger", 6)):
@@ -76,7 +132,7 @@ async def test_small_answers_never_wait() -> None:
     await at.cancel(*at.asked)
 
 
-async def test_what_is_larger_than_all_the_room_takes_all_of_it() -> None:
+async def test_what_is_larger_than_all_slots_takes_all_of_them() -> None:
     at = Scene(100)
     for name, values in (("a", 6), ("vast", 1000), ("b", 6)):
         await at.ask(name, values)
@@ -89,8 +145,8 @@ async def test_what_is_larger_than_all_the_room_takes_all_of_it() -> None:
 
 
 @pytest.mark.parametrize("leaving", [["a"], ["b"], ["b", "a"], ["a", "b"], ["a", "b", "c"]])
-async def test_who_leaves_takes_no_room_along(leaving: list[str]) -> None:
-    """Inside, in the line, and at the very moment of being let in."""
+async def test_who_leaves_takes_no_slots_along(leaving: list[str]) -> None:
+    """Holding, queued, and at the very moment of being granted."""
     at = Scene(100)
     for name in ("a", "b", "c"):
         await at.ask(name, 100)
@@ -104,7 +160,7 @@ async def test_who_leaves_takes_no_room_along(leaving: list[str]) -> None:
     await at.end("whole")
 
 
-async def test_who_is_let_in_and_cancelled_at_once_gives_back() -> None:
+async def test_who_is_granted_slots_and_cancelled_at_once_gives_them_back() -> None:
     at = Scene(100)
     await at.ask("a", 100)
     await at.ask("b", 100)
@@ -121,7 +177,7 @@ async def test_waiting_has_an_end(seconds: float, request_seconds: float) -> Non
     at = Scene(100)
     await at.ask("a", 100)
     with with_deadline(request_seconds), pytest.raises(OverLimit) as refusal:
-        async with at.room.taken(100, seconds=seconds):
+        async with at.slots.taken(100, seconds=seconds):
             pass
     assert refusal.value.code == "OVERLOADED"
     await at.end("a")
