@@ -1,7 +1,8 @@
 """The command line, `plan-api` or `python -m api`: every way to start this service, and to look after it.
 
-Each command reads the settings and hands them down; what is wrong with them is one line and exit code 1. The sandbox
-is imported by the commands that start it alone, since production installs do not have it.
+Each command reads the settings and hands them down; what is wrong with them is one line and exit code 1. What only
+looks after the service is imported by its own commands alone: the doctor, which nothing that serves may need, and the
+sandbox, which production installs do not have.
 """
 
 import asyncio
@@ -23,13 +24,10 @@ from rich.console import Console
 from api import __version__, serving, settings_page
 from api import settings as configuration
 from api.authentication.gateway import new_key
-from api.check import Grade, run_checks
-from api.coordination.policy import policy_of
 from api.coordination.process.worker import work
 from api.errors import ApprovalApiError, Misconfigured
 from api.schema import schema_text
 from api.settings import Settings
-from api.setup import script, set_up
 from api.telemetry import start_logging
 from api.upstreams import columns_of, open_upstreams
 
@@ -41,12 +39,7 @@ app = typer.Typer(
 )
 console = Console()
 
-DEMO_NOTE = (
-    "You act as `reviewer` unless a request has the header `X-User-Id`."
-    " `author`, `second-reviewer` and `admin` are there too."
-)
-COLOURS = {Grade.OK: typer.colors.GREEN, Grade.WARNING: typer.colors.YELLOW, Grade.WRONG: typer.colors.RED}
-FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
+COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "wrong": typer.colors.RED}
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # typer's interface
@@ -94,8 +87,10 @@ def demo(
     """Everything on this machine: the three real systems, samples in them, and the API before them."""
     sockets = _bound(port)
     with _sandbox(engine, folder, (postgres_port, engine_port, store_port), fresh=fresh) as sandbox:
+        from sandbox.demonstration import NOTE, places, prepare  # noqa: PLC0415  # see the module's docstring
+
         settings = _settings(
-            **_addresses(sandbox),
+            **sandbox.settings,
             _env_file=None,
             auth="headers",
             host="127.0.0.1",
@@ -106,9 +101,11 @@ def demo(
         )
         start_logging("warning")
         with console.status("Loading the samples"):
-            _run(_prepare_demo(settings))
-        _tell_demo(sandbox, port)
-        _serve(settings, note=DEMO_NOTE, sockets=sockets)
+            _run(prepare(settings))
+        for name, place in places(sandbox, port).items():
+            console.print(f"[bold]{name:9}[/bold] {place}", soft_wrap=True, highlight=False)
+        console.print("Ctrl-C stops everything; the data stays for the next start.")
+        _serve(settings, note=NOTE, sockets=sockets)
 
 
 def _bound(port: int) -> list[socket.socket]:
@@ -129,11 +126,13 @@ def sandbox(
 ) -> None:
     """The three real systems alone, set up, with the samples in them; prints the environment for `serve`."""
     with _sandbox(engine, folder, (postgres_port, engine_port, store_port), fresh=fresh) as started:
-        settings = _settings(**_addresses(started), _env_file=None, auth="headers", host="127.0.0.1")
+        from sandbox.demonstration import prepare  # noqa: PLC0415  # see the module's docstring
+
+        settings = _settings(**started.settings, _env_file=None, auth="headers", host="127.0.0.1")
         start_logging("warning")
         with console.status("Loading the samples"):
-            _run(_prepare_demo(settings))
-        for name, value in _addresses(started).items():
+            _run(prepare(settings))
+        for name, value in started.settings.items():
             typer.echo(f"{name.upper()}={value}")
         typer.echo("AUTH=headers")
         signal.pause()
@@ -164,41 +163,6 @@ def _ask_loopback_directly() -> None:
 
 def _exit_when_terminated() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-
-
-def _addresses(sandbox: "Sandbox") -> dict[str, str]:
-    return {
-        "retool_database_url": sandbox.retool_database_url,
-        "camunda_url": sandbox.camunda_url,
-        "camunda_username": sandbox.camunda_username,
-        "camunda_password": sandbox.camunda_password,
-        "aidbox_url": sandbox.aidbox_url,
-    }
-
-
-async def _prepare_demo(settings: Settings) -> None:
-    from sandbox.demonstration import bring_to_states  # noqa: PLC0415  # see the module's docstring
-    from sandbox.samples import load_drafts, load_plans  # noqa: PLC0415  # as above
-
-    async with open_upstreams(settings) as upstreams:
-        await set_up(upstreams)
-        await asyncio.to_thread(load_plans, settings.aidbox_url)
-        await asyncio.to_thread(load_drafts, settings.retool_database_url.get_secret_value())
-        await bring_to_states(upstreams, policy_of(settings))
-
-
-def _tell_demo(sandbox: "Sandbox", port: int) -> None:
-    base = f"http://127.0.0.1:{port}"
-    told = {
-        "GraphiQL": f"{base}/graphql  ({DEMO_NOTE.replace('`', '')})",
-        "Cockpit": f"{sandbox.cockpit_url}  ({sandbox.camunda_username} / {sandbox.camunda_password})",
-        "FHIR": f"{sandbox.aidbox_url}/InsurancePlan",
-        "Drafts": sandbox.retool_database_url,
-        "Try": f'curl -s {base}/graphql --json \'{{"query": "{FIRST_QUERY}"}}\'',
-    }
-    for name, where in told.items():
-        console.print(f"[bold]{name:9}[/bold] {where}", soft_wrap=True, highlight=False)
-    console.print("Ctrl-C stops everything; the data stays for the next start.")
 
 
 @app.command()
@@ -246,6 +210,8 @@ def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and the model's name; do nothing.")] = False,
 ) -> None:
     """Make the drafts table ready and deploy the process. Safe to repeat."""
+    from doctor.setup import script  # noqa: PLC0415  # see the module's docstring
+
     settings = _settings_without_auth()
     if dry_run:
         typer.echo(script(columns_of(settings)), nl=False)
@@ -256,6 +222,8 @@ def setup(
 
 
 async def _set_up(settings: Settings) -> list[str]:
+    from doctor.setup import set_up  # noqa: PLC0415  # see the module's docstring
+
     async with open_upstreams(settings) as upstreams:
         return await set_up(upstreams)
 
@@ -269,6 +237,8 @@ def check(
     ] = False,
 ) -> None:
     """Look at all three systems and say line by line what is right and what is wrong. Exit code 1 when anything is."""
+    from doctor import Grade, run_checks  # noqa: PLC0415  # see the module's docstring
+
     logging.getLogger("api").addHandler(logging.NullHandler())  # the findings say it already
     findings = _run(run_checks(_settings_without_auth(), may_write=write))
     for finding in findings:

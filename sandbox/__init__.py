@@ -64,6 +64,17 @@ class Sandbox:
         """The engine's URL with user and password in it, as plain HTTP clients take it."""
         return self.camunda_url.replace("://", f"://{self.camunda_username}:{self.camunda_password}@", 1)
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings by which the service finds these systems."""
+        return {
+            "retool_database_url": self.retool_database_url,
+            "camunda_url": self.camunda_url,
+            "camunda_username": self.camunda_username,
+            "camunda_password": self.camunda_password,
+            "aidbox_url": self.aidbox_url,
+        }
+
 
 @contextmanager
 def running(

@@ -1,19 +1,28 @@
-"""The demo's lively start: brings the sample drafts to their states by the API's own verbs, nothing faked.
+"""The demo's lively start: loads the samples, and brings the drafts to their states by the API's own verbs.
 
 A draft that anybody touched since is left alone.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from api.coordination.decide import decide
-from api.coordination.policy import Policy
+from api.coordination.policy import Policy, policy_of
 from api.coordination.submit import submit
 from api.coordination.withdraw import withdraw
 from api.identity import Viewer
-from api.upstreams import Upstreams
+from api.settings import Settings
+from api.upstreams import Upstreams, open_upstreams
 from api.upstreams.camunda.process_variables import Verdict
-from sandbox.samples import DRAFTS, SampleDraft
+from doctor.setup import set_up
+from sandbox import Sandbox
+from sandbox.samples import DRAFTS, SampleDraft, load_drafts, load_plans
 
+NOTE = (
+    "You act as `reviewer` unless a request has the header `X-User-Id`."
+    " `author`, `second-reviewer` and `admin` are there too."
+)
+FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
 REVIEWER = Viewer("reviewer", frozenset({"benefit-reviewers"}))
 VERDICTS = {
     "approved": Verdict.APPROVED,
@@ -21,6 +30,27 @@ VERDICTS = {
     "rejected": Verdict.REJECTED,
     "returned": Verdict.RETURNED,
 }
+
+
+async def prepare(settings: Settings) -> None:
+    """Set the three systems up, load the samples, and bring the drafts to their states. Safe to repeat."""
+    async with open_upstreams(settings) as upstreams:
+        await set_up(upstreams)
+        await asyncio.to_thread(load_plans, settings.aidbox_url)
+        await asyncio.to_thread(load_drafts, settings.retool_database_url.get_secret_value())
+        await bring_to_states(upstreams, policy_of(settings))
+
+
+def places(sandbox: Sandbox, port: int) -> dict[str, str]:
+    """Where people look at a demo whose API listens on this port, by what they find there."""
+    base = f"http://127.0.0.1:{port}"
+    return {
+        "GraphiQL": f"{base}/graphql  ({NOTE.replace('`', '')})",
+        "Cockpit": f"{sandbox.cockpit_url}  ({sandbox.camunda_username} / {sandbox.camunda_password})",
+        "FHIR": f"{sandbox.aidbox_url}/InsurancePlan",
+        "Drafts": sandbox.retool_database_url,
+        "Try": f'curl -s {base}/graphql --json \'{{"query": "{FIRST_QUERY}"}}\'',
+    }
 
 
 async def bring_to_states(upstreams: Upstreams, policy: Policy) -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from api import settings as configuration
 from api.settings import Settings
-from api.setup import set_up
 from api.upstreams import open_upstreams
+from doctor.setup import set_up
 from sandbox import Sandbox, running
 from tests.aidbox_like.emulation import aidbox_like
 from tests.aidbox_like.switches import READINGS

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.check.store import look_at_store
 from api.settings import Settings
 from api.upstreams import open_upstreams
+from doctor.store import look_at_store
 from tests import wiretap
 from tests.aidbox_like.conftest import Serve
 from tests.aidbox_like.switches import Operation

@@ -18,8 +18,8 @@ import httpx
 import orjson
 import psycopg
 
-from api.upstreams.retool.drafts_table import ready_statements
 from api.upstreams.retool.records import Columns
+from doctor.drafts_table import ready_statements
 from sandbox.keeper import Keeper
 from sandbox.ports import free_port
 from sandbox.postgres import database_url, postgres_server

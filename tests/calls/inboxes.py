@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from api.setup import MODEL
 from api.upstreams.aidbox.client import chunks
+from doctor.setup import MODEL
 from tests.serving import GOLD, Drafts, Someone
 
 AT_ONCE = 12

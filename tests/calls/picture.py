@@ -17,8 +17,8 @@ from rich.console import Console
 
 from api import settings as configuration
 from api.settings import Settings
-from api.setup import set_up
 from api.upstreams import open_upstreams
+from doctor.setup import set_up
 from sandbox import running
 from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Call, Recording

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from api import settings as configuration
-from api.setup import set_up
 from api.upstreams import open_upstreams
+from doctor.setup import set_up
 from sandbox import Sandbox, running
 from tests.chaos.report import report
 from tests.chaos.run import run

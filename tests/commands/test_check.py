@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from api.settings import Settings
-from tests.commands.doctor import COLUMNS, REST, SECRET, database, engine_lines, server_line, store_lines
+from tests.commands.expected_report import COLUMNS, REST, SECRET, database, engine_lines, server_line, store_lines
 from tests.commands.running import as_user, new_name, run
 from tests.serving import Drafts
 

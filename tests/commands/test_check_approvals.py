@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.check.approvals import judge, judge_default
-from api.check.finding import Grade
 from api.settings import Settings
-from api.setup import MODEL
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.process_variables import ProcessVariables, Scalar
 from api.upstreams.retool.records import Waiting
+from doctor.approvals import judge, judge_default
+from doctor.finding import Grade
+from doctor.setup import MODEL
 from tests.commands.running import run
 from tests.serving import Drafts
 

@@ -5,19 +5,19 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from api.check.digits import judge_amount
-from api.check.drafts import judge
-from api.check.engine import judge_version
-from api.check.finding import Finding, Grade, address_of, failure
-from api.check.model import judge_model
-from api.check.store import Statement, judge_statement
 from api.draft_status import STATUSES
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
-from api.setup import MODEL
 from api.upstreams.camunda.records import TOPICS
-from api.upstreams.retool.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
-from api.upstreams.retool.drafts_table import address_of as database_address
 from api.upstreams.retool.records import Columns
+from doctor.digits import judge_amount
+from doctor.drafts import judge
+from doctor.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
+from doctor.drafts_table import address_of as database_address
+from doctor.engine import judge_version
+from doctor.finding import Finding, Grade, address_of, failure
+from doctor.model import judge_model
+from doctor.setup import MODEL
+from doctor.store import Statement, judge_statement
 
 NAMES = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
 COLUMNS = Columns("drafts", *NAMES)

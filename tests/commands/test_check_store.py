@@ -6,9 +6,9 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from api.check.digits import NAME, TEST_PLAN
 from api.settings import Settings
-from api.upstreams.aidbox.trial_requests import ABSENT
+from doctor.digits import NAME, TEST_PLAN
+from doctor.trial_requests import ABSENT
 from tests.aidbox_like.emulation import aidbox_like
 from tests.aidbox_like.switches import Operation, Switches
 from tests.commands.running import Ran, run

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.setup import MODEL
+from doctor.setup import MODEL
 from sandbox import Sandbox
-from tests.commands.doctor import SECRET, database, engine_lines
+from tests.commands.expected_report import SECRET, database, engine_lines
 from tests.commands.running import run
 
 USER = "//[^@]+@"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.setup import MODEL
+from doctor.setup import MODEL
 
 
 def model_under(key: str) -> bytes:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.setup import MODEL
+from doctor.setup import MODEL
 from tests.crash.enumeration import Enumeration, Replica
 from tests.crash.scenarios import MODELS
 from tests.serving import Drafts

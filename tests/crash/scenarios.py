@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.setup import MODEL
+from doctor.setup import MODEL
 from sandbox.samples import ENCODER
 from tests.crash.doomed import Asked
 from tests.crash.moves import Move, When

@@ -21,7 +21,7 @@ from sandbox.ports import free_port
 from tests.deploy.dockerfile import ROOT
 from tests.stories.behind import until
 
-PACKAGES = {"api", "columnar", "plandiff", "sandbox"}
+PACKAGES = {"api", "columnar", "doctor", "plandiff", "sandbox"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SLOW_START = 240  # seconds the demo may take on a busy machine
 
@@ -50,11 +50,11 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
-def test_it_has_four_packages_and_no_other_folder(wheel: Path) -> None:
+def test_it_has_five_packages_and_no_other_folder(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
-    assert "api/bpmn/benefit-approval.bpmn" in names
-    assert {"columnar/README.md", "plandiff/README.md"} <= set(names)
+    assert "doctor/bpmn/benefit-approval.bpmn" in names
+    assert {"columnar/README.md", "doctor/README.md", "plandiff/README.md"} <= set(names)
 
 
 def test_its_metadata_are_the_projects(wheel: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_version(commands: Path, tmp_path: Path) -> None:
 
 
 def test_its_model_is_deployed_from_the_wheel(commands: Path, tmp_path: Path) -> None:
-    code = "import api.setup; print(api.setup.MODEL)"
+    code = "import doctor.setup; print(doctor.setup.MODEL)"
     ran = subprocess.run([commands / "python", "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)  # noqa: S603  # ours
     assert Path(ran.stdout.strip()).is_relative_to(commands.parent)
 

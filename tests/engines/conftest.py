@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.setup import MODEL
+from doctor.setup import MODEL
 from tests.conftest import Systems
 from tests.engines.running import on_engine, operaton
 from tests.serving import Drafts

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from api.check.engine import look_at_engine
 from api.settings import Settings
-from api.setup import MODEL, set_up
 from api.upstreams import open_upstreams
+from doctor.engine import look_at_engine
+from doctor.setup import MODEL, set_up
 from tests.engines.running import on_engine, operaton
 from tests.serving import AUTHOR, REVIEWER, SECOND_REVIEWER, Api, Drafts, Someone, serving
 from tests.stories.behind import Behind

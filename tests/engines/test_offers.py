@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.setup import MODEL
+from doctor.setup import MODEL
 from tests.engines.conftest import People
 from tests.serving import AUTHOR, STRANGER, Api, Someone, serving
 from tests.stories.behind import Behind

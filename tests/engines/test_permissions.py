@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from api.check.engine import look_at_engine
-from api.check.finding import Finding
 from api.settings import Settings
 from api.upstreams import open_upstreams
+from doctor.engine import look_at_engine
+from doctor.finding import Finding
 from tests.engines.conftest import People
 from tests.serving import AUTHOR, REVIEWER, Api, Someone, serving
 from tests.stories.behind import Behind

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.check.engine import look_at_engine
 from api.settings import Settings
 from api.upstreams import open_upstreams
+from doctor.engine import look_at_engine
 from tests.engines.conftest import People
 from tests.serving import AUTHOR, REVIEWER, Api, serving
 from tests.stories.behind import Behind

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.setup import MODEL
+from doctor.setup import MODEL
 from sandbox.samples import ENCODER
 from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, serving
 from tests.stories.behind import FHIR_JSON, PROCESS_TAG, Behind, edited, exactly, read, until

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.setup import MODEL
+from doctor.setup import MODEL
 from tests.calls.recording import Recording
 from tests.serving import AUTHOR, REVIEWER, Api
 from tests.stories.behind import Behind

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings
-from api.setup import MODEL, set_up
 from api.upstreams import open_upstreams
+from doctor.setup import MODEL, set_up
 from sandbox import Sandbox
 from tests.serving import AUTHOR, GOLD, REVIEWER, SECOND_REVIEWER, Api, Someone
 from tests.stories.behind import Behind, edited, exactly, read

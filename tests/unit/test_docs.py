@@ -235,7 +235,7 @@ _MAKE = {"ARGS", "ENGINE", "TESTS", "WORKERS", "EXAMPLES", "SEED", "SECONDS"}
 def test_every_path_that_is_named_is_there(file: Path) -> None:
     text = file.read_text("utf-8")
     paths = re.findall(
-        r"(?:`|^)((?:api|columnar|plandiff|sandbox|tests|bpmn|tools|deploy|docs)/[\w./-]*)(?:::(\w+))?",
+        r"(?:`|^)((?:api|columnar|doctor|plandiff|sandbox|tests|bpmn|tools|deploy|docs)/[\w./-]*)(?:::(\w+))?",
         text,
         re.MULTILINE,
     )

@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 
 from api.settings import Settings
-from api.setup import set_up
 from api.upstreams import open_upstreams
+from doctor.setup import set_up
 from tests.commands.running import new_name
 from tests.serving import GOLD, Drafts
 

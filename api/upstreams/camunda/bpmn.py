@@ -5,7 +5,7 @@ added to a task later.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -46,12 +46,6 @@ def attribute(element: ET.Element, name: str) -> str | None:
     """An attribute that the engine adds to BPMN, in whichever of its namespaces it is written."""
     found = (element.get(f"{{{namespace}}}{name}") for namespace in EXTENSIONS)
     return next((value for value in found if value is not None), None)
-
-
-def extensions(element: ET.Element, name: str) -> Iterator[ET.Element]:
-    """Elements that the engine adds to BPMN, below this one."""
-    for namespace in EXTENSIONS:
-        yield from element.iter(f"{{{namespace}}}{name}")
 
 
 def offers_in(model: str) -> dict[str, Offer]:

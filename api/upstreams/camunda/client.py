@@ -87,20 +87,8 @@ class _Version(msgspec.Struct, frozen=True):
     version: str
 
 
-class _Definition(msgspec.Struct, frozen=True):
-    id: str
-    key: str
-    version: int
-    suspended: bool = False
-
-
 class _DefinitionXml(msgspec.Struct, frozen=True, rename="camel"):
     bpmn20_xml: str = msgspec.field(name="bpmn20Xml")
-
-
-class _Deployed(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
-    deployed_process_definitions: dict[str, _Definition] | None = None
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -316,7 +304,7 @@ class Camunda:
 
     def _not_started(self, response: httpx.Response) -> UpstreamFailed:
         """For people, with the engine's own words where there is no better one."""
-        key, words = self.own.process_key, self._words(response)
+        key, words = self.own.process_key, words_of(response)
         if SUSPENDED in words:
             words = f"The process {key} is suspended in the engine; ask its operators to activate it, then submit again"
         elif response.status_code == 404:
@@ -448,32 +436,17 @@ class Camunda:
         )
         if response.status_code < 400:
             return
-        words = self._words(response)
+        words = words_of(response)
         if SUSPENDED in words:
             words = "This approval is suspended in the engine; ask its operators to activate it, then try again"
             raise Declined("camunda", words, status=response.status_code)
         raise Gone("camunda", words, status=response.status_code)
-
-    def _words(self, response: httpx.Response) -> str:
-        try:
-            problem = msgspec.json.decode(response.content, type=_Problem)
-        except msgspec.DecodeError:
-            return f"camunda answered with status {response.status_code}"
-        return problem.message or problem.type or f"camunda answered with status {response.status_code}"
 
     # Reading: the model and the engine itself
 
     async def version(self) -> str:
         """The engine's version; also the health check."""
         return self.engine.decode(await self.engine.call("GET", "/version", idempotent=True), _Version).version
-
-    async def definition(self) -> _Definition | None:
-        """The newest deployed version of the process model, or None."""
-        key = self.own.process_key
-        params: Params = {"key": key, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
-        response = await self.engine.call("GET", "/process-definition", params=params, idempotent=True)
-        found = self.engine.decode(response, list[_Definition])
-        return found[0] if found else None
 
     async def model(self, definition_id: str) -> str:
         """A deployed model's XML."""
@@ -486,24 +459,14 @@ class Camunda:
         models = await asyncio.gather(*(self.model(definition_id) for definition_id in asked))
         return {definition_id: offers_in(model) for definition_id, model in zip(asked, models, strict=True)}
 
-    async def deploy(self, file_name: str, model: bytes) -> str | None:
-        """Deploy a model unless it is the newest already; the new definition's id, or None when nothing changed."""
-        form = {
-            "deployment-name": self.own.process_key,
-            "enable-duplicate-filtering": "true",
-            "deployment-source": "plan-api",
-        }
-        response = await self.engine.call(
-            "POST",
-            "/deployment/create",
-            answers=(200, 400, 500),
-            form=form,
-            files={file_name: (file_name, model, "application/xml")},
-        )
-        if response.status_code != 200:
-            raise UpstreamFailed("camunda", self._words(response), status=response.status_code)
-        deployed = self.engine.decode(response, _Deployed).deployed_process_definitions or {}
-        return next(iter(deployed), None)
+
+def words_of(response: httpx.Response) -> str:
+    """The engine's own words about what it refuses."""
+    try:
+        problem = msgspec.json.decode(response.content, type=_Problem)
+    except msgspec.DecodeError:
+        return f"camunda answered with status {response.status_code}"
+    return problem.message or problem.type or f"camunda answered with status {response.status_code}"
 
 
 def _from_history(past: _PastTask) -> Task:

@@ -25,7 +25,7 @@ from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed, Wri
 from api.upstreams.circuit_breaker import CircuitBreaker
 from api.upstreams.retool.draft_ids import as_key, is_text
 from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
-from api.upstreams.retool.pool import Connection, Connections, run_with_timeout
+from api.upstreams.retool.pool import Connections, run_with_timeout
 from api.upstreams.retool.postgres_errors import failure_of, held
 from api.upstreams.retool.records import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
 from api.upstreams.retry import with_retries
@@ -34,8 +34,7 @@ Row = TypeVar("Row")
 Send = Callable[[], Awaitable[list[Any]]]
 
 JSON_TYPES = ("jsonb", "json")
-SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
-SWEEP_LOCK = 7_265_013_318_221_846_002  # as above, for all who sweep
+SWEEP_LOCK = 7_265_013_318_221_846_002  # any number, the same for all who sweep
 
 _log = logging.getLogger(__name__)
 
@@ -341,18 +340,6 @@ class Retool:
                 yield bool((await cursor.fetchone() or [False])[0])
         except psycopg.Error as error:
             raise Unreachable("retool", "The drafts database can not be reached") from error
-
-    @asynccontextmanager
-    async def exclusively(self) -> AsyncIterator[Connection]:
-        """A transaction under the advisory lock of `setup`. Raises UpstreamFailed with the database's words."""
-        try:
-            async with self.connections.connection() as connection, connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-                yield connection
-        except psycopg.OperationalError as error:
-            raise Unreachable("retool", "The drafts database can not be reached: run `plan-api check`") from error
-        except psycopg.Error as error:
-            raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
 
     async def _rows(
         self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool = False

@@ -9,7 +9,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from api.draft_status import ALL_STATUSES, DRAFT, STATUSES, SUBMITTED
+from api.draft_status import DRAFT, STATUSES, SUBMITTED
 from api.upstreams.retool.records import Columns, DraftFilter, Parts, table_name
 
 # Of all numbers of a jsonb plan, beyond 30 on either side of each one's point; 1e131071 has few bytes there, and
@@ -89,13 +89,6 @@ class DraftSql:
         return sql.SQL("coalesce(lower({status}::text) = lower({submitted}), false)").format(
             status=self.name("status"), submitted=sql.Literal(self.written(SUBMITTED))
         )
-
-    def is_unknown_status(self) -> sql.Composable:
-        """Whether a row's status is a text for none of ours."""
-        known = sql.SQL(", ").join(
-            sql.SQL("lower({})").format(sql.Literal(self.written(each))) for each in ALL_STATUSES
-        )
-        return sql.SQL("lower({status}::text) NOT IN ({known})").format(status=self.name("status"), known=known)
 
     def text(self, column: str) -> sql.Composable:
         """A column's text; NULL where it is blank."""

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from api.check.finding import Finding, ok, warning, wrong
 from api.errors import ApprovalApiError
 from api.upstreams.aidbox.client import Aidbox
+from doctor.finding import Finding, ok, warning, wrong
 from plandiff.plan_document import read
 
 TEST_PLAN = "plan-api-check"  # its id; nobody else's plan may have it

@@ -11,12 +11,13 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
-from api.check.finding import Finding, ok, warning
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, ProcessVariables, names
 from api.upstreams.retool.records import NEITHER, Waiting
+from doctor.deployment import newest_definition
+from doctor.finding import Finding, ok, warning
 
 MOST_LOOKED_AT = 10_000  # of each kind: drafts in approval, processes that run
 MOST_NAMED = 5
@@ -52,7 +53,7 @@ async def _looked(upstreams: Upstreams) -> list[Finding]:
     links = await camunda.variables_by_process(asked, LINK_VARIABLES)
     ours = {draft_id for each in running if (draft_id := _of(links, each).draft_id)}
     found = set(await retool.drafts_by_id(sorted(ours), parts=NEITHER))
-    definition = await camunda.definition()
+    definition = await newest_definition(camunda)
     model = await camunda.model(definition.id) if definition else None
     findings = [*judge(camunda.own, rows, running, links, found), *judge_default(camunda.own, model)]
     if MOST_LOOKED_AT in (len(rows), len(running)):

@@ -9,13 +9,12 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
-from api.draft_status import DRAFT
+from api.draft_status import ALL_STATUSES, DRAFT
 from api.errors import Denied, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.retool.client import Retool
-from api.upstreams.retool.draft_sql import DraftSql
 from api.upstreams.retool.pool import Connection, run_with_timeout
 from api.upstreams.retool.records import Columns, table_name, table_parts
-from api.upstreams.retool.table_rules import SeenRules, rules_of
+from doctor.table_rules import SeenRules, rules_of
 
 TOO_LONG = "strict $.** ? (@ >= 1e30 || @ <= -1e30)"
 USUAL_TABLE = "benefit_plan_drafts"
@@ -133,13 +132,11 @@ async def look(connection: Connection, columns: Columns) -> SeenDatabase:
 
 
 async def _strange(connection: Connection, columns: Columns) -> list[tuple[str, int]]:
+    known = [sql.SQL("lower({})").format(sql.Literal(columns.statuses.written(each))) for each in ALL_STATUSES]
     statement = sql.SQL(
-        "SELECT {status}::text, count(*) FROM {table} WHERE {is_unknown} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
-    ).format(
-        status=sql.Identifier(columns.status),
-        table=table_name(columns),
-        is_unknown=DraftSql(columns, largest=0).is_unknown_status(),
-    )
+        "SELECT {status}::text, count(*) FROM {table} WHERE lower({status}::text) NOT IN ({known})"
+        " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
+    ).format(status=sql.Identifier(columns.status), table=table_name(columns), known=sql.SQL(", ").join(known))
     rows: list[tuple[str, int]] = await (await connection.execute(statement)).fetchall()
     return rows
 

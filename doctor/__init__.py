@@ -1,19 +1,19 @@
-"""`plan-api check`: a doctor. Examines the three systems and reports line by line what is right and what is wrong.
+"""A doctor for an installation: examines the three systems and reports line by line what is right and what is wrong.
 
-It changes nothing, unless it may write a test plan to the store.
+`run_checks` is `plan-api check`. It changes nothing, unless it may write a test plan to the store.
 """
 
 import asyncio
 from collections.abc import Awaitable
 
-from api.check.approvals import look_at_approvals
-from api.check.digits import look_at_digits
-from api.check.drafts import look_at_drafts
-from api.check.engine import look_at_engine
-from api.check.finding import Finding, Grade, address_of, wrong
-from api.check.store import look_at_store
 from api.settings import Settings
 from api.upstreams import open_upstreams
+from doctor.approvals import look_at_approvals
+from doctor.digits import look_at_digits
+from doctor.drafts import look_at_drafts
+from doctor.engine import look_at_engine
+from doctor.finding import Finding, Grade, address_of, wrong
+from doctor.store import look_at_store
 
 __all__ = ["Finding", "Grade", "run_checks"]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from api.check.finding import Finding, ok, warning, wrong
 from api.upstreams.retool.records import Columns
-from api.upstreams.retool.table_rules import TOO_NARROW, SeenRules
+from doctor.finding import Finding, ok, warning, wrong
+from doctor.table_rules import TOO_NARROW, SeenRules
 
 MADE = ("id", "name", "status", "plan_data", "aidbox_id", "created_by", "updated_at")
 

@@ -1,11 +1,20 @@
 """`plan-api setup`: prepares the drafts table and deploys the process. Idempotent, and safe to run concurrently."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from api.upstreams import Upstreams
-from api.upstreams.retool.drafts_table import look, numbers_offer, ready_statements
-from api.upstreams.retool.records import Columns
+import psycopg
 
+from api.errors import Unreachable, UpstreamFailed
+from api.upstreams import Upstreams
+from api.upstreams.retool.client import Retool
+from api.upstreams.retool.pool import Connection
+from api.upstreams.retool.records import Columns
+from doctor.deployment import deploy
+from doctor.drafts_table import look, numbers_offer, ready_statements
+
+SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 _HERE = Path(__file__).parent
 _FOLDERS = (_HERE / "bpmn", _HERE.parent / "bpmn")  # in the wheel, in the project
 MODEL = next(path for folder in _FOLDERS if (path := folder / "benefit-approval.bpmn").exists())
@@ -19,13 +28,26 @@ async def set_up(upstreams: Upstreams, *, name: str = MODEL.name, model: bytes |
     Crash between them: the table is ready, and a repeat deploys.
     """
     columns = upstreams.retool.columns
-    async with upstreams.retool.exclusively() as connection:
+    async with _exclusively(upstreams.retool) as connection:
         for statement in ready_statements(columns, (await look(connection, columns)).table):
             await connection.execute(statement)
-    async with upstreams.retool.exclusively():
-        definition_id = await upstreams.camunda.deploy(name, model or _model())
+    async with _exclusively(upstreams.retool):
+        definition_id = await deploy(upstreams.camunda, name, model or _model())
     deployed = f"deployed as {definition_id}" if definition_id else "deployed already"
     return [f"{columns.table}: table, column and index are there", f"{name}: {deployed}"]
+
+
+@asynccontextmanager
+async def _exclusively(retool: Retool) -> AsyncIterator[Connection]:
+    """A transaction under the advisory lock of `setup`. Raises UpstreamFailed with the database's words."""
+    try:
+        async with retool.connections.connection() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+            yield connection
+    except psycopg.OperationalError as error:
+        raise Unreachable("retool", "The drafts database can not be reached: run `plan-api check`") from error
+    except psycopg.Error as error:
+        raise UpstreamFailed("retool", f"The drafts database refused: {error}") from error
 
 
 def script(columns: Columns) -> str:

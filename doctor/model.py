@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
-from api.check.finding import Finding, ok, warning, wrong
-from api.upstreams.camunda.bpmn import Offer, attribute, extensions, offers, parse, tag
+from api.upstreams.camunda.bpmn import EXTENSIONS, Offer, attribute, offers, parse, tag
 from api.upstreams.camunda.process_variables import DECIDER
 from api.upstreams.camunda.records import PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE
+from doctor.finding import Finding, ok, warning, wrong
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
 DEPLOY = "deploy a model that has it, `plan-api setup` deploys ours"
@@ -82,7 +82,7 @@ def _candidates(offer: Offer) -> str:
 
 def _unguarded(root: ET.Element) -> Iterator[Finding]:
     for task in root.iter(tag("userTask")):
-        listeners = extensions(task, "taskListener")
+        listeners = [each for namespace in EXTENSIONS for each in task.iter(f"{{{namespace}}}taskListener")]
         guards = [
             each for each in listeners if each.get("event") == "complete" and DECIDER in each.get("expression", "")
         ]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from api.check.finding import Finding, address_of, failure, ok, warning, wrong
-from api.check.model import judge_model
 from api.errors import UpstreamFailed
 from api.upstreams.camunda.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.process_variables import LINK_VARIABLES
+from doctor.deployment import newest_definition
+from doctor.finding import Finding, address_of, failure, ok, warning, wrong
+from doctor.model import judge_model
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"
@@ -48,7 +49,7 @@ def judge_permissions(lacking: Sequence[Need], key: str) -> list[Finding]:
 
 
 async def _model(camunda: Camunda) -> list[Finding]:
-    key, definition = camunda.own.process_key, await camunda.definition()
+    key, definition = camunda.own.process_key, await newest_definition(camunda)
     if definition is None:
         may_deploy = not await missing(camunda, [DEPLOY])
         message = "run `plan-api setup`" if may_deploy else f"`plan-api setup` needs {DEPLOY.named(key)}"

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from api.check.draft_rules import judge_rules
-from api.check.finding import Finding, ok, warning, wrong
 from api.draft_status import ALL_STATUSES
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams.retool.client import Retool
-from api.upstreams.retool.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
 from api.upstreams.retool.records import Columns
+from doctor.draft_rules import judge_rules
+from doctor.drafts_table import SeenColumn, SeenDatabase, SeenTable, address_of, examine, grant
+from doctor.finding import Finding, ok, warning, wrong
 
 OLDEST_SERVER = 130000  # gen_random_uuid, in the table `setup` makes
 FIELDS = ("id", "name", "status", "plan_data", "aidbox_id", "camunda_process_id", "created_by", "updated_at")
