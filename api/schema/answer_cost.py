@@ -17,6 +17,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    ObjectValueNode,
     OperationDefinitionNode,
     get_named_type,
     is_leaf_type,
@@ -116,12 +117,13 @@ class _CostWalk(TypedWalk[Cost]):
         if field is None or place is None or node.selection_set is None:
             return Cost(JSON_COST if field and get_named_type(field.type).name in ("JSON", "_Any") else 1)
         limit = self._limit(node, field)
-        if is_page_of_items(place, node.name.value):
+        if is_page_of_items(place, node.name.value) or is_results(node.name.value):
             return Cost(1, inside.fixed)
         if is_list(field):
             length = limit if limit is not None else self._length(node, place)
             return Cost(1 + length * inside.fixed)
-        return Cost(1 + inside.fixed + (LARGEST_PAGE if limit is None else limit) * inside.per_item)
+        length = self._inputs(node) if limit is None else limit
+        return Cost(1 + inside.fixed + length * inside.per_item)
 
     def _limit(self, node: FieldNode, field: GraphQLField) -> int | None:
         """The `limit` of a field that has one. A wrong one is refused by its resolver, whatever is counted here."""
@@ -144,6 +146,16 @@ class _CostWalk(TypedWalk[Cost]):
             value = self._variables.value(keys)
             return len(value) if isinstance(value, list) else 1
         return length_of(parent.name, node.name.value)
+
+    def _inputs(self, node: FieldNode) -> int:
+        """How many things a mutation of many does; the longest page for what has no such input."""
+        given = next((each.value for each in node.arguments or () if each.name.value == "input"), None)
+        if isinstance(given, ObjectValueNode):
+            values = [self._variables.value(each.value) for each in given.fields]
+        else:
+            value = self._variables.value(given) if given is not None else None
+            values = list(value.values()) if isinstance(value, dict) else []
+        return max((len(each) for each in values if isinstance(each, list)), default=LARGEST_PAGE)
 
     def _introspected(self, node: FieldNode) -> int:
         """The cost of introspection: no bound, but the number (of the largest type, for `__type`)."""
@@ -180,6 +192,11 @@ def is_list(field: GraphQLField) -> bool:
 def is_page_of_items(parent: GraphQLNamedType, field: str) -> bool:
     """Whether a field is the list of a page, whose length is the `limit` of the field that selects the page."""
     return field == "items" and parent.name.endswith("Page")
+
+
+def is_results(field: str) -> bool:
+    """Whether a field is the list of payloads of a mutation of many, one for each of its inputs."""
+    return field == "results"
 
 
 def length_of(parent: str, field: str) -> int:

@@ -25,6 +25,14 @@ class SubmitForApprovalInput:
     comment: str | None = strawberry.field(default=None, description=COMMENT)
 
 
+@strawberry.input(description="The input of submitDrafts.")
+class SubmitDraftsInput:
+    """Which drafts."""
+
+    submissions: list[SubmitForApprovalInput] = strawberry.field(description="One for each draft, at most 200.")
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
+
+
 @strawberry.input(description="The input of completeApproval.")
 class CompleteApprovalInput:
     """Which task, and what is decided."""
@@ -33,6 +41,14 @@ class CompleteApprovalInput:
     approved: bool = strawberry.field(description="True publishes, or goes on to the next step; false rejects.")
     user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
     comment: str | None = strawberry.field(default=None, description=COMMENT)
+
+
+@strawberry.input(description="The input of completeApprovals.")
+class CompleteApprovalsInput:
+    """Which tasks, and what is decided about each."""
+
+    decisions: list[CompleteApprovalInput] = strawberry.field(description="One for each task, at most 200.")
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
 
 
 @strawberry.input(description="The input of requestChanges.")
@@ -49,6 +65,14 @@ class ClaimTaskInput:
     """Which task."""
 
     task_id: strawberry.ID = strawberry.field(description=TASK_ID)
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
+
+
+@strawberry.input(description="The input of claimTasks.")
+class ClaimTasksInput:
+    """Which tasks."""
+
+    task_ids: list[strawberry.ID] = strawberry.field(description="The engine's ids of the tasks, at most 200.")
     user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
 
 

@@ -16,26 +16,32 @@ from api.identity import Viewer
 from api.schema.approval_status import ApprovalState
 from api.schema.inputs import (
     ClaimTaskInput,
+    ClaimTasksInput,
     CompleteApprovalInput,
+    CompleteApprovalsInput,
     ConflictChoice,
     CreateDraftFromPlanInput,
     ReassignTaskInput,
     RebaseDraftInput,
     RequestChangesInput,
     RetryPublicationInput,
+    SubmitDraftsInput,
     SubmitForApprovalInput,
     UnclaimTaskInput,
     WithdrawSubmissionInput,
 )
 from api.schema.payloads import (
+    ClaimTasksPayload,
     CompleteApprovalPayload,
+    CompleteApprovalsPayload,
     DraftPayload,
     RebaseDraftPayload,
+    SubmitDraftsPayload,
     SubmitForApprovalPayload,
     TaskPayload,
 )
 from api.schema.user_error import user_error
-from api.schema.verb import verb
+from api.schema.verb import MOST_AT_ONCE, verb, verbs
 from api.upstreams.camunda.involvement import Submitted
 from api.upstreams.camunda.process_variables import Verdict
 from plandiff.merge import Side
@@ -43,6 +49,13 @@ from plandiff.merge import Side
 
 def _process_in_the_way(refusal: Refused) -> dict[str, object]:
     return {"process_id": strawberry.ID(refusal.process_id) if refusal.process_id else None}
+
+
+async def _submit(context: Context, viewer: Viewer, args: SubmitForApprovalInput) -> SubmitForApprovalPayload:
+    done = await submit(
+        context.upstreams, context.policy, viewer, args.draft_id, revision=args.revision, comment=args.comment
+    )
+    return SubmitForApprovalPayload(draft_id=done.draft_id, process_id=strawberry.ID(done.process_id))
 
 
 @verb(
@@ -53,17 +66,41 @@ async def submit_for_approval(
     context: Context, viewer: Viewer, args: SubmitForApprovalInput
 ) -> SubmitForApprovalPayload:
     """See coordination/submit.py."""
-    done = await submit(
-        context.upstreams, context.policy, viewer, args.draft_id, revision=args.revision, comment=args.comment
-    )
-    return SubmitForApprovalPayload(draft_id=done.draft_id, process_id=strawberry.ID(done.process_id))
+    return await _submit(context, viewer, args)
+
+
+@verbs(
+    f"Submit many drafts, at most {MOST_AT_ONCE}, each as by submitForApproval.",
+    payload=SubmitDraftsPayload,
+    one=_submit,
+    key=lambda each: str(each.draft_id),
+    on_refusal=_process_in_the_way,
+)
+def submit_drafts(args: SubmitDraftsInput) -> list[SubmitForApprovalInput]:
+    """Each with its own payload."""
+    return args.submissions
+
+
+async def _approve_or_reject(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
+    verdict = Verdict.APPROVED if args.approved else Verdict.REJECTED
+    return await _decide(context, viewer, args.task_id, verdict, args.comment)
 
 
 @verb("Decide a task. The last approval publishes the plan before it answers.")
 async def complete_approval(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
     """See coordination/decide.py."""
-    verdict = Verdict.APPROVED if args.approved else Verdict.REJECTED
-    return await _decide(context, viewer, args.task_id, verdict, args.comment)
+    return await _approve_or_reject(context, viewer, args)
+
+
+@verbs(
+    f"Decide many tasks, at most {MOST_AT_ONCE}, each as by completeApproval.",
+    payload=CompleteApprovalsPayload,
+    one=_approve_or_reject,
+    key=lambda each: str(each.task_id),
+)
+def complete_approvals(args: CompleteApprovalsInput) -> list[CompleteApprovalInput]:
+    """Each with its own payload."""
+    return args.decisions
 
 
 @verb("Send the draft back to its author with requested changes.")
@@ -74,11 +111,26 @@ async def request_changes(context: Context, viewer: Viewer, args: RequestChanges
     return await _decide(context, viewer, args.task_id, Verdict.RETURNED, args.comment)
 
 
+async def _claim(context: Context, viewer: Viewer, args: ClaimTaskInput) -> TaskPayload:
+    await claims.claim(context.upstreams, context.policy, viewer, args.task_id)
+    return TaskPayload(task_id=args.task_id)
+
+
 @verb("Claim a task of one of the viewer's groups.")
 async def claim_task(context: Context, viewer: Viewer, args: ClaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    await claims.claim(context.upstreams, context.policy, viewer, args.task_id)
-    return TaskPayload(task_id=args.task_id)
+    return await _claim(context, viewer, args)
+
+
+@verbs(
+    f"Claim many tasks, at most {MOST_AT_ONCE}, each as by claimTask.",
+    payload=ClaimTasksPayload,
+    one=_claim,
+    key=lambda each: str(each.task_id),
+)
+def claim_tasks(args: ClaimTasksInput) -> list[ClaimTaskInput]:
+    """Each with its own payload."""
+    return [ClaimTaskInput(task_id=task_id) for task_id in args.task_ids]
 
 
 @verb("Return a claimed task to its groups.")
@@ -177,9 +229,12 @@ Mutation = create_type(
     "Mutation",
     [
         submit_for_approval,
+        submit_drafts,
         complete_approval,
+        complete_approvals,
         request_changes,
         claim_task,
+        claim_tasks,
         unclaim_task,
         reassign_task,
         withdraw_submission,

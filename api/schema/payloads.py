@@ -19,6 +19,11 @@ from api.upstreams.retool import records as retool_records
 from plandiff.comparison import Entry
 
 ERRORS = "What the user can correct; empty when it was done."
+RESULTS = (
+    "What became of each, in the order of the input. Null: a system failed, and `errors` has an entry with this path; "
+    "repeating the mutation is safe."
+)
+ERRORS_OF_ALL = "Why nothing was done at all; what is wrong with one of them stands with its result."
 
 
 @strawberry.type(description="The answer of submitForApproval.")
@@ -42,6 +47,14 @@ class SubmitForApprovalPayload:
     async def draft(self, info: Info) -> Draft | None:
         """Read after the write."""
         return draft(await _read(info, self.draft_id))
+
+
+@strawberry.type(description="The answer of submitDrafts.")
+class SubmitDraftsPayload:
+    """`results` is empty when all of it was refused."""
+
+    results: list[SubmitForApprovalPayload | None] = strawberry.field(default_factory=list, description=RESULTS)
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS_OF_ALL)
 
 
 @strawberry.type(description="The answer of completeApproval and requestChanges.")
@@ -73,6 +86,14 @@ class CompleteApprovalPayload:
         return (await current_plans_of(info, [self.plan_id]))[0]
 
 
+@strawberry.type(description="The answer of completeApprovals.")
+class CompleteApprovalsPayload:
+    """`results` is empty when all of it was refused."""
+
+    results: list[CompleteApprovalPayload | None] = strawberry.field(default_factory=list, description=RESULTS)
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS_OF_ALL)
+
+
 @strawberry.type(description="The answer of mutations on a task.")
 class TaskPayload:
     """`task_id` is None when it was refused."""
@@ -84,6 +105,14 @@ class TaskPayload:
     async def task(self, info: Info) -> Task | None:
         """Read after the write."""
         return await task_by_id(info, self.task_id) if self.task_id else None
+
+
+@strawberry.type(description="The answer of claimTasks.")
+class ClaimTasksPayload:
+    """`results` is empty when all of it was refused."""
+
+    results: list[TaskPayload | None] = strawberry.field(default_factory=list, description=RESULTS)
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS_OF_ALL)
 
 
 @strawberry.type(description="The answer of mutations on a draft.")

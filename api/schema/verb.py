@@ -1,17 +1,19 @@
-"""`verb`: the decorator that makes a mutation of a function of coordination.
+"""`verb`: the decorator that makes a mutation of a function of coordination; `verbs`: one for many inputs at once.
 
 Around each: the line in the audit log, refusals as `userErrors`, and loaders that have read nothing before the write.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import strawberry
 
 from api.context import Context
-from api.coordination.audit_log import audited
+from api.coordination.audit_log import audit, audited
 from api.coordination.rules.permissions import acting_viewer
-from api.errors import Refused
+from api.errors import Refused, UserErrorCode
 from api.identity import Viewer
 from api.schema.info import Info
 from api.schema.user_error import UserError, user_error
@@ -23,6 +25,8 @@ Verb = Callable[[Context, Viewer, Input], Awaitable[Payload]]
 
 INPUT = strawberry.argument(description="The input.")
 NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
+MOST_AT_ONCE = 200  # inputs of a bulk mutation
+SIDE_BY_SIDE = 8  # of them carried out at the same time
 
 
 def _nothing(_refusal: Refused) -> Mapping[str, object]:
@@ -42,30 +46,124 @@ def verb(
     """
 
     def decorate(function: Verb[Input, Payload]) -> Any:
-        *_, input_type, payload_type = function.__annotations__.values()
+        input_type, payload_type = _types(function)
 
         async def resolver(self: object, info: Info, input: Input) -> Payload | None:  # noqa: A002, ARG001  # the schema's word, strawberry's signature
-            context, named = info.context, {name: getattr(input, name, None) for name in NAMED}
+            user_id = getattr(input, "user_id", None) if acts_for_user_id else None
+
+            async def done() -> Payload:
+                return await function(info.context, _acting(info.context, user_id), input)
+
             try:
-                with audited(context.viewer, info.field_name, **named) as line:
-                    user_id = named["user_id"] if acts_for_user_id else None
-                    viewer = acting_viewer(context.viewer, user_id)
-                    # No verb reads by loaders, so the first read by the new ones comes after the write: the payload
-                    # shows what is now, with the rights of the person it was done for.
-                    context.renew_loaders(viewer)
-                    payload = await function(context, viewer, input)
-                    line.update(_outcome(payload))
+                return await _with_audit(info, input, done)
             except Refused as refusal:
                 refused: Payload = payload_type(user_errors=[user_error(refusal)], **on_refusal(refusal))
                 return refused
-            return payload
 
-        resolver.__name__ = function.__name__
-        resolver.__doc__ = function.__doc__
-        resolver.__annotations__ |= {"input": Annotated[input_type, INPUT], "return": payload_type | None}
-        return strawberry.mutation(resolver=resolver, description=description)
+        return _mutation(resolver, function, input_type, payload_type, description)
 
     return decorate
+
+
+def verbs(
+    description: str,
+    *,
+    payload: type[Any],
+    one: Verb[Any, Any],
+    key: Callable[[Any], str],
+    on_refusal: Callable[[Refused], Mapping[str, object]] = _nothing,
+) -> Callable[[Callable[[Any], Sequence[Any]]], Any]:
+    """A mutation that carries out a verb for each of many inputs, and answers with a payload for each, in their order.
+
+    The function gives the inputs of `one` in the mutation's own. What a system's fault kept from being carried out is
+    null, with an error of its own path; others are not affected. `key`: what no two inputs may share, since two on the
+    same task or draft would race. Repeated as a whole it is as idempotent as its verb.
+    """
+    _, payload_of_one = _types(one)
+
+    def decorate(function: Callable[[Any], Sequence[Any]]) -> Any:
+        input_type, _ = _types(function)
+
+        async def resolver(self: object, info: Info, input: Any) -> Any:  # noqa: A002, ARG001  # as above
+            inputs = function(input)
+            try:
+                viewer = _acting(info.context, input.user_id)
+                _demand_distinct([key(each) for each in inputs])
+            except Refused as refusal:
+                audit(info.context.viewer, info.field_name, "refused", code=refusal.code.value)
+                return payload(user_errors=[user_error(refusal)])
+            slots = asyncio.Semaphore(SIDE_BY_SIDE)
+
+            async def result(each: Any) -> Any:
+                async def done() -> Any:
+                    _demand_no_other_person(each, input.user_id)
+                    return await one(info.context, viewer, each)
+
+                async with slots:
+                    return await _with_audit(info, each, done)
+
+            def answer(found: Any) -> Any:
+                is_refused = isinstance(found, Refused)
+                return payload_of_one(user_errors=[user_error(found)], **on_refusal(found)) if is_refused else found
+
+            # An exception in a list is, to graphql-core, the error of its item.
+            found = await asyncio.gather(*map(result, inputs), return_exceptions=True)
+            return payload(results=[answer(each) for each in found])
+
+        return _mutation(resolver, function, input_type, payload, description)
+
+    return decorate
+
+
+def _types(function: Callable[..., Any]) -> tuple[Any, Any]:
+    """The types of the last parameter and of the result."""
+    *_, input_type, payload_type = function.__annotations__.values()
+    return input_type, payload_type
+
+
+def _mutation(
+    resolver: Callable[..., Any], function: Callable[..., Any], input_type: Any, payload_type: Any, description: str
+) -> Any:
+    """The field, named after the function."""
+    resolver.__name__, resolver.__doc__ = function.__name__, function.__doc__
+    resolver.__annotations__ |= {"input": Annotated[input_type, INPUT], "return": payload_type | None}
+    return strawberry.mutation(resolver=resolver, description=description)
+
+
+def _acting(context: Context, user_id: str | None) -> Viewer:
+    """The person a mutation is done for.
+
+    No verb reads by loaders, so the first read by the new ones comes after the write: the payload shows what is now,
+    with the rights of that person.
+    """
+    viewer = acting_viewer(context.viewer, user_id)
+    context.renew_loaders(viewer)
+    return viewer
+
+
+async def _with_audit(info: Info, named: object, work: Callable[[], Awaitable[Payload]]) -> Payload:
+    """The payload of a verb, and its line in the audit log with the ids that its input names."""
+    ids = {name: getattr(named, name, None) for name in NAMED}
+    with audited(info.context.viewer, info.field_name, **ids) as line:
+        payload = await work()
+        line.update(_outcome(payload))
+        return payload
+
+
+def _demand_distinct(keys: Sequence[str]) -> None:
+    """Refuse too many inputs, and two on the same thing. Raises Refused (INVALID)."""
+    if len(keys) > MOST_AT_ONCE:
+        raise Refused(UserErrorCode.INVALID, f"At most {MOST_AT_ONCE} at once; send the others in another request.")
+    if repeated := [key for key, count in Counter(keys).items() if count > 1]:
+        raise Refused(UserErrorCode.INVALID, f"{repeated[0]} is given more than once; nothing was done.")
+
+
+def _demand_no_other_person(item: object, user_id: str | None) -> None:
+    """Refuse an input in the name of another person than the whole mutation's. Raises Refused (INVALID)."""
+    own = getattr(item, "user_id", None)
+    if own is not None and own != user_id:
+        message = "All inputs of one mutation are done for one person; give userId beside their list."
+        raise Refused(UserErrorCode.INVALID, message, field="userId")
 
 
 def _outcome(payload: object) -> dict[str, object]:

@@ -62,6 +62,12 @@ _MUTATIONS: dict[str, tuple[str, str, dict[str, object]]] = {
     "reassignTask": ("taskId", "TaskPayload", {}),
     "createDraftFromPlan": ("planId", "DraftPayload", {}),
 }
+# For each mutation of many, the mutation it repeats and the list of its input.
+MANY = {
+    "submitDrafts": ("submitForApproval", "submissions"),
+    "completeApprovals": ("completeApproval", "decisions"),
+    "claimTasks": ("claimTask", "taskIds"),
+}
 FOR_OTHERS = tuple(verb for verb in _MUTATIONS if verb not in ("retryPublication", "unclaimTask", "reassignTask"))
 Ids = Mapping[str, str]
 Payloads = dict[str, dict[str, Any]]
@@ -107,6 +113,21 @@ def done_by(
     body = json.loads(answer.content)
     assert "errors" not in body, body["errors"]
     return {verb: body["data"][f"a{number}"] for number, verb in enumerate(asked)}, answer.text
+
+
+def done_as_many(api: Api, someone: Someone, verbs: Iterable[str], ids: Ids) -> Payloads:
+    """The same by the mutations of many, each for one: the payload of each that has such a form."""
+    told: Payloads = {}
+    for many, (single, items) in MANY.items():
+        for verb in [each for each in verbs if each.partition(" ")[0] == single]:
+            id_name, payload, given = _MUTATIONS[verb]
+            item = ids[id_name] if many == "claimTasks" else {id_name: ids[id_name], **given}
+            edges = f"results {{ {_EDGES[payload]} userErrors {{ code message field }} }} userErrors {{ code }}"
+            query = f"mutation M($i: {many[0].upper()}{many[1:]}Input!) {{ {many}(input: $i) {{ {edges} }} }}"
+            answer = json.loads(api.post(query, someone, i={items: [item]}).content)["data"][many]
+            assert answer["userErrors"] == []
+            (told[verb],) = answer["results"]
+    return told
 
 
 def codes(payload: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from api.settings import Settings
 from tests.auth.asking import bearing, settings_with
 from tests.auth.test_gateway import KEYS, TRUSTED
-from tests.matrix.asking import FOR_OTHERS, codes, done_by, edges, ids_of, ids_of_nothing
+from tests.matrix.asking import FOR_OTHERS, codes, done_as_many, done_by, edges, ids_of, ids_of_nothing
 from tests.matrix.page import AS_IT_IS, CASES, DONE, NOT_THERE, answer, knows, sees_draft, verbs
 from tests.matrix.world import Case, World, unchanged
 from tests.serving import Api, Someone, serving
@@ -40,6 +40,8 @@ def test_what_changes_nothing(world: World, state: str, role: str) -> None:
     def act() -> None:
         payloads, text = done_by(world.api, who, asked, ids, next_holder=following)
         told.update(payloads)
+        as_many = done_as_many(world.api, who, asked, ids)
+        assert as_many == {verb: payloads[verb] for verb in as_many}
         made = _made_again(world.api, who, case)
         route = _submitted(world.api, who, case.draft_id) if "submitForApproval" in asked else {}
         assert [word for word in _hidden(case, role) if word in f"{text} {made} {route}"] == []
