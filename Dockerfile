@@ -1,4 +1,4 @@
-# The service alone: the locked production packages, api/ and the two libraries it stands on, the doctor, and the process.
+# The service alone: the locked production packages, api/ and the libraries it stands on, the doctor, and the process.
 #   docker build -t plan-api .
 # A base image with its digest (PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…) makes a build repeatable to the byte.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
@@ -13,10 +13,11 @@ RUN python -m venv --without-pip /opt/venv \
 COPY api ./api
 COPY columnar ./columnar
 COPY doctor ./doctor
+COPY graphql_server ./graphql_server
 COPY plandiff ./plandiff
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
-RUN python -m compileall -q --invalidation-mode unchecked-hash api columnar doctor plandiff
+RUN python -m compileall -q --invalidation-mode unchecked-hash api columnar doctor graphql_server plandiff
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -32,6 +33,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app/api ./api
 COPY --from=build /app/columnar ./columnar
 COPY --from=build /app/doctor ./doctor
+COPY --from=build /app/graphql_server ./graphql_server
 COPY --from=build /app/plandiff ./plandiff
 COPY --from=build /app/bpmn ./bpmn
 # A number, so that an orchestrator can see that it is not root; all files above are root's.

@@ -7,7 +7,6 @@ from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar, cast
 
 from api.coordination.policy import Policy, policy_of
-from api.errors import OverLimit
 from api.identity import Viewer
 from api.loaders import Loaders
 from api.plan_processes import results
@@ -16,6 +15,7 @@ from api.settings import Settings
 from api.upstreams import Upstreams
 from api.weighted_semaphore import WeightedSemaphore
 from columnar.batch_loader import Loader
+from graphql_server.errors import OverLimit
 
 Result = TypeVar("Result")
 

@@ -3,7 +3,6 @@
 ApprovalApiError
 ├── Refused              the user can correct it          → `userErrors` of a payload
 ├── Unauthenticated      the viewer is unknown            → 401
-├── OverLimit            more than a request may cost     → `errors`, not executed
 ├── Misconfigured        a setting or a table is wrong    → one line at the start, or `errors`
 └── UpstreamFailed       the user cannot correct it       → `errors`, with extensions
     ├── Unreachable          UPSTREAM_UNREACHABLE   no connection, or it broke
@@ -16,12 +15,14 @@ ApprovalApiError
         ├── Unfit                the store does not accept the resource (400, 422)
         ├── WriteRefused         the drafts table does not accept the row: a constraint, a type, a trigger
         └── Gone                 task, instance or lock does not exist (any longer)
+
+Beside them, what the GraphQL server refuses before anything is executed (graphql_server/errors.py):
+OverLimit                more than a request may cost     → `errors`, not executed
 """
 
 from enum import StrEnum
 
 OWN_WORDS = "; the system says: "  # between a message and the upstream's own words
-OVERLOADED = "OVERLOADED"  # the code of requests that may be retried in a moment
 
 
 class UserErrorCode(StrEnum):
@@ -83,15 +84,6 @@ class Unauthenticated(ApprovalApiError):
         super().__init__(message)
         self.reason = reason or "nothing offered"
         self.token_refused = token_refused
-
-
-class OverLimit(ApprovalApiError):
-    """A request over a limit, or for something that is switched off. Nothing was executed."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 class Misconfigured(ApprovalApiError):

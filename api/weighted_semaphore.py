@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from api.caller import present_caller
 from api.deadline import seconds_left
-from api.errors import OVERLOADED, OverLimit
+from graphql_server.errors import OVERLOADED, OverLimit
 
 LARGE = 1 / 20  # of all slots; an answer that needs fewer takes none
 Waiter = tuple[int, asyncio.Future[None]]

@@ -27,8 +27,8 @@ from graphql import (
 )
 
 from api.schema.arguments import LARGEST_PAGE
-from api.schema.document_size import INTROSPECTION
 from columnar.document_walk import Fragments, TypedWalk, Variables, Walk, field_of
+from graphql_server.documents.document_size import INTROSPECTION
 from plandiff.changes import MOST_ENTRIES
 
 JSON_COST = 10

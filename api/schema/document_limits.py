@@ -6,10 +6,10 @@ Each refusal is an OverLimit whose message has the limit and, where it is known,
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from api.errors import OverLimit
 from api.schema.answer_cost import Limited
-from api.schema.document_size import DocumentSize
 from api.settings import Settings
+from graphql_server.documents.document_size import DocumentSize
+from graphql_server.errors import OverLimit
 
 LARGEST_NUMBER = 1_000_000
 CHARACTERS_A_TOKEN = 20  # at most, on average: a text of a megabyte is one token too

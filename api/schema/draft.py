@@ -9,7 +9,6 @@ import strawberry
 
 from api.errors import Refused, UserErrorCode
 from api.requirements import PLAN, REVISION
-from api.schema.answer_size import counted_text
 from api.schema.arguments import checked_limit
 from api.schema.changes import (
     CHANGES,
@@ -33,6 +32,7 @@ from api.schema.scalars import Json
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field
+from graphql_server.documents.answer_size import counted_text
 from plandiff.changes import MOST_ENTRIES
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import msgspec
 import strawberry
 
 from api.requirements import RESOURCE
-from api.schema.answer_size import counted_text
 from api.schema.arguments import checked_limit
 from api.schema.info import Info
 from api.schema.read_access import readable_draft
@@ -17,6 +16,7 @@ from api.schema.scalars import Json
 from api.upstreams.aidbox import records
 from api.upstreams.camunda.process_variables import ProcessVariables, names
 from columnar.batched_field import found_of
+from graphql_server.documents.answer_size import counted_text
 
 BASE_VARIABLES = names("aidbox_plan_id", "base_version")
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -27,8 +28,6 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.graphql import OperationType
 
-from api.bounded_cache import BoundedCache
-from api.errors import OverLimit
 from api.requirements import EVERYTHING, Requirements
 from api.schema.answer_cost import Limited, answer_cost, fitting_limits
 from api.schema.document_limits import (
@@ -41,11 +40,12 @@ from api.schema.document_limits import (
     too_many_tokens,
     too_repetitive,
 )
-from api.schema.document_size import document_size
 from api.schema.requires import operation_requirements
 from api.settings import Settings
 from columnar.document_walk import Variables, fragments_of
 from columnar.shape_cache import ShapeCache
+from graphql_server.documents.document_size import document_size
+from graphql_server.errors import OverLimit
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20
@@ -59,10 +59,14 @@ CACHED_TEXT = 250_000  # characters of all cached documents; in memory a documen
 
 
 class Document:
-    """A parsed document, with its size, its mistakes, costs and requirements once they are computed."""
+    """A parsed document, with its size, its mistakes, costs and requirements once they are computed.
 
-    def __init__(self, parsed: DocumentNode) -> None:
+    `length`: characters of its text, by which the cache is bounded.
+    """
+
+    def __init__(self, parsed: DocumentNode, *, length: int = 0) -> None:
         self.parsed = parsed
+        self.length = length
         self.size = document_size(parsed)
         self.fragments = fragments_of(parsed)
         self.shapes = ShapeCache()
@@ -126,7 +130,7 @@ class Document:
         return sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
 
 
-_cache: BoundedCache[tuple[str, int], Document] = BoundedCache(CACHED_TEXT)
+_cache: LRUCache[tuple[str, int], Document] = LRUCache(CACHED_TEXT, getsizeof=lambda document: document.length)
 
 
 def document(text: str, settings: Settings) -> Document:
@@ -136,8 +140,9 @@ def document(text: str, settings: Settings) -> Document:
     key = (text, settings.max_tokens)
     found = _cache.get(key)
     if found is None:
-        found = Document(_parsed(text, settings))
-        _cache.put(key, found, len(text))
+        found = Document(_parsed(text, settings), length=len(text))
+        if found.length <= CACHED_TEXT // 10:  # one text must not evict nearly all others
+            _cache[key] = found
     return found
 
 

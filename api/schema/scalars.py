@@ -7,7 +7,7 @@ import msgspec
 import orjson
 import strawberry
 
-from api.schema.answer_size import add_bytes
+from graphql_server.documents.answer_size import add_bytes
 
 Json = NewType("Json", object)
 """A JSON document as text or bytes, or a plain Python value."""

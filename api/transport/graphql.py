@@ -17,21 +17,23 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.context import make_context
-from api.errors import OVERLOADED, OverLimit, Unauthenticated, UpstreamFailed
+from api.errors import Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
-from api.schema.answer_size import counting_bytes
 from api.settings import Settings
-from api.transport.conditional_get import revalidated
 from api.transport.cross_site import refuse_cross_site
 from api.transport.disconnect import cancelled_on_disconnect
 from api.transport.graphiql import examples, page
 from api.transport.graphql_errors import error_entries, request_error
-from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 from api.transport.request_slots import RETRY_AFTER, HttpRefusal, received
 from api.transport.state import State, admitted, challenge, state_of
+from graphql_server.documents.answer_size import counting_bytes
+from graphql_server.errors import OVERLOADED, OverLimit
+from graphql_server.http.conditional_get import revalidated
+from graphql_server.http.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 
 GRAPHIQL_ASSETS = "/graphiql"
+VARY = "Accept, Authorization, X-API-Key, X-User-Id, X-User-Groups"  # what an answer depends on besides its URL
 TOO_LARGE = "ANSWER_TOO_LARGE"
 
 
@@ -67,7 +69,7 @@ async def graphql(request: Request) -> Response:
         body = request_error(failure.message, code=failure.code, upstream=failure.upstream, retryable=failure.retryable)
         return _answer(503, media_type or JSON, body)
     answer = _executed(result, media_type or JSON, state.settings)
-    return answer if result.errors or request.method != "GET" else revalidated(request, answer)
+    return answer if result.errors or request.method != "GET" else revalidated(request, answer, vary=VARY)
 
 
 def _graphiql(state: State) -> Response:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 
-from api.errors import Misconfigured, OverLimit, Refused, UpstreamFailed
+from api.errors import Misconfigured, Refused, UpstreamFailed
 from api.telemetry import request_id
+from graphql_server.errors import OverLimit
 
 MASKED = "Internal error. The service's log has the details under this request id."
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.bounded_cache import BoundedCache
+from cachetools import LRUCache
+
 from api.errors import Misconfigured
 from api.schema import mistakes_in
 from api.settings import Settings
@@ -35,7 +36,7 @@ class Operations:
         self._trusted = {**trusted, **{hash_of(text): text for text in trusted.values()}}
         self._only = only
         self._cache_bytes = cache_bytes
-        self._registered: BoundedCache[str, str] = BoundedCache(cache_bytes)
+        self._registered: LRUCache[str, str] = LRUCache(cache_bytes, getsizeof=_bytes)
 
     def text(self, query: str | None, document_id: str | None, extensions: Mapping[str, object]) -> str:
         """The text to execute. Raises HttpRefusal: no query, an unknown or wrong name, an untrusted operation."""
@@ -50,7 +51,8 @@ class Operations:
             raise HttpRefusal(400, "sha256Hash is not the hash of this query.", code="PERSISTED_QUERY_HASH_MISMATCH")
         text = self._as_written(query)
         # An evicted text is no error: the client sends it again, as it does after a restart.
-        self._registered.put(naming.id, text, len(text.encode()))
+        if _bytes(text) <= self._cache_bytes // 10:  # one text must not evict nearly all others
+            self._registered[naming.id] = text
         return text
 
     def _as_written(self, query: str | None) -> str:
@@ -83,6 +85,10 @@ def open_operations(settings: Settings) -> Operations:
 def hash_of(text: str) -> str:
     """SHA-256 in hex, as both protocols have it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def _naming(document_id: str | None, extensions: Mapping[str, object]) -> OperationName | None:

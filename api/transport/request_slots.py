@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
-from api.errors import OVERLOADED
 from api.settings import Settings
+from graphql_server.errors import OVERLOADED
 
 RETRY_AFTER = {"Retry-After": "1"}  # seconds
 # Seconds. A refusal that came at once would be asked for again at once, and cost more than it saves.

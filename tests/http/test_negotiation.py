@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.transport.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
+from graphql_server.http.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 

@@ -253,18 +253,6 @@ BUGS = (
             "document = version.document and version.document.copy()",
             "document = version.document",
         ),
-        (
-            "a value takes no room",
-            "api/bounded_cache.py",
-            "self._entries[key] = (value, size)",
-            "self._entries[key] = (value, 0)",
-        ),
-        (
-            "one value may take all room",
-            "api/bounded_cache.py",
-            "if size > self._entries.maxsize // 10:",
-            "if size > self._entries.maxsize:",
-        ),
     ),
     *_bugs(
         "tests/http tests/columnar/test_shape_cache.py tests/unit/test_weighted_semaphore.py tests/unit/test_schema.py",
@@ -294,19 +282,19 @@ BUGS = (
         ),
         (
             "an answer has the tag of another media type",
-            "api/transport/conditional_get.py",
+            "graphql_server/http/conditional_get.py",
             'hashlib.blake2b(answer.headers["Content-Type"].encode(), digest_size=16)',
             "hashlib.blake2b(digest_size=16)",
         ),
         (
             "any condition is met",
-            "api/transport/conditional_get.py",
+            "graphql_server/http/conditional_get.py",
             'return condition.strip() == "*" or entity_tag in _ENTITY_TAG.findall(condition)',
             "return bool(condition)",
         ),
         (
             "a shared cache may keep an answer",
-            "api/transport/conditional_get.py",
+            "graphql_server/http/conditional_get.py",
             '"private, no-cache"',
             '"public, no-cache"',
         ),

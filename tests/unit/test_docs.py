@@ -13,11 +13,12 @@ from typer.main import get_command
 from api import __main__ as command_line
 from api import serving, settings_page, telemetry
 from api.app import STOP_TIMEOUT
-from api.errors import OVERLOADED, Misconfigured, UpstreamFailed, UserErrorCode
+from api.errors import Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
 from api.transport.graphql import GRAPHIQL_ASSETS
 from api.upstreams.camunda.process_variables import VARIABLES
+from graphql_server.errors import OVERLOADED
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -235,7 +236,8 @@ _MAKE = {"ARGS", "ENGINE", "TESTS", "WORKERS", "EXAMPLES", "SEED", "SECONDS"}
 def test_every_path_that_is_named_is_there(file: Path) -> None:
     text = file.read_text("utf-8")
     paths = re.findall(
-        r"(?:`|^)((?:api|columnar|doctor|plandiff|sandbox|tests|bpmn|tools|deploy|docs)/[\w./-]*)(?:::(\w+))?",
+        r"(?:`|^)((?:api|columnar|doctor|graphql_server|plandiff|sandbox|tests|bpmn|tools|deploy|docs)/[\w./-]*)"
+        r"(?:::(\w+))?",
         text,
         re.MULTILINE,
     )

@@ -14,8 +14,8 @@ from graphql import (
     parse,
 )
 
-from api.schema.document_size import DocumentSize, document_size
 from columnar.document_walk import TypedWalk, Variables, Walk, fragments_of, innermost_first
+from graphql_server.documents.document_size import DocumentSize, document_size
 
 SCHEMA = build_schema("""
     type Query { plan: Plan, any: Any }

@@ -8,8 +8,8 @@ import pytest
 
 from api.caller import asked_by
 from api.deadline import with_deadline
-from api.errors import OverLimit
 from api.weighted_semaphore import WeightedSemaphore
+from graphql_server.errors import OverLimit
 
 pytestmark = pytest.mark.anyio
 LONG = 60.0  # seconds

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import atheris
 
-with atheris.instrument_imports(include=["api", "graphql", "strawberry"]):
+with atheris.instrument_imports(include=["api", "graphql", "graphql_server", "strawberry"]):
     from graphql import GraphQLError
 
     from api import settings as configuration
@@ -17,9 +17,9 @@ with atheris.instrument_imports(include=["api", "graphql", "strawberry"]):
     from api.schema.document_limits import first_excess
     from api.schema.prepared_document import document
     from api.transport.graphql import Parameters, _decoded
-    from api.transport.negotiation import chosen_media_type, is_json, wants_html
     from api.transport.persisted_queries import open_operations
     from api.transport.request_slots import HttpRefusal
+    from graphql_server.http.negotiation import chosen_media_type, is_json, wants_html
 
 SETTINGS = configuration.read(
     _env_file=None,

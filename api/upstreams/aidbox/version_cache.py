@@ -7,8 +7,8 @@ from here until it is evicted or the process ends.
 from collections.abc import Iterable
 
 import msgspec
+from cachetools import LRUCache
 
-from api.bounded_cache import BoundedCache
 from api.telemetry import versions_looked_up
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
 
@@ -19,7 +19,7 @@ class VersionCache:
     """Versions of plans, as many as fit into `size` bytes; with 0 none."""
 
     def __init__(self, size: int) -> None:
-        self._versions: BoundedCache[PlanKey, PlanVersion] = BoundedCache(size)
+        self._versions: LRUCache[PlanKey, PlanVersion] = LRUCache(size, getsizeof=_size)
 
     def find(self, keys: Iterable[PlanKey], *, with_document: bool) -> dict[PlanKey, PlanVersion]:
         """Those of the versions that are cached; `with_document`: with their resource."""
@@ -38,5 +38,10 @@ class VersionCache:
         if cached is not None and (cached.document is not None or version.document is None):
             return
         document = version.document and version.document.copy()  # else the whole answer it came in would stay
-        size = HEADER_BYTES + (len(document) if document else 0)
-        self._versions.put(key, msgspec.structs.replace(version, document=document), size)
+        copied = msgspec.structs.replace(version, document=document)
+        if _size(copied) <= self._versions.maxsize // 10:  # one version must not evict nearly all others
+            self._versions[key] = copied
+
+
+def _size(version: PlanVersion) -> int:
+    return HEADER_BYTES + (len(version.document) if version.document else 0)

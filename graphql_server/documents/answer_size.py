@@ -1,6 +1,6 @@
 """The bytes of documents in an answer so far: an answer that gets too large is refused before it is assembled.
 
-They are counted where documents and texts enter the answer; `transport` counts the rest in the finished answer.
+They are counted where documents and texts enter the answer; the HTTP server counts the rest in the finished answer.
 """
 
 from collections.abc import Iterator

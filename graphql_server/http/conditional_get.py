@@ -10,18 +10,19 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-# What an answer depends on besides its URL: the media type, and who asks.
-VARY = "Accept, Authorization, X-API-Key, X-User-Id, X-User-Groups"
 HEADERS_OF_304 = ("etag", "cache-control", "vary")  # of the answer's headers (section 15.4.5)
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
-def revalidated(request: Request, answer: Response) -> Response:
-    """The answer with an ETag; or 304 in its place, when `If-None-Match` has that tag."""
+def revalidated(request: Request, answer: Response, *, vary: str) -> Response:
+    """The answer with an ETag; or 304 in its place, when `If-None-Match` has that tag.
+
+    `vary`: the request headers that an answer depends on besides its URL: the media type, and who asks.
+    """
     answer.headers["ETag"] = entity_tag(answer)
     answer.headers["Cache-Control"] = "private, no-cache"
-    answer.headers["Vary"] = VARY
+    answer.headers["Vary"] = vary
     if not _names(request.headers.getlist("if-none-match"), answer.headers["ETag"]):
         return answer
     return Response(status_code=304, headers={name: answer.headers[name] for name in HEADERS_OF_304})

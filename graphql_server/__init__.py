@@ -1,0 +1,1 @@
+"""A server for GraphQL over HTTP: limits on documents, admission, the protocol, GraphiQL; for any Strawberry schema."""

@@ -1,0 +1,1 @@
+"""Documents before they are executed: their size, cost and limits; and the size of answers."""

@@ -1,0 +1,1 @@
+"""GraphQL over HTTP: media types, conditional requests, what a browser may send."""
