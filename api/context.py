@@ -1,10 +1,13 @@
 """The context of one GraphQL request: viewer, upstreams, settings, loaders, and what it may still cost."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar, cast
+
+import msgspec
 
 from api.coordination.policy import Policy, policy_of
 from api.identity import Viewer
@@ -15,6 +18,8 @@ from api.settings import Settings
 from api.upstreams import Upstreams
 from api.weighted_semaphore import WeightedSemaphore
 from columnar.batch_loader import Loader
+from graphql_server.documents.document_limits import DocumentLimits
+from graphql_server.documents.preparation import Prepared
 from graphql_server.errors import OverLimit
 
 Result = TypeVar("Result")
@@ -54,6 +59,7 @@ class Context:
     upstreams: Upstreams
     settings: Settings
     policy: Policy
+    document_limits: DocumentLimits
     large_answers: WeightedSemaphore
     requirements: Requirements = EVERYTHING
     may_be_given_up: bool = False
@@ -77,6 +83,15 @@ class Context:
     def reader(self) -> Viewer:
         """The person whose permissions decide what may be read."""
         return self.acting or self.viewer
+
+    def prepare(self, prepared: Prepared) -> None:
+        """Take what is known of the operation, which is about to be executed."""
+        self.requirements, self.shapes, self.cost = Requirements(prepared.required), prepared.shapes, prepared.cost
+        self.may_be_given_up = prepared.is_query
+
+    def answer_slots(self, cost: int) -> AbstractAsyncContextManager[None]:
+        """Slots of `large_answers` for an answer; they are waited for as long as leaves time to ask the systems."""
+        return self.large_answers.taken(cost, seconds=self.settings.request_seconds / 2)
 
     def renew_loaders(self, acting: Viewer | None = None) -> None:
         """Drop what was read, so that what follows a write is read afresh, as the person it was done for."""
@@ -136,4 +151,5 @@ def _within(size: int) -> Callable[[Work], bool]:
 
 def make_context(viewer: Viewer, upstreams: Upstreams, settings: Settings, large_answers: WeightedSemaphore) -> Context:
     """The context of a new request."""
-    return Context(viewer, upstreams, settings, policy_of(settings), large_answers)
+    limits = msgspec.convert(settings, DocumentLimits, from_attributes=True)
+    return Context(viewer, upstreams, settings, policy_of(settings), limits, large_answers)

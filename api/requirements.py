@@ -1,7 +1,7 @@
 """The requirements of a request: which process variables and which parts of drafts and plans it reads.
 
-Derived from the document by schema/requires.py, so that loaders ask the three systems for no more than that. Without
-a document everything is required.
+Each field declares its own by schema/requires.py, and those of a document are derived from them, so that loaders ask
+the three systems for no more than that. Without a document everything is required.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from api.upstreams.retool.records import Parts
 
 # Expensive parts of a draft and of a plan version, fetched only where they are required.
 PLAN, REVISION, RESOURCE = "plan", "revision", "resource"
+PROCESS_VARIABLES = "process_variables"  # stands for a loader, of which each variable is a part
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """`variables`: names of process variables. `parts`: by loader, expensive parts of what it finds. None means all."""
+    """`parts`: by loader, the expensive parts that are required of what it finds. None means all."""
 
-    variables: frozenset[str] | None = None
     parts: Mapping[str, frozenset[str]] | None = None
 
     def has(self, loader: str, part: str) -> bool:
@@ -32,7 +32,7 @@ class Requirements:
     @property
     def names(self) -> tuple[str, ...]:
         """The process variables to ask for. Never an empty list: the engine would take that for all variables."""
-        return tuple(name for name in VARIABLES if self.variables is None or name in self.variables) or VARIABLES
+        return tuple(name for name in VARIABLES if self.has(PROCESS_VARIABLES, name)) or VARIABLES
 
 
 EVERYTHING = Requirements()

@@ -5,23 +5,34 @@ Types read records and loaders; mutations call `coordination`. Nothing outside `
 
 from collections.abc import Sequence
 from copy import copy
+from functools import partial
 
 import strawberry.federation
-from graphql import GraphQLError, parse
+from graphql import GraphQLError
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext, Info
 
 from api.errors import Refused, UserErrorCode
-from api.schema.arguments import demand_few
+from api.schema.arguments import LARGEST_PAGE, demand_few
 from api.schema.mutation import Mutation
-from api.schema.prepared_document import Document, Preparation
 from api.schema.query import Query
 from api.schema.scalars import SCALARS
 from api.settings import Settings
 from columnar.executor import ColumnarExecutor
+from graphql_server.documents.answer_cost import CostRules
+from graphql_server.documents.document import Documents
+from graphql_server.documents.preparation import Preparation
+from plandiff.changes import MOST_ENTRIES
 
+# The longest that lists without a `limit` are taken to be. What no limit of ours bounds is bounded by what people do.
+LENGTHS = {
+    "ApprovalStatus.openTasks": 20,
+    "ApprovalStatus.decisions": 50,
+    "RebaseDraftPayload.conflicts": MOST_ENTRIES,
+    "userErrors": 10,
+}
 KEYS = {"Draft": ("id",), "Task": ("id",), "PlanVersion": ("id", "versionId")}
 
 
@@ -63,12 +74,13 @@ def _position(error: GraphQLError) -> tuple[list[int], list[tuple[int, int]], st
     return rows, [(each.line, each.column) for each in error.locations or []], str(path)
 
 
+documents = Documents(CostRules(LARGEST_PAGE, LENGTHS))
 schema = Schema(
     query=Query,
     mutation=Mutation,
     federation_version="2.9",  # the newest that Apollo, Hive and WunderGraph all compose
     config=StrawberryConfig(scalar_map=SCALARS),
-    extensions=[Preparation],
+    extensions=[partial(Preparation, documents)],
     execution_context_class=ColumnarExecutor,
 )
 stock_schema = copy(schema)
@@ -82,11 +94,7 @@ def schema_for(settings: Settings) -> Schema:
 
 def mistakes_in(text: str) -> str | None:
     """The first mistake that keeps a document from being executed, or None."""
-    try:
-        mistakes = Document(parse(text)).mistakes(schema._schema)  # noqa: SLF001  # see prepared_document.py
-    except GraphQLError as error:
-        return error.message
-    return mistakes[0].message if mistakes else None
+    return documents.mistake_in(text, schema._schema)  # noqa: SLF001  # graphql-core's own, as in graphql_server/documents
 
 
 # Definitions that a federation gateway has and every other reader of schema.graphql needs.

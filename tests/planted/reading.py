@@ -5,7 +5,9 @@ from tests.planted.bug import ANY, Bug
 COMPILED = "columnar"
 PLANNING, RUNNING, VALUES = (f"{COMPILED}/{module}.py" for module in ("plan", "execution", "leaf_values"))
 EXECUTOR, KEEPING, WALK = (f"{COMPILED}/{module}.py" for module in ("executor", "shape_cache", "document_walk"))
-BATCHING, DOCUMENTS, READS = "columnar/batch_loader.py", "api/schema/prepared_document.py", "api/schema/requires.py"
+BATCHING, DOCUMENTS = "columnar/batch_loader.py", "graphql_server/documents/document.py"
+READS = "graphql_server/documents/field_requirements.py"
+COST = "graphql_server/documents/answer_cost.py"
 CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda/client.py", "api/upstreams/aidbox/client.py", "api/schema/task.py"
 KEPT = "api/upstreams/aidbox/version_cache.py"
 
@@ -270,9 +272,9 @@ BUGS = (
         ),
         (
             "a mutation is given up when its client leaves",
-            DOCUMENTS,
-            "context.context.may_be_given_up = context.operation_type is OperationType.QUERY",
-            "context.context.may_be_given_up = True",
+            "graphql_server/documents/preparation.py",
+            "is_query = context.operation_type is OperationType.QUERY",
+            "is_query = True",
         ),
         (
             "a query goes on when its client leaves",
@@ -318,19 +320,19 @@ BUGS = (
         ),
         (
             "a list costs what one of it costs",
-            "api/schema/answer_cost.py",
+            COST,
             "return Cost(1 + length * inside.fixed)",
             "return Cost(1 + inside.fixed)",
         ),
         (
             "a page costs what is asked, not what can come",
-            "api/schema/answer_cost.py",
-            "return min(max(int(value), 0), LARGEST_PAGE)",
-            "return 1",
+            COST,
+            "limit = min(max(int(value), 0), limit)",
+            "limit = 1",
         ),
         (
             "a list of entities counts once",
-            "api/schema/answer_cost.py",
+            COST,
             "return len(value) if isinstance(value, list) else 1",
             "return 1",
         ),

@@ -117,8 +117,9 @@ def test_every_failure_code_has_its_row() -> None:
 
 
 def _codes_of_refusals() -> set[str]:
-    """The codes that transport and schema give of their own."""
-    files = [*(ROOT / "api" / "transport").glob("*.py"), *(ROOT / "api" / "schema").glob("*.py")]
+    """The codes that transport, schema and the GraphQL server give of their own."""
+    folders = (ROOT / "api" / "transport", ROOT / "api" / "schema", ROOT / "graphql_server")
+    files = [file for folder in folders for file in folder.rglob("*.py")]
     words = {word for file in files for word in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', file.read_text("utf-8"))}
     return (words | {"UNAUTHENTICATED", OVERLOADED}) - _values_of_enums()
 

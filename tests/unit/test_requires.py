@@ -5,8 +5,8 @@ from graphql import GraphQLObjectType, OperationDefinitionNode, parse
 
 from api.requirements import EVERYTHING, Requirements
 from api.schema import schema
-from api.schema.requires import DEFINITION, KEY, operation_requirements, requirements_of
 from columnar.document_walk import Variables, fragments_of
+from graphql_server.documents.field_requirements import DEFINITION, KEY, operation_requirements, requirements_of
 
 GRAPH = schema._schema
 READ = ("Query", "Task", "TaskPage", "Draft", "DraftPage", "PlanVersion", "ApprovalStatus")
@@ -38,7 +38,7 @@ def test_every_field_of_an_approval_says_it() -> None:
 def required_by(query: str, **given: object) -> Requirements:
     document = parse(query)
     operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-    return operation_requirements(GRAPH, operation, fragments_of(document), Variables(operation, given))
+    return Requirements(operation_requirements(GRAPH, operation, fragments_of(document), Variables(operation, given)))
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,7 @@ def test_of_what_says_nothing_everything_is_read(query: str) -> None:
 
 
 def test_an_operation_that_reads_nothing() -> None:
-    assert required_by("{ viewer { id } __typename __schema { types { name fields { name } } } }") == Requirements(
-        frozenset(), {}
-    )
+    assert required_by("{ viewer { id } __typename __schema { types { name fields { name } } } }") == Requirements({})
 
 
 def test_parts_are_told_apart_by_what_finds_them() -> None:
@@ -64,8 +62,8 @@ def test_parts_are_told_apart_by_what_finds_them() -> None:
         """{ pendingTasks { items { draft { planData } basePlan { name } currentPlan { resource history { name } } } }
           drafts { items { revision } } plan(id: "1") { draft { name } } }"""
     )
-    assert sorted(found.variables or ()) == ["aidboxPlanId", "baseVersion", "draftId"]
     assert {loader: sorted(parts) for loader, parts in (found.parts or {}).items()} == {
+        "process_variables": ["aidboxPlanId", "baseVersion", "draftId"],
         "drafts": ["plan", "revision"],
         "draft_page": ["revision"],
         "drafts_by_plan": [],

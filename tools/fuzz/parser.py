@@ -8,17 +8,17 @@ import sys
 from contextlib import suppress
 
 import atheris
+import msgspec
 
 with atheris.instrument_imports(include=["api", "graphql", "graphql_server", "strawberry"]):
     from graphql import GraphQLError
 
     from api import settings as configuration
-    from api.schema import schema
-    from api.schema.document_limits import first_excess
-    from api.schema.prepared_document import document
+    from api.schema import documents, schema
     from api.transport.graphql import Parameters, _decoded
     from api.transport.persisted_queries import open_operations
     from api.transport.request_slots import HttpRefusal
+    from graphql_server.documents.document_limits import DocumentLimits, first_excess
     from graphql_server.http.negotiation import chosen_media_type, is_json, wants_html
 
 SETTINGS = configuration.read(
@@ -29,6 +29,7 @@ SETTINGS = configuration.read(
     auth="headers",
 )
 OPERATIONS = open_operations(SETTINGS)
+LIMITS = msgspec.convert(SETTINGS, DocumentLimits, from_attributes=True)
 
 
 def read(data: bytes) -> None:
@@ -47,9 +48,9 @@ def read(data: bytes) -> None:
 
 
 def look_through(text: str, operation_name: str | None, variables: dict[str, object]) -> None:
-    """What prepared_document.py does before it lets a document be executed."""
-    found = document(text, SETTINGS)
-    if first_excess(found.size, SETTINGS) is None and not found.mistakes(schema._schema):  # noqa: SLF001  # as prepared_document.py
+    """What the extension Preparation does before it lets a document be executed."""
+    found = documents.of(text, LIMITS)
+    if first_excess(found.size, LIMITS) is None and not found.mistakes(schema._schema):  # noqa: SLF001  # as there
         found.cost(schema._schema, operation_name, variables)  # noqa: SLF001  # as above
 
 

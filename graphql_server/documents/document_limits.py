@@ -1,4 +1,4 @@
-"""The limits of documents, checked before anything is executed; each is a setting.
+"""The limits of documents, checked before anything is executed.
 
 Each refusal is an OverLimit whose message has the limit and, where it is known, the number found.
 """
@@ -6,8 +6,9 @@ Each refusal is an OverLimit whose message has the limit and, where it is known,
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from api.schema.answer_cost import Limited
-from api.settings import Settings
+import msgspec
+
+from graphql_server.documents.answer_cost import Limited
 from graphql_server.documents.document_size import DocumentSize
 from graphql_server.errors import OverLimit
 
@@ -16,11 +17,28 @@ CHARACTERS_A_TOKEN = 20  # at most, on average: a text of a megabyte is one toke
 MOST_VALUES = 10_000  # in variables
 
 
+class DocumentLimits(msgspec.Struct, frozen=True):
+    """The limits of a document and of the operations in it. `max_cost`: the most values that an answer may have.
+
+    `introspection`: whether clients may read the schema.
+    """
+
+    max_tokens: int
+    max_depth: int
+    max_introspection_depth: int
+    max_root_fields: int
+    max_aliases: int
+    max_directives: int
+    max_selections: int
+    max_cost: int
+    introspection: bool
+
+
 class Rule(NamedTuple):
-    """A measure of DocumentSize, the setting that limits it, the refusal's code, and words for what is counted."""
+    """A measure of DocumentSize, the field of DocumentLimits, the refusal's code, and words for what is counted."""
 
     measure: str
-    setting: str
+    limit: str
     code: str
     words: str
 
@@ -35,28 +53,28 @@ RULES = (
 )
 
 
-def first_excess(size: DocumentSize, settings: Settings) -> OverLimit | None:
+def first_excess(size: DocumentSize, limits: DocumentLimits) -> OverLimit | None:
     """The refusal for the first limit that a document exceeds. Fragments count wherever they are spread."""
     for rule in RULES:
-        found, limit = getattr(size, rule.measure), getattr(settings, rule.setting)
+        found, limit = getattr(size, rule.measure), getattr(limits, rule.limit)
         if found > limit:
             return excess(rule.code, rule.words, found, limit)
-    if size.reads_schema and not settings.introspection:
+    if size.reads_schema and not limits.introspection:
         return OverLimit("INTROSPECTION_OFF", "Introspection is switched off.")
     return None
 
 
-def costs_too_much(cost: int, fitting: Sequence[Limited], settings: Settings) -> OverLimit:
+def costs_too_much(cost: int, fitting: Sequence[Limited], limits: DocumentLimits) -> OverLimit:
     """The refusal of an operation whose answer could be too large, and what to lower."""
-    over = excess("QUERY_TOO_COSTLY", "values that its answer could have", cost, settings.max_cost)
+    over = excess("QUERY_TOO_COSTLY", "values that its answer could have", cost, limits.max_cost)
     ways = " or ".join(f"{each.name}(limit: {each.limit})" for each in fitting)
     advice = f"Ask for {ways}." if ways else "Ask for fewer fields or shorter lists."
     return OverLimit(over.code, f"{over.message} {advice}")
 
 
-def too_many_tokens(settings: Settings) -> OverLimit:
+def too_many_tokens(limits: DocumentLimits) -> OverLimit:
     """The refusal of a document with too many tokens, which is not parsed to its end."""
-    return OverLimit("TOO_MANY_TOKENS", f"The query has more than {settings.max_tokens} tokens, the limit.")
+    return OverLimit("TOO_MANY_TOKENS", f"The query has more than {limits.max_tokens} tokens, the limit.")
 
 
 def too_repetitive() -> OverLimit:
@@ -75,9 +93,9 @@ def excess(code: str, words: str, found: int, limit: int) -> OverLimit:
     return OverLimit(code, f"The query has {message} {words}; the limit is {limit}.")
 
 
-def too_long(found: int, settings: Settings) -> OverLimit:
+def too_long(found: int, limits: DocumentLimits) -> OverLimit:
     """The refusal of a document that is too long to be parsed."""
-    limit = settings.max_tokens * CHARACTERS_A_TOKEN
+    limit = limits.max_tokens * CHARACTERS_A_TOKEN
     return OverLimit("QUERY_TOO_LARGE", f"The query has {found} characters; the limit is {limit}. Use variables.")
 
 

@@ -6,6 +6,7 @@ A value is 1, a whole JSON document 10; a list of objects is what its fields com
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from graphql import (
@@ -26,22 +27,29 @@ from graphql import (
     is_wrapping_type,
 )
 
-from api.schema.arguments import LARGEST_PAGE
 from columnar.document_walk import Fragments, TypedWalk, Variables, Walk, field_of
 from graphql_server.documents.document_size import INTROSPECTION
-from plandiff.changes import MOST_ENTRIES
 
 JSON_COST = 10
-# The longest that lists without a `limit` are taken to be. What no limit of ours bounds is bounded by what people do.
-LENGTHS = {
-    "ApprovalStatus.openTasks": 20,
-    "ApprovalStatus.decisions": 50,
-    "RebaseDraftPayload.conflicts": MOST_ENTRIES,
-}
-ERRORS = 10
+JSON_TYPES = ("JSON", "_Any")
 UNKNOWN_LENGTH = 200
 MOST_ADVICE = 3  # limits that a refusal names
 MOST_TRIED = 10  # each is a walk of its own
+
+
+class CostRules(NamedTuple):
+    """What the cost depends on beside the types of a schema.
+
+    `largest_page`: the most that a list with a `limit` can have. `lengths`: the longest that lists without one are
+    taken to be, by `Type.field`, or by `field` for any type.
+    """
+
+    largest_page: int
+    lengths: Mapping[str, int] = MappingProxyType({})
+
+    def length_of(self, parent: str, field: str) -> int:
+        """The longest that a list without a `limit` can be."""
+        return self.lengths.get(f"{parent}.{field}", self.lengths.get(field, UNKNOWN_LENGTH))
 
 
 class Cost(NamedTuple):
@@ -55,10 +63,14 @@ FREE = Cost()
 
 
 def answer_cost(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: Fragments, variables: Variables
+    schema: GraphQLSchema,
+    rules: CostRules,
+    operation: OperationDefinitionNode,
+    fragments: Fragments,
+    variables: Variables,
 ) -> int:
     """The cost of a whole answer to a valid operation."""
-    return _CostWalk(schema, fragments, variables).operation(operation).fixed
+    return _CostWalk(schema, rules, fragments, variables).operation(operation).fixed
 
 
 class Limited(NamedTuple):
@@ -70,6 +82,7 @@ class Limited(NamedTuple):
 
 def fitting_limits(
     schema: GraphQLSchema,
+    rules: CostRules,
     operation: OperationDefinitionNode,
     fragments: Fragments,
     variables: Variables,
@@ -80,12 +93,12 @@ def fitting_limits(
 
     Only fields for which lowering this one limit is enough, outermost first, at most MOST_ADVICE of them.
     """
-    walk = _CostWalk(schema, fragments, variables)
+    walk = _CostWalk(schema, rules, fragments, variables)
     whole = walk.operation(operation).fixed
     found = []
     for node, limit in walk.limited[: -MOST_TRIED - 1 : -1]:  # a walk ends with the outermost
         # The cost is linear in each limit: what the field adds to the rest is shared evenly by its items.
-        rest = _CostWalk(schema, fragments, variables, lowered={id(node): 0}).operation(operation).fixed
+        rest = _CostWalk(schema, rules, fragments, variables, lowered={id(node): 0}).operation(operation).fixed
         if rest < most and (fits := (most - rest) * limit // (whole - rest)):
             found.append(Limited((node.alias or node.name).value, fits))
     return found[:MOST_ADVICE]
@@ -95,11 +108,13 @@ class _CostWalk(TypedWalk[Cost]):
     def __init__(
         self,
         schema: GraphQLSchema,
+        rules: CostRules,
         fragments: Fragments,
         variables: Variables,
         lowered: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__(schema, fragments)
+        self._rules = rules
         self._variables = variables
         self._introspection = _IntrospectionWalk(fragments)
         self._lowered = lowered or {}
@@ -115,7 +130,7 @@ class _CostWalk(TypedWalk[Cost]):
             return Cost(1 + self._introspected(node))
         field = field_of(place, node)
         if field is None or place is None or node.selection_set is None:
-            return Cost(JSON_COST if field and get_named_type(field.type).name in ("JSON", "_Any") else 1)
+            return Cost(JSON_COST if field and get_named_type(field.type).name in JSON_TYPES else 1)
         limit = self._limit(node, field)
         if is_page_of_items(place, node.name.value) or is_results(node.name.value):
             return Cost(1, inside.fixed)
@@ -133,9 +148,9 @@ class _CostWalk(TypedWalk[Cost]):
             return self._lowered[id(node)]
         given = next((each.value for each in node.arguments or () if each.name.value == "limit"), None)
         value = field.args["limit"].default_value if given is None else self._variables.value(given)
-        limit = LARGEST_PAGE
+        limit = self._rules.largest_page
         if isinstance(value, int | float) and math.isfinite(value):
-            limit = min(max(int(value), 0), LARGEST_PAGE)
+            limit = min(max(int(value), 0), limit)
         self.limited.append((node, limit))
         return limit
 
@@ -145,7 +160,7 @@ class _CostWalk(TypedWalk[Cost]):
         if keys is not None:
             value = self._variables.value(keys)
             return len(value) if isinstance(value, list) else 1
-        return length_of(parent.name, node.name.value)
+        return self._rules.length_of(parent.name, node.name.value)
 
     def _inputs(self, node: FieldNode) -> int:
         """How many things a mutation of many does; the longest page for what has no such input."""
@@ -155,7 +170,7 @@ class _CostWalk(TypedWalk[Cost]):
         else:
             value = self._variables.value(given) if given is not None else None
             values = list(value.values()) if isinstance(value, dict) else []
-        return max((len(each) for each in values if isinstance(each, list)), default=LARGEST_PAGE)
+        return max((len(each) for each in values if isinstance(each, list)), default=self._rules.largest_page)
 
     def _introspected(self, node: FieldNode) -> int:
         """The cost of introspection: no bound, but the number (of the largest type, for `__type`)."""
@@ -197,11 +212,6 @@ def is_page_of_items(parent: GraphQLNamedType, field: str) -> bool:
 def is_results(field: str) -> bool:
     """Whether a field is the list of payloads of a mutation of many, one for each of its inputs."""
     return field == "results"
-
-
-def length_of(parent: str, field: str) -> int:
-    """The longest that a list without a `limit` can be."""
-    return ERRORS if field == "userErrors" else LENGTHS.get(f"{parent}.{field}", UNKNOWN_LENGTH)
 
 
 def children(element: object, field: str) -> Iterator[object]:
