@@ -6,50 +6,55 @@ Tests watch or disturb the upstream calls through two of its parameters.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.authentication import open_authentication
 from api.coordination.process.worker import UNLOCK_SECONDS, work
 from api.deadline import with_deadline
-from api.settings import Settings
-from api.telemetry import begin_request
-from api.transport.cross_site import with_browser_rules
+from api.settings import LOOPBACK, Settings
 from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.graphql_errors import MASKED, request_error
 from api.transport.health import live, ready
 from api.transport.metrics import metrics
-from api.transport.persisted_queries import open_operations
 from api.transport.readiness import Health
-from api.transport.request_slots import RequestSlots
-from api.transport.rest import problem, submit_plan
-from api.transport.state import UNTIL_SENT, State
+from api.transport.rest import submit_plan
+from api.transport.state import State
+from api.transport.trusted_operations import open_operations
 from api.transport.welcome import root, show_version
 from api.upstreams import open_upstreams, unchanged
 from api.upstreams.http.call import Transports
 from api.upstreams.http.proxies import named_proxies
 from api.upstreams.retool.pool import Connection
-from api.weighted_semaphore import WeightedSemaphore
+from graphql_server.admission.request_slots import RequestSlots
+from graphql_server.admission.weighted_semaphore import WeightedSemaphore
+from graphql_server.http.cross_site import at_hosts, with_browser_rules
+from graphql_server.http.problem_details import problem
+from graphql_server.http.request_id import with_request_id
+from graphql_server.http.until_sent import held_until_sent
+from graphql_server.serving.header_limits import ConnectionLimits
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
-LARGE_BODY = 65_536  # bytes; the server's buffer holds as many before it waits for the client
+IDENTITY_HEADERS = ("X-User-Id", "X-User-Groups")
 STOP_TIMEOUT = 8.0  # seconds; then the worker returns its tasks to the engine
 
 _log = logging.getLogger(__name__)
 
 
 class LifespanState(TypedDict):
-    """Starlette's lifespan state."""
+    """Starlette's lifespan state: for the requests, and for uvicorn's protocol."""
 
     held: State
+    connection_limits: ConnectionLimits
 
 
 def build_app(
@@ -77,14 +82,15 @@ def build_app(
             stopped = stop or asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None
             request_slots, large_answers, health = (
-                RequestSlots(settings),
+                RequestSlots(settings.max_requests, most_each=settings.max_requests_per_caller),
                 WeightedSemaphore(settings.max_cost_at_once),
                 Health(upstreams),
             )
             yield {
                 "held": State(
                     settings, upstreams, authentication, operations, request_slots, large_answers, health, note
-                )
+                ),
+                "connection_limits": msgspec.convert(settings, ConnectionLimits, from_attributes=True),
             }
             stopped.set()
             if worker is not None:
@@ -111,8 +117,17 @@ def build_app(
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     # Behind a TLS terminator a redirect would lead to http://, where a client would send its key in clear text.
     app.router.redirect_slashes = False
-    ported = by_port(app, settings.operations_port)
-    return with_request_id(with_browser_rules(ported, settings), seconds=settings.request_seconds)
+    whole = _for_browsers(by_port(app, settings.operations_port), settings)
+    return with_request_id(with_request_deadline(held_until_sent(whole), settings.request_seconds))
+
+
+def _for_browsers(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The service with the rules for browsers. AUTH=headers believes any page that comes this far."""
+    if "headers" not in settings.auth:
+        return with_browser_rules(app, origins=settings.cors_origins)
+    message = "With AUTH=headers this service answers only to the hosts localhost, 127.0.0.1 and [::1]."
+    local = at_hosts(app, LOOPBACK, message)
+    return with_browser_rules(local, origins=settings.cors_origins, headers=IDENTITY_HEADERS)
 
 
 async def masked(_request: Request, _error: Exception) -> Response:
@@ -163,35 +178,14 @@ def by_port(app: ASGIApp, operations_port: int | None) -> ASGIApp:
     return app if operations_port is None else handle
 
 
-def with_request_id(app: ASGIApp, *, seconds: float) -> ASGIApp:
-    """Give every request a deadline, and an id: the caller's own or a new one, sent back in `X-Request-Id`."""
+def with_request_deadline(app: ASGIApp, seconds: float) -> ASGIApp:
+    """The service with a deadline for every request."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        offered = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = begin_request(offered)
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send_whole(message, send)
-
-        with with_deadline(seconds), ExitStack() as until_sent:
-            scope[UNTIL_SENT] = until_sent
-            await app(scope, receive, send_with_id)
+        with with_deadline(seconds):
+            await app(scope, receive, send)
 
     return handle
-
-
-async def send_whole(message: Message, send: Send) -> None:
-    """Send an ASGI message; after a large body return only when the client has received nearly all of it.
-
-    The server waits for that before the next message, so the end of a large body is a message of its own.
-    """
-    is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
-    if is_last and len(message.get("body", b"")) > LARGE_BODY:
-        await send({**message, "more_body": True})
-        message = {"type": "http.response.body", "body": b"", "more_body": False}
-    await send(message)

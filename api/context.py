@@ -9,15 +9,17 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from api.caller import present_caller
 from api.coordination.policy import Policy, policy_of
+from api.deadline import seconds_left
 from api.identity import Viewer
 from api.loaders import Loaders
 from api.plan_processes import results
 from api.requirements import EVERYTHING, Requirements
 from api.settings import Settings
 from api.upstreams import Upstreams
-from api.weighted_semaphore import WeightedSemaphore
 from columnar.batch_loader import Loader
+from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.documents.document_limits import DocumentLimits
 from graphql_server.documents.preparation import Prepared
 from graphql_server.errors import OverLimit
@@ -91,7 +93,8 @@ class Context:
 
     def answer_slots(self, cost: int) -> AbstractAsyncContextManager[None]:
         """Slots of `large_answers` for an answer; they are waited for as long as leaves time to ask the systems."""
-        return self.large_answers.taken(cost, seconds=self.settings.request_seconds / 2)
+        seconds = seconds_left(self.settings.request_seconds / 2)
+        return self.large_answers.taken(cost, caller=present_caller(), seconds=seconds)
 
     def renew_loaders(self, acting: Viewer | None = None) -> None:
         """Drop what was read, so that what follows a write is read afresh, as the person it was done for."""

@@ -30,7 +30,7 @@ from api.app import build_app
 from api.errors import Misconfigured
 from api.settings import Settings
 from api.telemetry import FOLDER, forget_the_dead, start_logging
-from api.transport.header_limits import server_options
+from graphql_server.serving.header_limits import server_options
 
 GRACEFUL_SHUTDOWN = 20  # seconds for requests under way when the service is asked to stop
 HEALTHCHECK_TIMEOUT = 20  # seconds without an answer, of a process that starts or hangs, before it is replaced

@@ -6,10 +6,7 @@ numbers are Prometheus's, at `/metrics`; none of them names a person, a draft or
 
 import logging
 import os
-import re
-import uuid
 from contextlib import suppress
-from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pythonjsonlogger.json import JsonFormatter
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
+from graphql_server.http.request_id import request_id
 
 UPSTREAM_CALLS = Counter(
     "plan_api_upstream_calls", "Calls to a system, by outcome: ok, or an error code.", ["upstream", "outcome"]
@@ -66,15 +63,6 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names a folder for the 
 # finding a number by its labels takes longer than counting
 _calls = cache(UPSTREAM_CALLS.labels)
 _seconds = cache(UPSTREAM_SECONDS.labels)
-
-_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-def begin_request(offered: str | None) -> str:
-    """The id of the request now begun: the caller's own when it is a plain word, else a new one."""
-    chosen = offered if offered and _ACCEPTED.fullmatch(offered) else uuid.uuid4().hex
-    request_id.set(chosen)
-    return chosen
 
 
 def upstream_called(upstream: str, outcome: str, seconds: float) -> None:

@@ -1,6 +1,9 @@
 """The errors of the server: requests that it refuses before or instead of executing them."""
 
+from collections.abc import Mapping
+
 OVERLOADED = "OVERLOADED"  # the code of requests that may be retried in a moment
+RETRY_AFTER = {"Retry-After": "1"}  # seconds
 
 
 class OverLimit(Exception):
@@ -10,3 +13,16 @@ class OverLimit(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class HttpRefusal(Exception):
+    """A request that is not executed: the HTTP status, the message and the code that say why."""
+
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None, *, code: str = "BAD_REQUEST"
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+        self.code = code

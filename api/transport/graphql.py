@@ -21,16 +21,16 @@ from api.errors import Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
 from api.settings import Settings
-from api.transport.cross_site import refuse_cross_site
-from api.transport.disconnect import cancelled_on_disconnect
 from api.transport.graphiql import examples, page
 from api.transport.graphql_errors import error_entries, request_error
-from api.transport.request_slots import RETRY_AFTER, HttpRefusal, received
 from api.transport.state import State, admitted, challenge, state_of
 from graphql_server.documents.answer_size import counting_bytes
-from graphql_server.errors import OVERLOADED, OverLimit
+from graphql_server.errors import OVERLOADED, RETRY_AFTER, HttpRefusal, OverLimit
 from graphql_server.http.conditional_get import revalidated
+from graphql_server.http.cross_site import refuse_cross_site
+from graphql_server.http.disconnect import cancelled_on_disconnect
 from graphql_server.http.negotiation import JSON, RESPONSE_JSON, chosen_media_type, is_json, wants_html
+from graphql_server.http.request_body import received
 
 GRAPHIQL_ASSETS = "/graphiql"
 VARY = "Accept, Authorization, X-API-Key, X-User-Id, X-User-Groups"  # what an answer depends on besides its URL
@@ -56,7 +56,7 @@ async def graphql(request: Request) -> Response:
     try:
         if media_type is None:
             raise HttpRefusal(406, f"Not acceptable; accept {RESPONSE_JSON} or {JSON}.")
-        refuse_cross_site(request, state.settings)
+        refuse_cross_site(request, state.settings.cors_origins, setting="CORS_ORIGINS")
         viewer = await admitted(request)
         result = await _execute(request, viewer, await _parameters(request))
     except HttpRefusal as refusal:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 
 from api.errors import Misconfigured, Refused, UpstreamFailed
-from api.telemetry import request_id
 from graphql_server.errors import OverLimit
+from graphql_server.http.request_id import request_id
 
 MASKED = "Internal error. The service's log has the details under this request id."
 

@@ -3,8 +3,6 @@
 Errors are problem details (RFC 9457): `type`, `title`, `status`, `detail`, and our `code`, `requestId`.
 """
 
-from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated
 
 import orjson
@@ -29,9 +27,10 @@ from api.errors import (
     UserErrorCode,
 )
 from api.identity import Viewer
-from api.telemetry import request_id
-from api.transport.request_slots import HttpRefusal, received
 from api.transport.state import State, admitted, challenge, state_of
+from graphql_server.errors import HttpRefusal
+from graphql_server.http.problem_details import problem
+from graphql_server.http.request_body import received
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {
@@ -92,7 +91,8 @@ def _problem_of(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Re
             answer = problem(401, "UNAUTHENTICATED", str(failure), challenge(failure))
         case Refused():
             status = STATUSES.get(failure.code, 409)
-            answer = problem(status, failure.code, failure.message, process_id=failure.process_id)
+            running = {"processId": failure.process_id} if failure.process_id else {}
+            answer = problem(status, failure.code, failure.message, more=running)
         case UpstreamFailed():
             answer = problem(_status(failure), failure.code, failure.message)
         case _:
@@ -105,22 +105,6 @@ async def _body(request: Request) -> bytes:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HttpRefusal(415, "The body must be application/json.", code=UserErrorCode.INVALID)
     return await received(request, at_most=LARGEST_BODY, seconds=state_of(request).settings.receive_seconds)
-
-
-def problem(
-    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, *, process_id: str | None = None
-) -> Response:
-    """A response with problem details. `process_id`: the approval that is running already."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": str(code),
-        "requestId": request_id.get(),
-        **({"processId": process_id} if process_id else {}),
-    }
-    return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
 def _status(failure: UpstreamFailed) -> int:

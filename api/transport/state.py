@@ -1,6 +1,5 @@
 """The service's state, shared by all requests, and the admission of a request: who asks, and a slot for it."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -10,13 +9,12 @@ from api.caller import asked_by
 from api.errors import Unauthenticated
 from api.identity import Viewer, canonical
 from api.settings import Settings
-from api.transport.persisted_queries import Operations
 from api.transport.readiness import Health
-from api.transport.request_slots import RequestSlots
 from api.upstreams import Upstreams
-from api.weighted_semaphore import WeightedSemaphore
-
-UNTIL_SENT = "plan_api.until_sent"  # key in an ASGI scope: an ExitStack, closed when the answer is sent
+from graphql_server.admission.request_slots import RequestSlots
+from graphql_server.admission.weighted_semaphore import WeightedSemaphore
+from graphql_server.http.persisted_queries import Operations
+from graphql_server.http.until_sent import until_sent
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,9 @@ async def admitted(request: Request) -> Viewer:
     Raises Unauthenticated and UpstreamFailed as `viewer_of`, and HttpRefusal when no slot is free.
     """
     viewer = await viewer_of(request)
-    until_sent = request.scope[UNTIL_SENT]
-    assert isinstance(until_sent, ExitStack)  # noqa: S101  # put there by `app` alone; for the type checker
-    caller = canonical(viewer.id)
-    until_sent.callback(await state_of(request).request_slots.acquire(caller))
-    until_sent.enter_context(asked_by(caller))
+    held, caller = until_sent(request), canonical(viewer.id)
+    held.callback(await state_of(request).request_slots.acquire(caller))
+    held.enter_context(asked_by(caller))
     return viewer
 
 

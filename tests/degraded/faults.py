@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from api.telemetry import request_id
+from graphql_server.http.request_id import request_id
 from tests.wire import HTML, Cut, Fault, Hang, Refuse, Say
 
 SYSTEMS = ("retool", "camunda", "aidbox")

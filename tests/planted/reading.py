@@ -278,7 +278,7 @@ BUGS = (
         ),
         (
             "a query goes on when its client leaves",
-            "api/transport/disconnect.py",
+            "graphql_server/http/disconnect.py",
             "        if context.may_be_given_up:\n",
             "        if False:\n",
         ),
@@ -302,19 +302,19 @@ BUGS = (
         ),
         (
             "slots are not released",
-            "api/weighted_semaphore.py",
+            "graphql_server/admission/weighted_semaphore.py",
             "        finally:\n            self._release(caller, size)\n",
             "        finally:\n            pass\n",
         ),
         (
             "who was granted slots and left keeps them",
-            "api/weighted_semaphore.py",
+            "graphql_server/admission/weighted_semaphore.py",
             "if not turn.cancelled():",
             "if False:",
         ),
         (
             "slots released that were never granted",
-            "api/weighted_semaphore.py",
+            "graphql_server/admission/weighted_semaphore.py",
             "if not turn.cancelled():",
             "if True:",
         ),

@@ -10,9 +10,9 @@ import pytest
 from psycopg import sql
 
 from api.settings import Settings
-from api.telemetry import request_id
 from api.upstreams import open_upstreams
 from doctor.setup import MODEL, set_up
+from graphql_server.http.request_id import request_id
 from tests.commands.running import new_name
 from tests.races.racing import Turnstile, at_once, told_by
 from tests.races.schedule import drawn, several

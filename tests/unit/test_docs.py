@@ -121,7 +121,8 @@ def _codes_of_refusals() -> set[str]:
     folders = (ROOT / "api" / "transport", ROOT / "api" / "schema", ROOT / "graphql_server")
     files = [file for folder in folders for file in folder.rglob("*.py")]
     words = {word for file in files for word in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', file.read_text("utf-8"))}
-    return (words | {"UNAUTHENTICATED", OVERLOADED}) - _values_of_enums()
+    settings = {name.upper() for name in Settings.model_fields}
+    return (words | {"UNAUTHENTICATED", OVERLOADED}) - _values_of_enums() - settings
 
 
 def _values_of_enums() -> set[str]:

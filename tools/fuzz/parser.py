@@ -16,9 +16,9 @@ with atheris.instrument_imports(include=["api", "graphql", "graphql_server", "st
     from api import settings as configuration
     from api.schema import documents, schema
     from api.transport.graphql import Parameters, _decoded
-    from api.transport.persisted_queries import open_operations
-    from api.transport.request_slots import HttpRefusal
+    from api.transport.trusted_operations import open_operations
     from graphql_server.documents.document_limits import DocumentLimits, first_excess
+    from graphql_server.errors import HttpRefusal
     from graphql_server.http.negotiation import chosen_media_type, is_json, wants_html
 
 SETTINGS = configuration.read(

@@ -9,8 +9,6 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
-from api.caller import present_caller
-from api.deadline import seconds_left
 from graphql_server.errors import OVERLOADED, OverLimit
 
 LARGE = 1 / 20  # of all slots; an answer that needs fewer takes none
@@ -28,16 +26,16 @@ class WeightedSemaphore:
         self._queues: dict[Hashable, deque[Waiter]] = {}
 
     @asynccontextmanager
-    async def taken(self, values: int, *, seconds: float) -> AsyncIterator[None]:
+    async def taken(self, values: int, *, caller: Hashable, seconds: float) -> AsyncIterator[None]:
         """Hold so many slots during the block, or all of them if it needs more than there are.
 
-        Raises OverLimit (OVERLOADED) when they are not free within these seconds, or by the request's deadline.
+        Raises OverLimit (OVERLOADED) when they are not free within these seconds.
         """
         if values <= self._values * LARGE:
             yield
             return
-        size, caller = min(values, self._values), present_caller()
-        await self._acquire(caller, size, seconds_left(seconds))
+        size = min(values, self._values)
+        await self._acquire(caller, size, seconds)
         try:
             yield
         finally:

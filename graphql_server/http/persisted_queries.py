@@ -12,10 +12,7 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
-from api.errors import Misconfigured
-from api.schema import mistakes_in
-from api.settings import Settings
-from api.transport.request_slots import HttpRefusal
+from graphql_server.errors import HttpRefusal
 
 PREFIX = "sha256:"
 FORMAT = "apollo-persisted-query-manifest"
@@ -75,13 +72,6 @@ class Operations:
         raise HttpRefusal(200, "PersistedQueryNotFound", code="PERSISTED_QUERY_NOT_FOUND")
 
 
-def open_operations(settings: Settings) -> Operations:
-    """The operations of these settings. Raises Misconfigured, which names the first one that is not valid."""
-    where = settings.persisted_operations
-    trusted = dict(_read(where)) if where else {}
-    return Operations(trusted, only=settings.persisted_only, cache_bytes=settings.registered_queries_bytes)
-
-
 def hash_of(text: str) -> str:
     """SHA-256 in hex, as both protocols have it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -102,15 +92,9 @@ def _naming(document_id: str | None, extensions: Mapping[str, object]) -> Operat
     return OperationName(named["sha256Hash"].lower(), registers=True)
 
 
-def _read(where: Path) -> Iterator[tuple[str, str]]:
-    try:
-        found = list(_folder(where) if where.is_dir() else _manifest(where))
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"PERSISTED_OPERATIONS cannot be read: {error}") from error
-    for name, text in found:
-        if wrong := mistakes_in(text):
-            raise Misconfigured(f"PERSISTED_OPERATIONS: {name} does not fit the schema: {wrong}")
-    return iter(found)
+def read_operations(where: Path) -> dict[str, str]:
+    """The texts of a folder or a manifest, by id. Raises OSError and ValueError for what cannot be read."""
+    return dict(_folder(where) if where.is_dir() else _manifest(where))
 
 
 def _folder(folder: Path) -> Iterator[tuple[str, str]]:

@@ -12,18 +12,17 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-
-from api.transport.state import State
 
 # Seconds that an idle connection stays open: longer than clients and load balancers keep theirs (60 seconds is usual),
 # or they would send a request just when it is closed.
 LONGEST_IDLE = 75
 LARGEST_HEAD = 65_536  # bytes
 LARGEST_REST = 1_048_576  # bytes of a body that are discarded when its request is answered before they have come
-LEAST_READ = 65_536  # bytes of an answer in RECEIVE_SECONDS; asyncio's buffer holds as many by itself
+LEAST_READ = 65_536  # bytes of an answer in `receive_seconds`; asyncio's buffer holds as many by itself
 MOST_HEADERS = 200
 MOST_PIPELINED = 20  # requests that are read while one before them is under way
 TOO_LARGE = f"The head of a request may have at most {LARGEST_HEAD} bytes."
@@ -49,6 +48,18 @@ def server_options() -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
     }
+
+
+class ConnectionLimits(msgspec.Struct, frozen=True):
+    """The limits of connections; the application's lifespan state has them as `connection_limits`.
+
+    `receive_seconds`: for receiving a request's head, and for a client to take each 64 kB of an answer.
+    `max_unsent_bytes`: of answers that clients have not yet taken, over all connections.
+    """
+
+    receive_seconds: float
+    max_connections: int
+    max_unsent_bytes: int
 
 
 class BadHead(Exception):
@@ -90,7 +101,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """
 
     config: Config
-    app_state: dict[str, State]
+    app_state: dict[str, Any]
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None before the first request, whatever uvicorn says
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes: int = 0
@@ -106,12 +117,12 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start to wait for a first request."""
         super().connection_made(transport)
-        settings = self.app_state["held"].settings
-        self._timeout = settings.receive_seconds
-        self._most_unsent = settings.max_unsent_bytes
+        limits: ConnectionLimits = self.app_state["connection_limits"]
+        self._timeout = limits.receive_seconds
+        self._most_unsent = limits.max_unsent_bytes
         self.idle_since = self.loop.time()
         self._start_head_timer()
-        if len(self.connections) > settings.max_connections:
+        if len(self.connections) > limits.max_connections:
             self._close_an_idle_one()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -231,7 +242,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.write(ERROR_RESPONSE % (status, phrase, len(body), own_id.encode(), body))
 
     def _watch_unsent(self) -> None:
-        """Look at the unsent bytes now and again in RECEIVE_SECONDS.
+        """Look at the unsent bytes now and again in `receive_seconds`.
 
         Each write in between starts another watch, so that bytes which are gone by then were read by the client.
         """
@@ -255,7 +266,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.unsent_timer = None
 
     def _bound_unsent(self) -> None:
-        """Abort other connections until MAX_UNSENT_BYTES holds: first those that read nothing, the oldest first."""
+        """Abort other connections until `max_unsent_bytes` holds: first those that read nothing, the oldest first."""
         waiting = [each for each in self._others() if each.unsent_timer is not None]
         sizes = {each: each.transport.get_write_buffer_size() for each in waiting}
         total = self.unsent_bytes + sum(sizes.values())

@@ -2,16 +2,25 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
-
-from api.context import Context
 
 Answer = TypeVar("Answer")
 
 
-async def cancelled_on_disconnect(request: Request, context: Context, work: Coroutine[Any, Any, Answer]) -> Answer:
+class Cancellable(Protocol):
+    """The context of a request. `may_be_given_up`: it writes nothing."""
+
+    @property
+    def may_be_given_up(self) -> bool:
+        """Whether the request may be cancelled; known once it is prepared."""
+
+    def give_up(self) -> None:
+        """Cancel what goes on in other tasks."""
+
+
+async def cancelled_on_disconnect(request: Request, context: Cancellable, work: Coroutine[Any, Any, Answer]) -> Answer:
     """The result of `work`, for a request whose body has been read. Raises ClientDisconnect when it was cancelled."""
     working = asyncio.current_task()
     assert working is not None  # noqa: S101  # the server's own, for this request

@@ -1,9 +1,9 @@
 """Protection of browsers' users: CORS, security headers, CSRF (cross-site request forgery), DNS rebinding.
 
-`with_browser_rules` wraps the whole service; `refuse_cross_site` is the CSRF check of the endpoints.
+`with_browser_rules` and `at_hosts` wrap the whole service; `refuse_cross_site` is the CSRF check of the endpoints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,9 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.settings import LOOPBACK, Settings
-from api.transport.request_slots import HttpRefusal
-from api.transport.rest import problem
+from graphql_server.errors import HttpRefusal
+from graphql_server.http.problem_details import problem
 
 # An answer's own header counts where it has one, as the GraphiQL page does.
 HEADERS = {
@@ -36,34 +35,33 @@ EXPOSED_HEADERS = ("ETag", "X-Request-Id", "Retry-After", "WWW-Authenticate")
 PREFLIGHT_SECONDS = 600
 
 
-def with_browser_rules(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """The service with security headers, readable by pages of CORS_ORIGINS only, without cookies."""
-    if "headers" in settings.auth:
-        app = _at_loopback_names(app)
-    if not settings.cors_origins:
+def with_browser_rules(app: ASGIApp, *, origins: Collection[str], headers: Sequence[str] = ()) -> ASGIApp:
+    """The service with security headers, readable by pages of these origins only, without cookies.
+
+    `headers`: further ones that these pages may send.
+    """
+    if not origins:
         return _with_headers(app)
-    identity = ("X-User-Id", "X-User-Groups") if "headers" in settings.auth else ()
     cors = CORSMiddleware(
         app,
-        allow_origins=sorted(settings.cors_origins),
+        allow_origins=sorted(origins),
         allow_methods=["GET", "POST"],
-        allow_headers=[*ALLOWED_HEADERS, *identity],
+        allow_headers=[*ALLOWED_HEADERS, *headers],
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,
     )
     return _with_headers(cors, varies=True)
 
 
-def _at_loopback_names(app: ASGIApp) -> ASGIApp:
-    """The service for requests whose `Host` is a loopback name; others are answered 421.
+def at_hosts(app: ASGIApp, names: Collection[str], message: str) -> ASGIApp:
+    """The service for requests whose `Host` has one of these names; others are answered 421 with this message.
 
     A page of another site can have its own name resolve to this machine (DNS rebinding); its requests are then of the
-    same origin to the browser, and AUTH=headers believes all of them.
+    same origin to the browser.
     """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _host_name(Headers(scope=scope).get("host", "")) not in LOOPBACK:
-            message = "With AUTH=headers this service answers only to the hosts localhost, 127.0.0.1 and [::1]."
+        if scope["type"] == "http" and _host_name(Headers(scope=scope).get("host", "")) not in names:
             await problem(421, "BAD_REQUEST", message)(scope, receive, send)
         else:
             await app(scope, receive, send)
@@ -94,19 +92,20 @@ def _with_headers(app: ASGIApp, *, varies: bool = False) -> ASGIApp:
     return handle
 
 
-def refuse_cross_site(request: Request, settings: Settings) -> None:
+def refuse_cross_site(request: Request, origins: Collection[str], *, setting: str) -> None:
     """Raise HttpRefusal (403) for what a page of another site can send without a preflight: links, forms, images.
 
-    Browsers say which site a request comes from. Programs do not, and are let through.
+    Browsers say which site a request comes from. Programs do not, and are let through. `origins`: of pages that may
+    send anything. `setting`: its name, for the message.
     """
     headers = request.headers
-    if headers.get("origin") in settings.cors_origins or not _is_of_another_site(headers):
+    if headers.get("origin") in origins or not _is_of_another_site(headers):
         return
     if any(name in headers for name in PREFLIGHT_HEADERS) or _kind(headers) not in SIMPLE_BODIES:
         return
     message = (
         "Cross-site request refused. Send Content-Type: application/json or the header Apollo-Require-Preflight, and "
-        "have the page's origin added to CORS_ORIGINS."
+        f"have the page's origin added to {setting}."
     )
     raise HttpRefusal(403, message, code="CROSS_SITE_REFUSED")
 

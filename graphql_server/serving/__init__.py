@@ -1,0 +1,1 @@
+"""Serving with uvicorn: limits on connections."""
