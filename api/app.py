@@ -21,7 +21,6 @@ from api.authentication import open_authentication
 from api.coordination.process.worker import UNLOCK_SECONDS, work
 from api.deadline import with_deadline
 from api.settings import LOOPBACK, Settings
-from api.transport.graphiql import assets_route
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql
 from api.transport.graphql_errors import MASKED, request_error
 from api.transport.health import live, ready
@@ -37,6 +36,7 @@ from api.upstreams.http.proxies import named_proxies
 from api.upstreams.retool.pool import Connection
 from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
+from graphql_server.graphiql import assets_route
 from graphql_server.http.cross_site import at_hosts, with_browser_rules
 from graphql_server.http.problem_details import problem
 from graphql_server.http.request_id import with_request_id

@@ -5,6 +5,7 @@ is always answered 200. Every answer is a GraphQL response in JSON, also a refus
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,11 +22,11 @@ from api.errors import Unauthenticated, UpstreamFailed
 from api.identity import Viewer
 from api.schema import schema_for
 from api.settings import Settings
-from api.transport.graphiql import examples, page
 from api.transport.graphql_errors import error_entries, request_error
 from api.transport.state import State, admitted, challenge, state_of
 from graphql_server.documents.answer_size import counting_bytes
 from graphql_server.errors import OVERLOADED, RETRY_AFTER, HttpRefusal, OverLimit
+from graphql_server.graphiql import page, tabs_of
 from graphql_server.http.conditional_get import revalidated
 from graphql_server.http.cross_site import refuse_cross_site
 from graphql_server.http.disconnect import cancelled_on_disconnect
@@ -33,6 +34,7 @@ from graphql_server.http.negotiation import JSON, RESPONSE_JSON, chosen_media_ty
 from graphql_server.http.request_body import received
 
 GRAPHIQL_ASSETS = "/graphiql"
+EXAMPLES = Path(__file__).parent / "examples.graphql"
 VARY = "Accept, Authorization, X-API-Key, X-User-Id, X-User-Groups"  # what an answer depends on besides its URL
 TOO_LARGE = "ANSWER_TOO_LARGE"
 
@@ -74,7 +76,8 @@ async def graphql(request: Request) -> Response:
 
 def _graphiql(state: State) -> Response:
     """The GraphiQL page. Its links are relative, since a proxy may serve it below another path."""
-    return page(endpoint="graphql", assets=GRAPHIQL_ASSETS.lstrip("/"), note=state.note, tabs=examples())
+    assets, tabs = GRAPHIQL_ASSETS.lstrip("/"), tabs_of(EXAMPLES.read_text("utf-8"))
+    return page(title="plan-api", endpoint="graphql", assets=assets, note=state.note, tabs=tabs)
 
 
 async def _execute(request: Request, viewer: Viewer, parameters: Parameters) -> ExecutionResult:

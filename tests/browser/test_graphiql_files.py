@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import html
 import json
 import os
 import re
@@ -12,8 +13,9 @@ import httpx
 import pytest
 from graphql import parse
 
-from api.transport import graphiql
-from api.transport.graphiql.files import HERE, manifest
+from api.transport.graphql import EXAMPLES
+from graphql_server import graphiql
+from graphql_server.graphiql.files import HERE, manifest
 
 UNPACKED = """
 const { readdirSync, readFileSync } = require("node:fs");
@@ -106,15 +108,16 @@ def test_the_page_admits_our_own_files_only(graphiql_url: str) -> None:
 
 def test_what_the_page_is_told_can_not_leave_its_place() -> None:
     told = "</script><script>alert(1)</script><!-- ` $nonce \u2028"
-    page = graphiql.page(endpoint="/graphql", assets="/assets", note=told, tabs=[graphiql.Tab(told)])
+    page = graphiql.page(title=told, endpoint="/graphql", assets="/assets", note=told, tabs=[graphiql.Tab(told)])
     written = CONFIGURATION.search(bytes(page.body).decode())
     assert written is not None
     configuration = json.loads(written[1])
     assert configuration["note"] == configuration["tabs"][0]["query"] == told
+    assert f"<title>{html.escape(told)}</title>" in bytes(page.body).decode()
 
 
 def test_each_example_is_one_operation_with_its_variables() -> None:
-    inbox, submit, approve = graphiql.examples({"draftId": "17"})
+    inbox, submit, approve = graphiql.tabs_of(EXAMPLES.read_text("utf-8"), {"draftId": "17"})
     assert [len(parse(tab.query).definitions) for tab in (inbox, submit, approve)] == [1, 1, 1]
     assert inbox.variables == ""
     assert json.loads(submit.variables) == {"draftId": "17"}

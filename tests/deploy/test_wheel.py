@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from api import __version__
+from graphql_server.graphiql.files import manifest
 from sandbox.ports import free_port
 from tests.deploy.dockerfile import ROOT
 from tests.stories.behind import until
@@ -55,6 +56,8 @@ def test_it_has_our_packages_and_no_other_folder(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
     assert "doctor/bpmn/benefit-approval.bpmn" in names
     assert {"columnar/README.md", "doctor/README.md", "graphql_server/README.md", "plandiff/README.md"} <= set(names)
+    built = [f"{name}.{coding}" for name in manifest()["files"] for coding in ("br", "gz")]
+    assert {f"graphql_server/graphiql/assets/{name}" for name in built} <= set(names)
 
 
 def test_its_metadata_are_the_projects(wheel: Path) -> None:

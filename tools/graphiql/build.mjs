@@ -1,6 +1,6 @@
 // Makes the files of the GraphiQL page: `npm ci && npm run build`.
 //
-// Writes api/transport/graphiql/assets/ (each file as gzip and as brotli, named after its content), manifest.json
+// Writes graphql_server/graphiql/assets/ (each file as gzip and as brotli, named after its content), manifest.json
 // beside it, and LICENSES.txt. Two runs give the same bytes: versions are locked, gzip's compressor too; brotli's is
 // Node's own (20 here).
 
@@ -13,7 +13,7 @@ import { gzipAsync } from "@gfx/zopfli";
 import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const TARGET = join(HERE, "../../api/transport/graphiql");
+const TARGET = join(HERE, "../../graphql_server/graphiql");
 const ASSETS = join(TARGET, "assets");
 const ENTRIES = {
   page: "page.jsx",
@@ -33,7 +33,7 @@ const SIBLINGS = [
   ["react-compiler-runtime", "react"],
   ["react-remove-scroll-bar", "react-remove-scroll"],
 ];
-const BANNER = "/* The licences of the parts: api/transport/graphiql/LICENSES.txt in the sources of plan-api */";
+const BANNER = "/* The licences of the parts: graphql_server/graphiql/LICENSES.txt in the sources of plan-api */";
 
 // The editor names the diff editors' classes but the page never makes one: empty classes will do.
 const withoutDiffEditors = {

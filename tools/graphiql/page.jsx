@@ -1,4 +1,4 @@
-// The page: GraphiQL with the explorer, set up from the JSON that `api/transport/graphiql` writes into
+// The page: GraphiQL with the explorer, set up from the JSON that `graphql_server/graphiql` writes into
 // the document: { endpoint, note, tabs, workers }.
 
 import "@graphiql/react/style.css";
