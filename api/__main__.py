@@ -181,7 +181,7 @@ def serve() -> None:
 
 def _serve(settings: Settings, *, note: str = "", sockets: Sequence[socket.socket] = ()) -> None:
     with _errors_in_one_line():
-        began = serving.serve(settings, note=note, sockets=sockets)
+        began = serving.serve(settings, note=note, bound=sockets)
     if not began:
         sys.exit(1)
 

@@ -7,13 +7,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,14 +18,12 @@ from api.authentication import open_authentication
 from api.coordination.process.worker import UNLOCK_SECONDS, work
 from api.deadline import with_deadline
 from api.settings import LOOPBACK, Settings
-from api.transport.graphql import GRAPHIQL_ASSETS, graphql
-from api.transport.graphql_errors import MASKED, request_error
+from api.transport.graphql import GRAPHIQL_ASSETS, graphql_endpoint
 from api.transport.health import live, ready
 from api.transport.metrics import metrics
 from api.transport.readiness import Health
 from api.transport.rest import submit_plan
 from api.transport.state import State
-from api.transport.trusted_operations import open_operations
 from api.transport.welcome import root, show_version
 from api.upstreams import open_upstreams, unchanged
 from api.upstreams.http.call import Transports
@@ -38,10 +33,11 @@ from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.graphiql import assets_route
 from graphql_server.http.cross_site import at_hosts, with_browser_rules
-from graphql_server.http.problem_details import problem
+from graphql_server.http.fallbacks import HANDLERS
+from graphql_server.http.operations_port import by_port
 from graphql_server.http.request_id import with_request_id
 from graphql_server.http.until_sent import held_until_sent
-from graphql_server.serving.header_limits import ConnectionLimits
+from graphql_server.uvicorn_server.header_limits import ConnectionLimits
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
 IDENTITY_HEADERS = ("X-User-Id", "X-User-Groups")
@@ -69,8 +65,7 @@ def build_app(
 
     `stop`: set when the server is asked to stop, so that its worker takes nothing new while requests are finished.
     """
-
-    operations = open_operations(settings)
+    graphql = graphql_endpoint(settings)
     named_proxies()  # raises Misconfigured at the start
 
     @asynccontextmanager
@@ -87,9 +82,7 @@ def build_app(
                 Health(upstreams),
             )
             yield {
-                "held": State(
-                    settings, upstreams, authentication, operations, request_slots, large_answers, health, note
-                ),
+                "held": State(settings, upstreams, authentication, request_slots, large_answers, health, note),
                 "connection_limits": msgspec.convert(settings, ConnectionLimits, from_attributes=True),
             }
             stopped.set()
@@ -108,16 +101,10 @@ def build_app(
         routes.append(Route("/metrics", metrics))
     if settings.graphiql:
         routes.append(assets_route(GRAPHIQL_ASSETS))
-    handlers: dict[Any, Any] = {
-        404: not_found,
-        405: method_not_allowed,
-        ClientDisconnect: disconnected,
-        Exception: masked,
-    }
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=HANDLERS)
     # Behind a TLS terminator a redirect would lead to http://, where a client would send its key in clear text.
     app.router.redirect_slashes = False
-    whole = _for_browsers(by_port(app, settings.operations_port), settings)
+    whole = _for_browsers(by_port(app, settings.operations_port, OPERATORS_PATHS, private=("/metrics",)), settings)
     return with_request_id(with_request_deadline(held_until_sent(whole), settings.request_seconds))
 
 
@@ -130,29 +117,6 @@ def _for_browsers(app: ASGIApp, settings: Settings) -> ASGIApp:
     return with_browser_rules(local, origins=settings.cors_origins, headers=IDENTITY_HEADERS)
 
 
-async def masked(_request: Request, _error: Exception) -> Response:
-    """The answer to an unexpected exception, which the server logs with the request id."""
-    return JSONResponse(request_error(MASKED, code="INTERNAL_ERROR"), 500)
-
-
-async def not_found(request: Request, _error: Exception) -> Response:
-    """The answer to an unknown path."""
-    hint = " Leave out the trailing slash." if request.url.path.endswith("/") else ""
-    return problem(404, "NOT_FOUND", f"Not found.{hint}")
-
-
-async def method_not_allowed(_request: Request, error: Exception) -> Response:
-    """The answer to a method that the path does not allow; the header Allow has those it does."""
-    headers = error.headers if isinstance(error, HTTPException) else None
-    allowed = (headers or {}).get("Allow", "another")
-    return problem(405, "BAD_REQUEST", f"Method not allowed; use {allowed}.", headers)
-
-
-async def disconnected(_request: Request, _error: Exception) -> Response:
-    """The answer to a client that disconnected before its request was complete; nobody reads it."""
-    return Response(status_code=400)
-
-
 async def _stop_worker(worker: asyncio.Task[None]) -> None:
     """Let the worker finish its tasks; what is not done in time is left to another worker."""
     done, _ = await asyncio.wait([worker], timeout=STOP_TIMEOUT)
@@ -160,22 +124,6 @@ async def _stop_worker(worker: asyncio.Task[None]) -> None:
         _log.warning("the worker was stopped in the middle of its work")
         worker.cancel()
         await asyncio.wait([worker], timeout=2 * UNLOCK_SECONDS)
-
-
-def by_port(app: ASGIApp, operations_port: int | None) -> ASGIApp:
-    """The service on two ports, if there are two: operators' paths at OPERATIONS_PORT, all others at PORT."""
-
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            # The socket's own port, which no header can change.
-            is_for_operators = scope["server"][1] == operations_port
-            paths = OPERATORS_PATHS if is_for_operators else ("/metrics",)
-            if (scope["path"] in paths) is not is_for_operators:
-                await problem(404, "NOT_FOUND", "Not found.")(scope, receive, send)
-                return
-        await app(scope, receive, send)
-
-    return app if operations_port is None else handle
 
 
 def with_request_deadline(app: ASGIApp, seconds: float) -> ASGIApp:

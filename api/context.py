@@ -22,7 +22,7 @@ from columnar.batch_loader import Loader
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.documents.document_limits import DocumentLimits
 from graphql_server.documents.preparation import Prepared
-from graphql_server.errors import OverLimit
+from graphql_server.refusals import OverLimit
 
 Result = TypeVar("Result")
 
@@ -99,6 +99,10 @@ class Context:
     def renew_loaders(self, acting: Viewer | None = None) -> None:
         """Drop what was read, so that what follows a write is read afresh, as the person it was done for."""
         self._loaders, self._calculations, self.acting = None, None, acting
+
+    def release(self) -> None:
+        """Drop what was read, when the answer is complete."""
+        self.renew_loaders()
 
     def give_up(self) -> None:
         """Cancel the batches and calculations under way."""

@@ -16,7 +16,7 @@ ApprovalApiError
         ├── WriteRefused         the drafts table does not accept the row: a constraint, a type, a trigger
         └── Gone                 task, instance or lock does not exist (any longer)
 
-Beside them, what the GraphQL server refuses before anything is executed (graphql_server/errors.py):
+Beside them, what the GraphQL server refuses before anything is executed (graphql_server/refusals.py):
 OverLimit                more than a request may cost     → `errors`, not executed
 """
 

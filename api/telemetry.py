@@ -5,13 +5,9 @@ numbers are Prometheus's, at `/metrics`; none of them names a person, a draft or
 """
 
 import logging
-import os
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import Counter, Gauge, Histogram
 from pythonjsonlogger.json import JsonFormatter
 
 from graphql_server.http.request_id import request_id
@@ -58,8 +54,6 @@ DRAFTS_UNLINKED = Gauge(
     multiprocess_mode="mostrecent",
 )
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names a folder for the numbers of several processes
-
 # finding a number by its labels takes longer than counting
 _calls = cache(UPSTREAM_CALLS.labels)
 _seconds = cache(UPSTREAM_SECONDS.labels)
@@ -75,26 +69,6 @@ def versions_looked_up(kept: int, missing: int) -> None:
     """Count a look for versions of plans among those that are kept."""
     VERSION_CACHE.labels("hit").inc(kept)
     VERSION_CACHE.labels("miss").inc(missing)
-
-
-def numbers() -> bytes:
-    """All numbers of this process, or of all that have a folder in common, in Prometheus's text format."""
-    if FOLDER not in os.environ:
-        return generate_latest()
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # has no types
-    return generate_latest(together)
-
-
-def forget_the_dead() -> None:
-    """Of processes that are no more, leave out what they were doing; what they have done still counts."""
-    for file in Path(os.environ[FOLDER]).glob("gauge_live*_*.db"):
-        process_id = int(file.stem.rpartition("_")[2])
-        try:
-            os.kill(process_id, 0)
-        except ProcessLookupError:
-            with suppress(FileNotFoundError):  # another one that starts was faster
-                mark_process_dead(process_id)  # type: ignore[no-untyped-call]  # as above
 
 
 def start_logging(level: str) -> None:

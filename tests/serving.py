@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import build_app
 from api.settings import Settings
-from graphql_server.serving.header_limits import server_options
+from graphql_server.uvicorn_server.header_limits import server_options
 
 SAMPLES = Path(__file__).parent.parent / "sandbox" / "samples"
 GOLD = (SAMPLES / "own" / "insuranceplan-gold-ppo.json").read_text("utf-8")

@@ -4,9 +4,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.telemetry import numbers
+from graphql_server.uvicorn_server.shared_metrics import metrics_text
 
 
 async def metrics(_request: Request) -> Response:
     """The metrics of all processes of this replica, whichever of them answers."""
-    return Response(numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(metrics_text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

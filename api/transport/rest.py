@@ -28,9 +28,9 @@ from api.errors import (
 )
 from api.identity import Viewer
 from api.transport.state import State, admitted, challenge, state_of
-from graphql_server.errors import HttpRefusal
 from graphql_server.http.problem_details import problem
 from graphql_server.http.request_body import received
+from graphql_server.refusals import HttpRefusal
 
 LARGEST_BODY = 10_000  # bytes
 STATUSES = {

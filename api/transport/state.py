@@ -13,7 +13,6 @@ from api.transport.readiness import Health
 from api.upstreams import Upstreams
 from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
-from graphql_server.http.persisted_queries import Operations
 from graphql_server.http.until_sent import until_sent
 
 
@@ -24,7 +23,6 @@ class State:
     settings: Settings
     upstreams: Upstreams
     authentication: Authentication
-    operations: Operations
     request_slots: RequestSlots
     large_answers: WeightedSemaphore
     health: Health

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from weakref import WeakValueDictionary
 
-from graphql_server.errors import OVERLOADED, RETRY_AFTER, HttpRefusal
+from graphql_server.refusals import OVERLOADED, RETRY_AFTER, HttpRefusal
 
 # Seconds. A refusal that came at once would be asked for again at once, and cost more than it saves.
 WAITING = 1.0

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
-from graphql_server.errors import OVERLOADED, OverLimit
+from graphql_server.refusals import OVERLOADED, OverLimit
 
 LARGE = 1 / 20  # of all slots; an answer that needs fewer takes none
 Waiter = tuple[int, asyncio.Future[None]]

@@ -37,7 +37,7 @@ from graphql_server.documents.document_limits import (
 )
 from graphql_server.documents.document_size import document_size
 from graphql_server.documents.field_requirements import Required, operation_requirements
-from graphql_server.errors import OverLimit
+from graphql_server.refusals import OverLimit
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20

@@ -10,7 +10,7 @@ import msgspec
 
 from graphql_server.documents.answer_cost import Limited
 from graphql_server.documents.document_size import DocumentSize
-from graphql_server.errors import OverLimit
+from graphql_server.refusals import OverLimit
 
 LARGEST_NUMBER = 1_000_000
 CHARACTERS_A_TOKEN = 20  # at most, on average: a text of a megabyte is one token too

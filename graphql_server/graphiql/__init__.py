@@ -3,7 +3,7 @@
 `tools/graphiql` builds the files.
 """
 
-from graphql_server.graphiql.document import Tab, page, tabs_of
 from graphql_server.graphiql.files import assets_route
+from graphql_server.graphiql.html_page import Tab, page, tabs_of
 
 __all__ = ["Tab", "assets_route", "page", "tabs_of"]

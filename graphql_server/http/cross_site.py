@@ -11,8 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphql_server.errors import HttpRefusal
 from graphql_server.http.problem_details import problem
+from graphql_server.refusals import HttpRefusal
 
 # An answer's own header counts where it has one, as the GraphiQL page does.
 HEADERS = {

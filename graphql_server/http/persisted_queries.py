@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
-from graphql_server.errors import HttpRefusal
+from graphql_server.refusals import HttpRefusal
 
 PREFIX = "sha256:"
 FORMAT = "apollo-persisted-query-manifest"

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from graphql_server.errors import HttpRefusal
+from graphql_server.refusals import HttpRefusal
 
 # The rest of the body is not read, so the connection cannot serve another request.
 CLOSE = {"Connection": "close"}

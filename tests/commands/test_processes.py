@@ -122,7 +122,8 @@ def test_what_a_killed_one_had_in_hand_is_not_counted(tmp_path: Path) -> None:
     counting = (
         "from api.telemetry import WORKER_BUSY, WORKER_POLLS; WORKER_BUSY.set(3); WORKER_POLLS.labels('found').inc()"
     )
-    telling = "from api.telemetry import *; {} print(numbers().decode())"
+    metrics = "graphql_server.uvicorn_server.shared_metrics"
+    telling = f"import api.telemetry; from {metrics} import *; {{}} print(metrics_text().decode())"
     given = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
 
     def python(code: str) -> list[str]:

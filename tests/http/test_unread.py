@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped]  # has no types
 import pytest
 
 from api.settings import Settings
-from graphql_server.serving.header_limits import MOST_PIPELINED
+from graphql_server.uvicorn_server.header_limits import MOST_PIPELINED
 from tests.commands.test_serve import replica
 from tests.http.raw import PATIENCE, connect
 from tests.serving import AUTHOR, REVIEWER, Api, Drafts, serving

@@ -18,7 +18,7 @@ from api.schema import schema, schema_text
 from api.settings import Settings
 from api.transport.graphql import GRAPHIQL_ASSETS
 from api.upstreams.camunda.process_variables import VARIABLES
-from graphql_server.errors import OVERLOADED
+from graphql_server.refusals import OVERLOADED
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -122,7 +122,7 @@ def _codes_of_refusals() -> set[str]:
     files = [file for folder in folders for file in folder.rglob("*.py")]
     words = {word for file in files for word in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', file.read_text("utf-8"))}
     settings = {name.upper() for name in Settings.model_fields}
-    return (words | {"UNAUTHENTICATED", OVERLOADED}) - _values_of_enums() - settings
+    return (words | {"UNAUTHENTICATED", OVERLOADED}) - _values_of_enums() - settings - OTHER_WORDS
 
 
 def _values_of_enums() -> set[str]:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
-from graphql_server.errors import OverLimit
+from graphql_server.refusals import OverLimit
 
 pytestmark = pytest.mark.anyio
 LONG = 60.0  # seconds

@@ -15,11 +15,11 @@ with atheris.instrument_imports(include=["api", "graphql", "graphql_server", "st
 
     from api import settings as configuration
     from api.schema import documents, schema
-    from api.transport.graphql import Parameters, _decoded
     from api.transport.trusted_operations import open_operations
     from graphql_server.documents.document_limits import DocumentLimits, first_excess
-    from graphql_server.errors import HttpRefusal
     from graphql_server.http.negotiation import chosen_media_type, is_json, wants_html
+    from graphql_server.http.parameters import parameters_in
+    from graphql_server.refusals import HttpRefusal
 
 SETTINGS = configuration.read(
     _env_file=None,
@@ -42,7 +42,7 @@ def read(data: bytes) -> None:
         elif kind == b"\x01":
             look_through(rest.decode("utf-8", "replace"), None, {})
         else:
-            asked = _decoded(rest, Parameters)
+            asked = parameters_in(rest)
             text = OPERATIONS.text(asked.query, asked.document_id, asked.extensions or {})
             look_through(text, asked.operation_name, asked.variables or {})
 

@@ -16,13 +16,23 @@ class OverLimit(Exception):
 
 
 class HttpRefusal(Exception):
-    """A request that is not executed: the HTTP status, the message and the code that say why."""
+    """A request that is not executed: the HTTP status, the message and the code that say why.
+
+    `more`: further extensions of the GraphQL error.
+    """
 
     def __init__(
-        self, status: int, message: str, headers: Mapping[str, str] | None = None, *, code: str = "BAD_REQUEST"
+        self,
+        status: int,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        code: str = "BAD_REQUEST",
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
         self.code = code
+        self.more = more or {}

@@ -1,1 +1,0 @@
-"""Serving with uvicorn: limits on connections."""

@@ -1,0 +1,1 @@
+"""Serving with uvicorn: sockets, one process or several, metrics, limits on connections."""
