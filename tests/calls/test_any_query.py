@@ -80,6 +80,7 @@ def requests(recorded: tuple[Recording, Api], query: str, inbox: Inbox) -> dict[
     return recording.counts()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

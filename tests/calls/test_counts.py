@@ -14,7 +14,7 @@ from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Recording
 from tests.serving import ADMIN, Api, Drafts, Someone
 
-LENGTHS = (0, 1, 50, 200, 1000)
+LENGTHS = (0, 1, 50, 200, pytest.param(1000, marks=pytest.mark.slow))
 TASKS, COUNT = "POST /task", "POST /task/count"
 VARIABLES, LINKS = "POST /history/variable-instance", "GET /task/{id}/identity-links"
 PROCESSES, WAITING = "POST /history/process-instance", "POST /external-task"

@@ -125,6 +125,7 @@ def test_names_of_others_drafts_are_not_looked_at(cold: Api, recording: Recordin
     assert cold.ask(PAGE, STRANGER, filter={"draftNameContains": word})["pendingTasks"]["totalCount"] == 0
 
 
+@pytest.mark.slow
 def test_too_many_names_are_refused(cold: Api, recording: Recording, inboxes: Inboxes) -> None:
     """Counted are one's own tasks alone: two inboxes are too many for who has both, and each is fine for its own."""
     groups = inboxes.of(1000).reviewer.groups + inboxes.of(50).reviewer.groups

@@ -268,6 +268,7 @@ def test_reads_of_a_batch_may_name_elements(store: httpx.Client, plan_id: str) -
     assert [entry["resource"]["name"] for entry in history["resource"]["entry"]] == ["One"]
 
 
+@pytest.mark.slow
 def test_the_store_speaks_r4(store: httpx.Client) -> None:
     # HAPI takes seconds to put it together anew, and would do so for the usual `no-cache`
     stated = store.get("/metadata", headers={"Cache-Control": "max-age=60"})
