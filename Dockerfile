@@ -15,9 +15,10 @@ COPY columnar ./columnar
 COPY doctor ./doctor
 COPY graphql_server ./graphql_server
 COPY plandiff ./plandiff
+COPY resilience ./resilience
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
-RUN python -m compileall -q --invalidation-mode unchecked-hash api columnar doctor graphql_server plandiff
+RUN python -m compileall -q --invalidation-mode unchecked-hash api columnar doctor graphql_server plandiff resilience
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -35,6 +36,7 @@ COPY --from=build /app/columnar ./columnar
 COPY --from=build /app/doctor ./doctor
 COPY --from=build /app/graphql_server ./graphql_server
 COPY --from=build /app/plandiff ./plandiff
+COPY --from=build /app/resilience ./resilience
 COPY --from=build /app/bpmn ./bpmn
 # A number, so that an orchestrator can see that it is not root; all files above are root's.
 USER 10001:10001

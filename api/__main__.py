@@ -25,7 +25,7 @@ from api import __version__, serving, settings_page
 from api import settings as configuration
 from api.authentication.gateway import new_key
 from api.coordination.process.worker import work
-from api.errors import ApprovalApiError, Misconfigured
+from api.errors import Misconfigured, ServiceError
 from api.schema import schema_text
 from api.settings import Settings
 from api.telemetry import start_logging
@@ -239,7 +239,8 @@ def check(
     """Look at all three systems and say line by line what is right and what is wrong. Exit code 1 when anything is."""
     from doctor import Grade, run_checks  # noqa: PLC0415  # see the module's docstring
 
-    logging.getLogger("api").addHandler(logging.NullHandler())  # the findings say it already
+    for package in ("api", "resilience"):
+        logging.getLogger(package).addHandler(logging.NullHandler())  # the findings say it already
     findings = _run(run_checks(_settings_without_auth(), may_write=write))
     for finding in findings:
         typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.message}", fg=COLOURS[finding.grade])
@@ -278,7 +279,7 @@ def print_settings() -> None:
 def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
-    except ApprovalApiError as error:
+    except ServiceError as error:
         typer.secho(f"plan-api: {error}", err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from error
 

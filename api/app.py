@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.authentication import open_authentication
 from api.coordination.process.worker import UNLOCK_SECONDS, work
-from api.deadline import with_deadline
 from api.settings import LOOPBACK, Settings
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql_endpoint
 from api.transport.health import live, ready
@@ -25,10 +24,7 @@ from api.transport.readiness import Health
 from api.transport.rest import submit_plan
 from api.transport.state import State
 from api.transport.welcome import root, show_version
-from api.upstreams import open_upstreams, unchanged
-from api.upstreams.http.call import Transports
-from api.upstreams.http.proxies import named_proxies
-from api.upstreams.retool.pool import Connection
+from api.upstreams import open_upstreams
 from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.graphiql import assets_route
@@ -38,6 +34,10 @@ from graphql_server.http.operations_port import by_port
 from graphql_server.http.request_id import with_request_id
 from graphql_server.http.until_sent import held_until_sent
 from graphql_server.uvicorn_server.header_limits import ConnectionLimits
+from resilience.deadline import with_deadline
+from resilience.http.call import Transports, unchanged
+from resilience.http.proxies import named_proxies
+from resilience.postgres.pool import Connection
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
 IDENTITY_HEADERS = ("X-User-Id", "X-User-Groups")

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from api.caller import present_caller
 from api.coordination.policy import Policy, policy_of
-from api.deadline import seconds_left
 from api.identity import Viewer
 from api.loaders import Loaders
 from api.plan_processes import results
@@ -23,6 +21,8 @@ from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.documents.document_limits import DocumentLimits
 from graphql_server.documents.preparation import Prepared
 from graphql_server.refusals import OverLimit
+from resilience.caller import present_caller
+from resilience.deadline import seconds_left
 
 Result = TypeVar("Result")
 

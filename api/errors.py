@@ -1,6 +1,6 @@
 """The errors of the service. All layers raise them; `schema` and `transport` alone turn them into answers.
 
-ApprovalApiError
+ServiceError
 ├── Refused              the user can correct it          → `userErrors` of a payload
 ├── Unauthenticated      the viewer is unknown            → 401
 ├── Misconfigured        a setting or a table is wrong    → one line at the start, or `errors`
@@ -14,6 +14,7 @@ ApprovalApiError
         ├── Stale                the store has another version (409, 412)
         ├── Unfit                the store does not accept the resource (400, 422)
         ├── WriteRefused         the drafts table does not accept the row: a constraint, a type, a trigger
+        │   └── Unstorable           … nor a character of it: the database's encoding has none
         └── Gone                 task, instance or lock does not exist (any longer)
 
 Beside them, what the GraphQL server refuses before anything is executed (graphql_server/refusals.py):
@@ -21,6 +22,45 @@ OverLimit                more than a request may cost     → `errors`, not exec
 """
 
 from enum import StrEnum
+
+from resilience.failures import (
+    Busy,
+    Declined,
+    Denied,
+    Garbled,
+    Gone,
+    Misconfigured,
+    ServiceError,
+    Stale,
+    TimedOut,
+    Unfit,
+    Unreachable,
+    Unstorable,
+    UpstreamFailed,
+    WriteRefused,
+)
+
+__all__ = [
+    "Busy",
+    "Declined",
+    "Denied",
+    "Garbled",
+    "Gone",
+    "Misconfigured",
+    "Refused",
+    "ServiceError",
+    "Stale",
+    "TimedOut",
+    "Unauthenticated",
+    "Unfit",
+    "Unreachable",
+    "Unstorable",
+    "UpstreamFailed",
+    "UserErrorCode",
+    "WriteRefused",
+    "incident_text",
+    "public_part",
+]
 
 OWN_WORDS = "; the system says: "  # between a message and the upstream's own words
 
@@ -44,21 +84,7 @@ class UserErrorCode(StrEnum):
     VERSION_CONFLICT = "VERSION_CONFLICT"
 
 
-class ApprovalApiError(Exception):
-    """The root of the tree above. Instances can be pickled, whatever their constructor takes."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _again, (type(self), self.args, self.__dict__)
-
-
-def _again(kind: type[ApprovalApiError], args: tuple[object, ...], fields: dict[str, object]) -> ApprovalApiError:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(fields)
-    return error
-
-
-class Refused(ApprovalApiError):
+class Refused(ServiceError):
     """A request that is refused for a reason the user can read and correct. Nothing was changed.
 
     `process_id`: of the approval that prevents it, if there is one.
@@ -74,7 +100,7 @@ class Refused(ApprovalApiError):
         self.process_id = process_id
 
 
-class Unauthenticated(ApprovalApiError):
+class Unauthenticated(ServiceError):
     """A request without accepted credentials. The message does not tell more; `reason` is for the log.
 
     `token_refused`: credentials were offered and are invalid (RFC 6750, section 3.1).
@@ -86,111 +112,9 @@ class Unauthenticated(ApprovalApiError):
         self.token_refused = token_refused
 
 
-class Misconfigured(ApprovalApiError):
-    """A setting, table or column that is not as the service needs it; the text names it and says what it should be."""
-
-    code = "MISCONFIGURED"
-
-
-class UpstreamFailed(ApprovalApiError):
-    """A failed call to one of the three systems. `upstream`: retool, camunda or aidbox.
-
-    `detail`: the system's own words, where clients must not read them; they reach log and incident alone.
-    """
-
-    code = "UPSTREAM_FAILED"
-    retryable = False
-
-    def __init__(self, upstream: str, message: str, *, status: int | None = None, detail: str = "") -> None:
-        super().__init__(message)
-        self.upstream = upstream
-        self.message = message
-        self.status = status
-        self.detail = detail
-
-    @property
-    def incident(self) -> str:
-        """The message with the system's own words, for log and incident; `public_part` removes them again."""
-        return f"{self.message}{OWN_WORDS}{self.detail}" if self.detail else self.message
-
-
-class Unreachable(UpstreamFailed):
-    """No connection could be made, or it broke before the answer was complete."""
-
-    code = "UPSTREAM_UNREACHABLE"
-    retryable = True
-
-
-class TimedOut(UpstreamFailed):
-    """No answer within the deadline. A write may have happened nevertheless: read, then decide."""
-
-    code = "UPSTREAM_TIMEOUT"
-    retryable = True
-
-
-class Denied(UpstreamFailed):
-    """401: the service's own credentials are not accepted. 403: they lack a permission."""
-
-    code = "UPSTREAM_DENIED"
-
-
-class Busy(UpstreamFailed):
-    """429 or 503: the system is overloaded. `pause`: seconds until a retry, if it says so."""
-
-    code = "UPSTREAM_BUSY"
-    retryable = True
-
-    def __init__(
-        self,
-        upstream: str,
-        message: str,
-        *,
-        status: int | None = None,
-        pause: float | None = None,
-        detail: str = "",
-    ) -> None:
-        super().__init__(upstream, message, status=status, detail=detail)
-        self.pause = pause
-
-
-class Garbled(UpstreamFailed):
-    """A success in a format that is not the system's: HTML from a proxy, half a body, a missing field."""
-
-    code = "UPSTREAM_GARBLED"
-
-
-class Declined(UpstreamFailed):
-    """A clear refusal for a reason in the request; `message` is in the system's own words."""
-
-    code = "UPSTREAM_DECLINED"
-
-
-class Stale(Declined):
-    """The store holds another version than the write named, or two writes met: read again, then decide."""
-
-
-class Unfit(Declined):
-    """The store does not accept this resource; `message` says why."""
-
-
-class WriteRefused(Declined):
-    """The drafts table does not accept a row, or has not stored what was written; somebody has to change the table.
-
-    `columns`: ours that are concerned. `is_taken`: a unique constraint refused it. `position`: of a parameter that
-    the database cannot store.
-    """
-
-    def __init__(
-        self, upstream: str, message: str, *, detail: str = "", is_taken: bool = False, position: int | None = None
-    ) -> None:
-        super().__init__(upstream, message, detail=detail)
-        self.columns: tuple[str, ...] = ()
-        self.is_taken = is_taken
-        self.position = position
-
-
-class Gone(Declined):
-    """What the request named does not exist any longer, or belongs to another worker or person by now."""
+def incident_text(failure: UpstreamFailed) -> str:
+    """The message with the system's own words, for an incident; `public_part` removes them again."""
+    return f"{failure.message}{OWN_WORDS}{failure.detail}" if failure.detail else failure.message
 
 
 def public_part(incident: str | None) -> str | None:

@@ -16,10 +16,10 @@ from weakref import WeakValueDictionary
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
-from api.caller import present_caller
-from api.deadline import seconds_left
-from api.errors import ApprovalApiError, Busy, Refused, UserErrorCode
+from api.errors import Busy, Refused, ServiceError, UserErrorCode
 from plandiff.plan_document import InvalidPlan
+from resilience.caller import present_caller
+from resilience.deadline import seconds_left
 
 Result = TypeVar("Result")
 
@@ -76,7 +76,7 @@ def results(works: Sequence[partial[Any]]) -> list[Any]:
 def _result(work: partial[Any]) -> Any:
     try:
         return _done(work)
-    except ApprovalApiError as error:
+    except ServiceError as error:
         return error
 
 

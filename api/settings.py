@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.draft_status import status_names
 from api.errors import Misconfigured
-from api.tls import secure_context
+from resilience.tls import secure_context
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -12,6 +12,8 @@ from pythonjsonlogger.json import JsonFormatter
 
 from graphql_server.http.request_id import request_id
 
+SERVICE = "plan-api"  # how the service calls itself to other systems
+
 UPSTREAM_CALLS = Counter(
     "plan_api_upstream_calls", "Calls to a system, by outcome: ok, or an error code.", ["upstream", "outcome"]
 )

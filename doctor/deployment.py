@@ -4,7 +4,7 @@ import msgspec
 
 from api.errors import UpstreamFailed
 from api.upstreams.camunda.client import Camunda, words_of
-from api.upstreams.http.request import Params
+from resilience.http.request import Params
 
 
 class Definition(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from api.errors import ApprovalApiError
+from api.errors import ServiceError
 from api.upstreams.aidbox.client import Aidbox
 from doctor.finding import Finding, ok, warning, wrong
 from plandiff.plan_document import read
@@ -26,7 +26,7 @@ async def look_at_digits(aidbox: Aidbox, *, keeps_digits: bool) -> list[Finding]
         await aidbox.put(TEST_PLAN, _plan(), base_version=there.version_id if there else None)
         written = await aidbox.plan(TEST_PLAN)
         amount = _amount(read(written.resource)) if written else None
-    except ApprovalApiError as failed:
+    except ServiceError as failed:
         return [wrong("digits", f"{address} could not be written and read: {failed}")]
     return [judge_amount(amount, keeps_digits=keeps_digits), *await _deleted(aidbox, address)]
 
@@ -52,7 +52,7 @@ def _amount(plan: Any) -> object:
 async def _deleted(aidbox: Aidbox, address: str) -> list[Finding]:
     try:
         await aidbox.store.call("DELETE", f"/{address}", answers=(200, 202, 204, 404, 410))
-    except ApprovalApiError as failed:
+    except ServiceError as failed:
         return [warning("digits", f"{address} is still in the store, delete it by hand: {failed}")]
     return []
 

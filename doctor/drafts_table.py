@@ -12,9 +12,9 @@ from psycopg.rows import dict_row
 from api.draft_status import ALL_STATUSES, DRAFT
 from api.errors import Denied, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.retool.client import Retool
-from api.upstreams.retool.pool import Connection, run_with_timeout
 from api.upstreams.retool.records import Columns, table_name, table_parts
 from doctor.table_rules import SeenRules, rules_of
+from resilience.postgres.pool import Connection, run_with_timeout
 
 TOO_LONG = "strict $.** ? (@ >= 1e30 || @ <= -1e30)"
 USUAL_TABLE = "benefit_plan_drafts"

@@ -9,10 +9,10 @@ import psycopg
 from api.errors import Unreachable, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.retool.client import Retool
-from api.upstreams.retool.pool import Connection
 from api.upstreams.retool.records import Columns
 from doctor.deployment import deploy
 from doctor.drafts_table import look, numbers_offer, ready_statements
+from resilience.postgres.pool import Connection
 
 SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set up
 _HERE = Path(__file__).parent

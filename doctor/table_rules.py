@@ -12,9 +12,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from api.draft_status import ALL_STATUSES, DRAFT
-from api.upstreams.retool.pool import Connection
-from api.upstreams.retool.postgres_errors import detail_of
 from api.upstreams.retool.records import Columns, table_name
+from resilience.postgres.pool import Connection
+from resilience.postgres.sqlstate import detail_of
 
 _TABLE = """
 SELECT relkind IN ('v', 'm') AS is_view, pg_relation_is_updatable(oid, true) & 4 <> 0 AS is_updatable,

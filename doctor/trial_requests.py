@@ -9,7 +9,7 @@ import httpx
 from api.upstreams.aidbox import operation_outcome
 from api.upstreams.aidbox.bundle import Bundle, Entry
 from api.upstreams.aidbox.client import FHIR_JSON, SENT_FHIR_JSON, history_url, version_url
-from api.upstreams.http.call import Upstream
+from resilience.http.call import Upstream
 
 ABSENT = "plan-api-check-absent"  # the id of a plan that is not there
 PATH = f"InsurancePlan/{ABSENT}"

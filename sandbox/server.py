@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from api.errors import ApprovalApiError
+from resilience.failures import ServiceError
 from sandbox.keeper import Keeper
 
 READY_WITHIN = 180.0
@@ -19,7 +19,7 @@ TRY_AGAIN_FOR = 15.0
 STOPPED_WITHIN = 20.0
 
 
-class SandboxError(ApprovalApiError):
+class SandboxError(ServiceError):
     """The sandbox cannot start or go on; the message is for the person at the terminal."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from api.upstreams.http.call import Transports
+from resilience.http.call import Transports
 from sandbox.samples import ENCODER
 from tests.stories.behind import read
 from tests.wiretap import Send, Tapped

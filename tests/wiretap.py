@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import psycopg
 
-from api.upstreams.http.call import Transports
-from api.upstreams.retool.pool import Connection
+from resilience.http.call import Transports
+from resilience.postgres.pool import Connection
 
 Send = Callable[[httpx.Request], Awaitable[httpx.Response]]
 Tap = Callable[[httpx.Request, Send], Awaitable[httpx.Response]]

@@ -18,8 +18,8 @@ from api.authentication.tokens import Expected, verified
 from api.errors import Unauthenticated
 from api.identity import Viewer
 from api.settings import Settings
-from api.upstreams.http.call import Transports
 from api.upstreams.issuer import Issuer, open_issuer
+from resilience.http.call import Transports
 
 _log = logging.getLogger(__name__)
 

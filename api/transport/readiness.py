@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-from api.errors import ApprovalApiError, UpstreamFailed
+from api.errors import ServiceError, UpstreamFailed
 from api.upstreams import Upstreams
 
 CHECK_TIMEOUT = 3.0  # seconds
@@ -48,6 +48,6 @@ async def _outcome(work: Awaitable[object]) -> str:
         return "UPSTREAM_TIMEOUT"
     except UpstreamFailed as failure:
         return failure.code
-    except ApprovalApiError:
+    except ServiceError:
         return "MISCONFIGURED"
     return "ok"

@@ -16,10 +16,10 @@ from api.coordination.policy import policy_of
 from api.coordination.rules.permissions import acting_viewer
 from api.coordination.submit import Submission, submit
 from api.errors import (
-    ApprovalApiError,
     Busy,
     Misconfigured,
     Refused,
+    ServiceError,
     TimedOut,
     Unauthenticated,
     Unreachable,
@@ -62,7 +62,7 @@ async def submit_plan(request: Request) -> Response:
     """Submit a draft: `{draftId, userId}` → `{processId, status}`. The draft's id is in the path, too."""
     try:
         done = await _submit(request)
-    except (HttpRefusal, ValidationError, ApprovalApiError) as failure:
+    except (HttpRefusal, ValidationError, ServiceError) as failure:
         return _problem_of(failure)
     body = {"processId": done.process_id, "status": "submitted"}
     return Response(orjson.dumps(body), 200, media_type="application/json")
@@ -81,7 +81,7 @@ async def _submit_for(state: State, viewer: Viewer, request: Request) -> Submiss
         return await submit(state.upstreams, policy_of(state.settings), acting, body.draft_id)
 
 
-def _problem_of(failure: HttpRefusal | ValidationError | ApprovalApiError) -> Response:
+def _problem_of(failure: HttpRefusal | ValidationError | ServiceError) -> Response:
     match failure:
         case HttpRefusal():
             answer = problem(failure.status, failure.code, failure.message, failure.headers)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.authentication import Authentication
-from api.caller import asked_by
 from api.errors import Unauthenticated
 from api.identity import Viewer, canonical
 from api.settings import Settings
@@ -14,6 +13,7 @@ from api.upstreams import Upstreams
 from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.http.until_sent import until_sent
+from resilience.caller import asked_by
 
 
 @dataclass(frozen=True)

@@ -3,27 +3,27 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urljoin
 
-import httpx
-import psycopg
 from pydantic import SecretStr
 
 from api.draft_status import StatusNames
 from api.plan_processes import PlanProcesses
 from api.settings import Settings
-from api.tls import secure_context
+from api.telemetry import SERVICE, upstream_called
 from api.upstreams.aidbox.client import Aidbox
 from api.upstreams.aidbox.version_cache import VersionCache
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.circuit_breaker import CircuitBreaker
-from api.upstreams.http.auth import ClientCredentials, basic, bearer
-from api.upstreams.http.call import Transports, Upstream
 from api.upstreams.retool.client import Retool
-from api.upstreams.retool.pool import Connections
+from api.upstreams.retool.failure_messages import failure_messages
 from api.upstreams.retool.records import Columns
+from resilience.circuit_breaker import CircuitBreaker
+from resilience.http.auth import ClientCredentials, basic, bearer
+from resilience.http.call import Transports, Upstream, unchanged
+from resilience.postgres.database import Database
+from resilience.postgres.pool import Connection, Connections
+from resilience.tls import secure_context
 
 LARGEST_PLANS = (
     4  # times MAX_PLAN_BYTES: larger plans than can be submitted are still read, so that people can mend them
@@ -40,17 +40,12 @@ class Upstreams:
     plan_processes: PlanProcesses
 
 
-def unchanged(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-    """The transport of a system as it is, neither watched nor disturbed."""
-    return transport
-
-
 @asynccontextmanager
 async def open_upstreams(
     settings: Settings,
     *,
     transports: Transports = unchanged,
-    connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
+    connection_class: type[Connection] = Connection,
 ) -> AsyncIterator[Upstreams]:
     """Clients of all three systems, without a connection to any yet; their connections are closed at the end.
 
@@ -64,6 +59,8 @@ async def open_upstreams(
         breaker=_breaker("camunda", settings.camunda_connections, settings),
         auth=_engine_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.camunda_tls_certificate, settings.camunda_tls_key),
+        user_agent=SERVICE,
+        observe=upstream_called,
         transports=transports,
     )
     store = Upstream(
@@ -74,23 +71,29 @@ async def open_upstreams(
         breaker=_breaker("aidbox", settings.aidbox_connections, settings),
         auth=_store_auth(settings),
         tls=secure_context(settings.tls_ca_file, settings.aidbox_tls_certificate, settings.aidbox_tls_key),
+        user_agent=SERVICE,
+        observe=upstream_called,
         transports=transports,
     )
     connections = Connections(
         settings.retool_database_url.get_secret_value(),
         size=settings.retool_pool_size,
+        application_name=SERVICE,
         connection_class=connection_class,
     )
     async with engine, store:
         try:
-            drafts = Retool(
+            columns = columns_of(settings)
+            database = Database(
+                "retool",
                 connections,
-                columns_of(settings),
                 deadline=settings.retool_timeout,
                 tries=settings.read_tries,
-                largest=LARGEST_PLANS * settings.max_plan_bytes,
                 breaker=_breaker("retool", settings.retool_pool_size, settings),
+                messages=failure_messages(columns.table),
+                observe=upstream_called,
             )
+            drafts = Retool(database, columns, largest=LARGEST_PLANS * settings.max_plan_bytes)
             own = Ownership(settings.draft_source)
             plans = Aidbox(store, VersionCache(settings.kept_versions_bytes))
             yield Upstreams(drafts, Camunda(engine, own), plans, PlanProcesses(settings.calculating_processes))

@@ -17,9 +17,10 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
 from api.errors import Garbled, Unreachable, UpstreamFailed
 from api.settings import Settings, is_private_enough
-from api.tls import secure_context
-from api.upstreams.circuit_breaker import CircuitBreaker
-from api.upstreams.http.call import Transports, Upstream
+from api.telemetry import SERVICE, upstream_called
+from resilience.circuit_breaker import CircuitBreaker
+from resilience.http.call import Transports, Upstream
+from resilience.tls import secure_context
 
 NAME = "issuer"
 AWAY_PAUSE = 3.0  # seconds, at most, before an issuer that was away is asked again
@@ -155,6 +156,8 @@ async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIte
         breaker=CircuitBreaker(NAME, slots=CALLS_AT_ONCE, failures=0, pause=0),
         auth=None,
         tls=secure_context(settings.tls_ca_file, None, None),
+        user_agent=SERVICE,
+        observe=upstream_called,
         transports=transports,
     )
     issuer = Issuer(

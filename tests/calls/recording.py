@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from api.settings import Settings
-from api.upstreams.retool.pool import Connection
+from resilience.postgres.pool import Connection
 from tests.serving import Api, serving
 from tests.wiretap import Send, Tapped, tapped_database
 

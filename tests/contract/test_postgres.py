@@ -15,6 +15,7 @@ from psycopg import sql
 
 from tests.conftest import Systems
 from tests.serving import Drafts
+from tests.unit.test_resilience_page import example
 
 FINGERPRINT = "SELECT encode(sha256(convert_to(jsonb_build_array(%s::text, %s::text)::text, 'UTF8')), 'hex')"
 REGISTER = (
@@ -168,3 +169,8 @@ def test_an_id_of_another_form_is_an_error_not_a_miss(kind: str, wrong: str, dra
     """Which is why ids are looked at before they are asked for."""
     with pytest.raises(psycopg.DataError):
         drafts.connection.execute(sql.SQL("SELECT %s::text::{}").format(sql.SQL(kind)), [wrong])
+
+
+@pytest.mark.anyio
+async def test_the_example_of_the_pool_has_its_answer(systems: Systems) -> None:
+    assert await example("answer")(systems.retool_database_url) == [{"answer": 42}]

@@ -19,8 +19,8 @@ from weakref import WeakSet
 import httpx
 from psycopg import waiting
 
-from api.upstreams.retool.pool import Connection
 from graphql_server.http.request_id import request_id
+from resilience.postgres.pool import Connection
 from tests.wiretap import Send, Steps, Tapped, tapped_database
 
 Answer = TypeVar("Answer")

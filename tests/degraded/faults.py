@@ -107,7 +107,7 @@ class Log(logging.Handler):
 
 @contextlib.contextmanager
 def logging_to(log: Log) -> Iterator[None]:
-    logger = logging.getLogger("api.upstreams")
+    logger = logging.getLogger("resilience")
     logger.addHandler(log)
     try:
         yield

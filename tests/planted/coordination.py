@@ -5,8 +5,8 @@ from tests.planted.bug import STORIES, Bug
 RETOOL, AIDBOX = "api/upstreams/retool/client.py", "api/upstreams/aidbox/client.py"
 PUBLISH, TASKS = "api/coordination/process/publish.py", "api/coordination/process/external_tasks.py"
 SUBMIT, DECIDE, WITHDRAW = (f"api/coordination/{verb}.py" for verb in ("submit", "decide", "withdraw"))
-OF_REGISTER = "lower({status}::text) IS DISTINCT FROM 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
-OF_CONCLUDE = "lower({status}::text) = 'submitted' AND {process}::text IS NOT DISTINCT FROM %s"
+OF_REGISTER = '"NOT {is_submitted} AND {process} IS NOT DISTINCT FROM %s'
+OF_CONCLUDE = '"{is_submitted} AND {process} IS NOT DISTINCT FROM %s'
 ANYTHING = "coalesce(%s::text, '') IS NOT NULL"
 
 BUGS = (
@@ -14,7 +14,7 @@ BUGS = (
         "registration of a draft that is submitted already",
         RETOOL,
         OF_REGISTER,
-        "{process}::text IS NOT DISTINCT FROM %s",
+        '"{process} IS NOT DISTINCT FROM %s',
         "without_a_process",
         STORIES,
     ),
@@ -22,7 +22,7 @@ BUGS = (
         "registration whatever process the draft had before",
         RETOOL,
         OF_REGISTER,
-        f"lower({{status}}::text) IS DISTINCT FROM 'submitted' AND {ANYTHING}",
+        f'"NOT {{is_submitted}} AND {ANYTHING}',
         "earlier_state",
         STORIES,
     ),
@@ -38,7 +38,7 @@ BUGS = (
         "an outcome for a draft that does not wait",
         RETOOL,
         OF_CONCLUDE,
-        "{process}::text IS NOT DISTINCT FROM %s",
+        '"{process} IS NOT DISTINCT FROM %s',
         "gone_on",
         STORIES,
     ),
@@ -46,13 +46,13 @@ BUGS = (
         "an outcome for a draft of another process",
         RETOOL,
         OF_CONCLUDE,
-        f"lower({{status}}::text) = 'submitted' AND {ANYTHING}",
+        f'"{{is_submitted}} AND {ANYTHING}',
         "gone_on",
         STORIES,
     ),
     Bug(
         "a broken statement is not sent again",
-        RETOOL,
+        "resilience/postgres/database.py",
         "with_retries(send, tries=self.tries, seconds=seconds)",
         "send()",
         "asked_again and withdraw",

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from api.upstreams.retool.pool import Connection
 from graphql_server.http.request_id import request_id
+from resilience.postgres.pool import Connection
 from tests.races.schedule import Schedule
 from tests.serving import Api, Someone
 from tests.wiretap import Send, Steps, tapped, tapped_database

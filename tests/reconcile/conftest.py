@@ -13,8 +13,8 @@ from api.coordination.policy import policy_of
 from api.coordination.process.reconcile import Sweep, sweep
 from api.settings import Settings
 from api.upstreams import open_upstreams
-from api.upstreams.retool.pool import Connection
 from doctor.setup import MODEL
+from resilience.postgres.pool import Connection
 from sandbox import Sandbox
 from tests.serving import Drafts
 from tests.stories.behind import Behind

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.upstreams.circuit_breaker import CircuitBreaker
-from api.upstreams.http.aiohttp_transport import IDEMPOTENT, AiohttpTransport
-from api.upstreams.http.call import Upstream
-from api.upstreams.http.proxies import Proxies
+from resilience.circuit_breaker import CircuitBreaker
+from resilience.http.aiohttp_transport import IDEMPOTENT, AiohttpTransport
+from resilience.http.call import Upstream
+from resilience.http.proxies import Proxies
 
 pytestmark = pytest.mark.anyio
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -64,7 +64,7 @@ async def peer_and_client(act: Act) -> AsyncIterator[tuple[Peer, httpx.AsyncClie
     peer = Peer(act)
     server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
     peer.port = server.sockets[0].getsockname()[1]
-    transport = AiohttpTransport(ssl.create_default_context(), Proxies({}))
+    transport = AiohttpTransport(ssl.create_default_context(), Proxies({}), user_agent="test")
     base = f"http://127.0.0.1:{peer.port}"
     async with server:
         async with httpx.AsyncClient(transport=transport, base_url=base, timeout=5) as client:
@@ -227,7 +227,8 @@ async def peer_and_upstream(act: Act, slots: int = 5) -> AsyncIterator[tuple[Pee
             breaker=CircuitBreaker("engine", slots=slots, failures=0, pause=0),
             auth="Basic dTpw",
             tls=ssl.create_default_context(),
-            transports=lambda _, transport: transport,
+            user_agent="test",
+            observe=lambda *_: None,
         )
         async with upstream:
             yield peer, upstream
@@ -240,7 +241,7 @@ async def test_no_more_connections_than_slots() -> None:
 
 
 async def test_nobody_there() -> None:
-    transport = AiohttpTransport(ssl.create_default_context(), Proxies({}))
+    transport = AiohttpTransport(ssl.create_default_context(), Proxies({}), user_agent="test")
     async with httpx.AsyncClient(transport=transport) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("http://127.0.0.1:1/plan")
@@ -261,8 +262,8 @@ async def test_what_is_said_of_a_body_is_about_this_one() -> None:
             await upstream.call("POST", "/task", body=body, headers={"X-Word": "one"}, idempotent=True)
         await upstream.call("GET", "/task", headers={"X-Word": "one"})
     kind = "Content-Type: application/json\r\n"
-    start = f"Host: 127.0.0.1:{peer.port}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nUser-Agent: plan-api\r\n"
-    start += "Connection: keep-alive\r\n"
+    start = f"Host: 127.0.0.1:{peer.port}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n"
+    start += "User-Agent: test\r\n"
     end = "X-Word: one\r\nAuthorization: Basic dTpw\r\n"
     told = [("", 0), (kind, 2), ("", 0), (kind, 5)]
     posts = [f"POST /task HTTP/1.1\r\n{start}{said}{end}Content-Length: {length}\r\n\r\n" for said, length in told]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
+from resilience.fair_semaphore import FairSemaphore, QueueFull
 
 pytestmark = pytest.mark.anyio
 SLOTS, MOST_EACH, MOST_WAITING = 2, 2, 4

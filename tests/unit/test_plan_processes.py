@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from api.caller import asked_by
-from api.deadline import with_deadline
 from api.errors import Busy, Refused, UserErrorCode
 from api.plan_processes import SMALL, PlanProcesses
 from plandiff import plan_document
+from resilience.caller import asked_by
+from resilience.deadline import with_deadline
 
 pytestmark = pytest.mark.anyio
 

@@ -16,14 +16,14 @@ from api import telemetry
 from api.coordination.policy import Policy
 from api.coordination.process.publish import not_here, publish
 from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult
-from api.deadline import seconds_left, with_deadline
 from api.draft_status import STATUSES, SUBMITTED
-from api.errors import ApprovalApiError, Gone, Unreachable, UpstreamFailed, WriteRefused
+from api.errors import Gone, ServiceError, Unreachable, UpstreamFailed, WriteRefused, incident_text
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_INSTANCES, UPDATE_INSTANCES, demand
 from api.upstreams.camunda.process_variables import Outcome, Scalar, written
 from api.upstreams.camunda.records import REGISTRATION, ExternalTask, LockedTask
 from api.upstreams.retool.records import Draft
+from resilience.deadline import seconds_left, with_deadline
 
 ENDS = tuple(status for status in STATUSES if status != SUBMITTED)
 LONGEST_PAUSE = 60.0  # seconds
@@ -112,20 +112,20 @@ async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> N
 async def _done(upstreams: Upstreams, policy: Policy, task: LockedTask) -> "TaskResult | _Retry":
     try:
         return await WORK[task.topic_name](upstreams, policy, task)
-    except ApprovalApiError as failure:
+    except ServiceError as failure:
         return _failed(policy, task, failure)
     except Exception:  # noqa: BLE001  # a bug becomes an incident that people see, not endless retries
         _log.exception("external task failed", extra=_log_fields(task))
         return Incident("Internal error of plan-api; see its log")
 
 
-def _failed(policy: Policy, task: LockedTask, failure: ApprovalApiError) -> "Incident | _Retry":
+def _failed(policy: Policy, task: LockedTask, failure: ServiceError) -> "Incident | _Retry":
     """The result of a failure: a retry, or an incident if the drafts table refuses the write until it is changed.
 
     retryPublication resumes incidents of drafts in approval. The draft of a registration is in none yet, so that is
     retried automatically.
     """
-    message = failure.incident if isinstance(failure, UpstreamFailed) else str(failure)
+    message = incident_text(failure) if isinstance(failure, UpstreamFailed) else str(failure)
     if isinstance(failure, WriteRefused) and task.topic_name != REGISTRATION:
         return Incident(message)
     return _retry(policy, task, message)

@@ -17,7 +17,7 @@ from api.coordination.draft_process import Linked, linked_process
 from api.coordination.policy import Policy
 from api.coordination.process.publish import plan_id_of, publish_reviewed, published_version, says_the_same
 from api.coordination.process.task_result import BpmnError, Done, Incident
-from api.errors import ApprovalApiError, Gone
+from api.errors import Gone, ServiceError
 from api.upstreams import Upstreams
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, Outcome, ProcessVariables
 from api.upstreams.camunda.records import ProcessInstance
@@ -107,7 +107,7 @@ async def _end_all(
         async with slots:
             try:
                 await finish_approval(upstreams, policy, draft, process, variables.get(process.id, NO_VARIABLES))
-            except ApprovalApiError as failure:
+            except ServiceError as failure:
                 _log.warning(
                     "draft could not be brought to its end yet", extra={"draft": draft.id, "reason": str(failure)}
                 )

@@ -17,12 +17,12 @@ from api import telemetry
 from api.coordination.policy import Policy, policy_of
 from api.coordination.process.external_tasks import WORK, carry_out
 from api.coordination.process.reconcile import sweep
-from api.deadline import with_deadline
-from api.errors import ApprovalApiError, UpstreamFailed
+from api.errors import ServiceError, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_INSTANCES, UPDATE_INSTANCES, demand
 from api.upstreams.camunda.records import LockedTask
+from resilience.deadline import with_deadline
 
 LONGEST_PAUSE = 30.0  # seconds, while the engine is away
 UNLOCK_SECONDS = 3.0  # seconds
@@ -108,7 +108,7 @@ async def _carry_out_logged(upstreams: Upstreams, policy: Policy, task: LockedTa
     """Carry out a task. A failure to report it is logged; the task is fetched again once its lock expires."""
     try:
         await carry_out(upstreams, policy, task)
-    except ApprovalApiError as failure:
+    except ServiceError as failure:
         _log.warning(
             "external task could not be reported yet", extra={"external_task": task.id, "reason": str(failure)}
         )
@@ -139,7 +139,7 @@ async def _sweep_periodically(upstreams: Upstreams, settings: Settings, policy: 
 
 
 def _log_failure(failure: Exception, words: str) -> None:
-    if isinstance(failure, ApprovalApiError):
+    if isinstance(failure, ServiceError):
         _log.warning(words, extra={"reason": str(failure)})
     else:
         _log.error("worker failed", exc_info=failure)

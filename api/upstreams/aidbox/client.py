@@ -19,7 +19,7 @@ from api.upstreams.aidbox import operation_outcome
 from api.upstreams.aidbox.bundle import Bundle, Entry, Header, Headers, Outcome, next_link
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
 from api.upstreams.aidbox.version_cache import VersionCache
-from api.upstreams.http.call import Upstream
+from resilience.http.call import Upstream
 
 BATCH = "POST / (an entry of a batch)"  # in the log
 CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from api.upstreams.http.request import encode
+from resilience.http.request import encode
 
 FAILING = ("fatal", "error")
 LONGEST_TEXT = 500  # characters of one issue

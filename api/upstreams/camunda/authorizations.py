@@ -13,7 +13,7 @@ import msgspec
 
 from api.errors import Denied
 from api.upstreams.camunda.client import Camunda
-from api.upstreams.http.request import Params
+from resilience.http.request import Params
 
 RESOURCES = {"ProcessDefinition": 6, "Task": 7, "ProcessInstance": 8, "Deployment": 9}
 UNAUTHENTICATED = "InvalidRequestException"  # of an engine that asks nobody who they are, and so checks nothing

@@ -13,7 +13,7 @@ from api.identity import same_person
 from api.upstreams.camunda.bpmn import NOBODY, Offer, resolved, variables_in
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.records import Task
-from api.upstreams.http.request import Params
+from resilience.http.request import Params
 
 SAMPLES = 10  # tasks of a longer list that are asked about one by one at a time
 ROUNDS = 10

@@ -37,8 +37,8 @@ from api.upstreams.camunda.records import (
     concerns,
     plausible,
 )
-from api.upstreams.http.call import Upstream
-from api.upstreams.http.request import Params
+from resilience.http.call import Upstream
+from resilience.http.request import Params
 
 SUSPENDED = "ENGINE-03043"  # of the engine, for a definition or an instance
 PAGE = 5000  # of lists that are read to their end

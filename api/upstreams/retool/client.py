@@ -4,60 +4,43 @@ Every write says in its WHERE what must still hold,
 so it can be repeated without harm and a lost race changes nothing. Table and column names come from the settings.
 """
 
-import logging
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import psycopg
 from psycopg import sql
 from psycopg.rows import args_row, dict_row, scalar_row
 
-from api import telemetry
-from api.deadline import seconds_left
 from api.draft_status import DRAFT, SUBMITTED
-from api.errors import Misconfigured, TimedOut, Unreachable, UpstreamFailed, WriteRefused
-from api.upstreams.circuit_breaker import CircuitBreaker
+from api.errors import Misconfigured, Unreachable, Unstorable, UpstreamFailed, WriteRefused
 from api.upstreams.retool.draft_ids import as_key, is_text
 from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
-from api.upstreams.retool.pool import Connections, run_with_timeout
-from api.upstreams.retool.postgres_errors import failure_of, held
 from api.upstreams.retool.records import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
-from api.upstreams.retry import with_retries
+from resilience.observation import logged
+from resilience.postgres.database import Database
 
 Row = TypeVar("Row")
-Send = Callable[[], Awaitable[list[Any]]]
 
 JSON_TYPES = ("jsonb", "json")
 SWEEP_LOCK = 7_265_013_318_221_846_002  # any number, the same for all who sweep
 
-_log = logging.getLogger(__name__)
-
 
 class Retool:
-    """The drafts table over one connection pool. Every method raises UpstreamFailed when it can not be asked."""
+    """The drafts table. Every method raises UpstreamFailed when it can not be asked, and Misconfigured.
 
-    def __init__(
-        self,
-        connections: Connections,
-        columns: Columns,
-        *,
-        largest: int,
-        deadline: float,
-        tries: int,
-        breaker: CircuitBreaker,
-    ) -> None:
-        self.connections = connections
+    Every statement is idempotent, so `Database.rows` may run it again.
+    """
+
+    def __init__(self, database: Database, columns: Columns, *, largest: int) -> None:
+        self.connections = database.connections
         self.columns = columns
         self.sql = DraftSql(columns, largest=largest)
-        self.deadline = deadline
-        self.tries = tries
-        self.breaker = breaker
+        self._rows = database.rows
         self._types: dict[str, str] | None = None
         self._heads: dict[Parts, sql.SQL] = {}  # put together once: that takes longer than to send it
 
@@ -224,12 +207,12 @@ class Retool:
             refused.columns = await self._columns_against(refused, written)
             raise
         if not made:
-            raise _logged(_not_kept("a new draft"))
+            raise _not_kept("a new draft")
         return made[0]
 
     async def _columns_against(self, refused: WriteRefused, written: Mapping[str, str]) -> tuple[str, ...]:
         """Those of the columns written that a refusal is about, by our names."""
-        if refused.position is not None:
+        if isinstance(refused, Unstorable):
             return (list(written)[refused.position],)
         if not isinstance(refused.__cause__, psycopg.Error):
             return ()
@@ -283,11 +266,11 @@ class Retool:
         found: list[str] = await self._rows(statement, [*written.values(), *asked], scalar_row, writes=True)
         if found:
             if ends_as is not None and (found[0] == SUBMITTED) != (ends_as == SUBMITTED):
-                raise _logged(_not_kept(f"status {ends_as}"))
+                raise _not_kept(f"status {ends_as}")
             return True
         still = sql.SQL("SELECT 1 FROM {table} WHERE {where}").format(table=self.sql.table, where=where)
         if await self._rows(still, asked, scalar_row):
-            raise _logged(_not_kept(", ".join(written)))
+            raise _not_kept(", ".join(written))
         return False
 
     # The statement
@@ -341,44 +324,6 @@ class Retool:
         except psycopg.Error as error:
             raise Unreachable("retool", "The drafts database can not be reached") from error
 
-    async def _rows(
-        self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool = False
-    ) -> list[Any]:
-        """Run one statement within the deadline, on a new connection if the first turns out broken.
-
-        Every statement here is idempotent, so it is retried. Raises UpstreamFailed, or Misconfigured.
-        """
-        began, outcome = time.perf_counter(), "ok"
-        seconds = seconds_left(self.deadline)
-        try:
-            async with self.breaker.slot(seconds):
-                return await self._in_time(partial(self._once, statement, values, shape, writes=writes), seconds)
-        except UpstreamFailed as failure:
-            outcome = failure.code
-            raise _logged(failure) from failure.__cause__
-        finally:
-            telemetry.upstream_called("retool", outcome, time.perf_counter() - began)
-
-    async def _in_time(self, send: Send, seconds: float) -> list[Any]:
-        try:
-            return await run_with_timeout(seconds, with_retries(send, tries=self.tries, seconds=seconds))
-        except TimeoutError as error:
-            raise TimedOut("retool", "The drafts database did not answer in time") from error
-
-    async def _once(
-        self, statement: sql.SQL | sql.Composed, values: Sequence[object], shape: Any, *, writes: bool
-    ) -> list[Any]:
-        try:
-            async with self.connections.connection() as connection, connection.cursor(row_factory=shape) as cursor:
-                encoding = connection.info.parameter_status("server_encoding") or "UTF8"
-                await cursor.execute(statement, held(values, encoding, writes=writes))
-                return await cursor.fetchall() if cursor.description else []
-        except psycopg.Error as error:
-            failure = failure_of(error, self.columns.table)
-            if isinstance(failure, Unreachable):  # the others are as likely to be broken
-                await self.connections.close()
-            raise failure from error
-
 
 def _draft(
     parts: Parts,
@@ -407,15 +352,10 @@ def _draft(
     )
 
 
-def _not_kept(what: str) -> WriteRefused:
+def _not_kept(what: str) -> UpstreamFailed:
     message = "The drafts database has not kept what was written: run `plan-api check`, and see the log"
-    return WriteRefused("retool", message, detail=f"{what} was not kept, by a trigger or rule of the table's own")
-
-
-def _logged(failure: UpstreamFailed) -> UpstreamFailed:
-    reason = failure.detail
-    _log.warning("upstream call failed", extra={"upstream": "retool", "code": failure.code, "reason": reason})
-    return failure
+    detail = f"{what} was not kept, by a trigger or rule of the table's own"
+    return logged(WriteRefused("retool", message, detail=detail), reason=detail)
 
 
 def _as_json(text: str | None) -> str | None:

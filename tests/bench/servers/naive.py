@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.upstreams.retool.pool import Connection, Connections
+from resilience.postgres.pool import Connections
 from tests.bench.query import SORTED, TASKS, VARIABLES, engine_address, environment
 
 DRAFT = "SELECT id, name, upper(status) FROM benefit_plan_drafts WHERE camunda_process_id = %s"
@@ -71,7 +71,7 @@ async def _draft(state: Any, process: str) -> dict[str, str] | None:
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    app.state.database = Connections(environment("RETOOL_DATABASE_URL"), size=10, connection_class=Connection)
+    app.state.database = Connections(environment("RETOOL_DATABASE_URL"), size=10, application_name="bench")
     app.state.request_slots = asyncio.Semaphore(50)  # waiting for a connection of httpx's has a time-out
     async with httpx.AsyncClient(limits=AT_MOST, timeout=60) as app.state.client:
         yield

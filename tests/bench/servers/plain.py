@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
-from api.upstreams.retool.pool import Connection, Connections
+from resilience.postgres.pool import Connections
 from tests.bench.query import SORTED, TASKS, VARIABLES, engine_address, environment
 
 ENGINE = engine_address()
@@ -188,7 +188,7 @@ class Inbox(GraphQL):
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    app.state.database = Connections(environment("RETOOL_DATABASE_URL"), size=10, connection_class=Connection)
+    app.state.database = Connections(environment("RETOOL_DATABASE_URL"), size=10, application_name="bench")
     async with httpx.AsyncClient(timeout=60) as app.state.client:
         yield
 

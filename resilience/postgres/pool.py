@@ -1,4 +1,4 @@
-"""The pool of connections to the drafts database.
+"""A pool of connections to a PostgreSQL database that refuses at once.
 
 A connection is made in its caller's task, so that a refusal reaches the caller at once, and the next call connects
 anew. psycopg's own pool connects in the background: its callers wait out their whole deadline for a database that
@@ -29,10 +29,13 @@ class _AnyText(Loader):
 
 
 class Connections:
-    """A pool of at most `size` connections to `url`."""
+    """A pool of at most `size` connections to `url`, on which this service calls itself `application_name`."""
 
-    def __init__(self, url: str, *, size: int, connection_class: type[Connection]) -> None:
+    def __init__(
+        self, url: str, *, size: int, application_name: str, connection_class: type[Connection] = Connection
+    ) -> None:
         self.url = url
+        self.application_name = application_name
         self.connection_class = connection_class
         self._slots = asyncio.Semaphore(size)
         self._idle: list[tuple[float, Connection]] = []
@@ -68,7 +71,11 @@ class Connections:
         A database without an encoding (SQL_ASCII) has bytes of any: what is not UTF-8 is read with replacements.
         """
         connection = await self.connection_class.connect(
-            self.url, autocommit=True, prepare_threshold=None, application_name="plan-api", client_encoding="UTF8"
+            self.url,
+            autocommit=True,
+            prepare_threshold=None,
+            application_name=self.application_name,
+            client_encoding="UTF8",
         )
         if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
             for kind in ("text", "varchar", "name"):

@@ -6,6 +6,7 @@ without an answer. Any other request has a new connection and is sent once.
 """
 
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
 from typing import ClassVar
@@ -17,7 +18,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from yarl import URL
 
-from api.upstreams.http.proxies import Proxies
+from resilience.http.proxies import Proxies
 
 IDEMPOTENT = "idempotent"
 """The extension of an httpx.Request that says whether it may be sent twice."""
@@ -25,14 +26,13 @@ IDEMPOTENT = "idempotent"
 USUAL_HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
-    "User-Agent": "plan-api",
     # Said on every connection: asked to close it, a server may end its answer by closing, and then nobody can tell an
     # answer that was cut off from a whole one. Connections that are not reused are closed by us.
     "Connection": "keep-alive",
 }
 SAFE = ("GET", "HEAD", "OPTIONS")
 FRAMING = (b"content-length", b"transfer-encoding")
-LONGEST_IDLE = 20.0  # seconds; the engine closes after 60
+LONGEST_IDLE = 20.0  # seconds; servers close after 60 or later, as a rule
 LARGEST_HEADER = 100_000  # bytes, of a status line or a header
 LARGEST_CHUNK = 1_048_576  # bytes; aiohttp warns of larger bodies that are sent in one piece
 CACHED_URLS = 1000
@@ -83,10 +83,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     Whoever uses it bounds how many requests are sent at once and how long they take. Made in a running event loop.
     """
 
-    def __init__(self, tls: ssl.SSLContext, proxies: Proxies) -> None:
+    def __init__(self, tls: ssl.SSLContext, proxies: Proxies, *, user_agent: str) -> None:
+        headers = {**USUAL_HEADERS, "User-Agent": user_agent}
         self._proxies = proxies
-        self._pooled = _session(aiohttp.TCPConnector(ssl=tls, limit=0, keepalive_timeout=LONGEST_IDLE))
-        self._unpooled = _session(aiohttp.TCPConnector(ssl=tls, limit=0, force_close=True))
+        self._pooled = _session(aiohttp.TCPConnector(ssl=tls, limit=0, keepalive_timeout=LONGEST_IDLE), headers)
+        self._unpooled = _session(aiohttp.TCPConnector(ssl=tls, limit=0, force_close=True), headers)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and read its answer. Raises httpx.TransportError, or httpx.DecodingError."""
@@ -136,12 +137,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         await self._unpooled.close()
 
 
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+def _session(connector: aiohttp.TCPConnector, headers: Mapping[str, str]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         request_class=PooledRequest,
         middlewares=[sent_once],
-        headers=USUAL_HEADERS,
+        headers=headers,
         timeout=aiohttp.ClientTimeout(),
         cookie_jar=aiohttp.DummyCookieJar(),
         # httpx decodes, by the header

@@ -1,9 +1,7 @@
 """Calls to an HTTP system: `Upstream.call`, with its deadline, retries and the translation of every failure."""
 
 import asyncio
-import logging
 import ssl
-import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import TracebackType
@@ -12,15 +10,15 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
-from api import telemetry
-from api.deadline import seconds_left
-from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
-from api.upstreams.circuit_breaker import CircuitBreaker
-from api.upstreams.http.aiohttp_transport import AiohttpTransport
-from api.upstreams.http.auth import ClientCredentials, NoToken
-from api.upstreams.http.proxies import Proxies
-from api.upstreams.http.request import Files, Params, build_request
-from api.upstreams.retry import with_retries
+from resilience.circuit_breaker import CircuitBreaker
+from resilience.deadline import seconds_left
+from resilience.failures import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
+from resilience.http.aiohttp_transport import AiohttpTransport
+from resilience.http.auth import ClientCredentials, NoToken
+from resilience.http.proxies import Proxies
+from resilience.http.request import Files, Params, build_request
+from resilience.observation import Observe, logged, observed
+from resilience.retry import with_retries
 
 Answer = TypeVar("Answer")
 Transports = Callable[[str, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
@@ -32,14 +30,18 @@ DENIALS = {
     407: "the proxy before {} does not accept this service's credentials",
 }
 
-_log = logging.getLogger(__name__)
+
+def unchanged(_name: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    """The transport of a system as it is, neither watched nor disturbed."""
+    return transport
 
 
 class Upstream:
     """An HTTP system: its address, its connections, and the deadline, tries and slots of calls to it.
 
     `name`: in errors and logs. `deadline`: of a call with all its tries, in seconds. `auth`: the header Authorization,
-    or what gets a token for it. Made in a running event loop; leaving `async with` closes the connections.
+    or what gets a token for it. `user_agent`: how this service calls itself. Made in a running event loop; leaving
+    `async with` closes the connections.
     """
 
     def __init__(
@@ -52,14 +54,17 @@ class Upstream:
         breaker: CircuitBreaker,
         auth: ClientCredentials | str | None,
         tls: ssl.SSLContext,
-        transports: Transports,
+        user_agent: str,
+        observe: Observe,
+        transports: Transports = unchanged,
     ) -> None:
         self.name = name
         self.base_url = base_url
         self.deadline = deadline
         self.tries = tries
         self.breaker = breaker
-        self._connections = AiohttpTransport(tls, Proxies.of_environment())
+        self._observe = observe
+        self._connections = AiohttpTransport(tls, Proxies.of_environment(), user_agent=user_agent)
         send = transports(name, self._connections).handle_async_request
         self._send = partial(auth.send, send=send) if isinstance(auth, ClientCredentials) else send
         self._authorization = {"Authorization": auth} if isinstance(auth, str) else {}
@@ -103,16 +108,13 @@ class Upstream:
             headers={**(headers or {}), **self._authorization},
             idempotent=idempotent,
         )
-        began, outcome = time.perf_counter(), "ok"
         seconds = seconds_left(deadline or self.deadline)
-        try:
-            async with self.breaker.slot(seconds):
-                return await self._in_time(build, answers, seconds, tries=self.tries if idempotent else 1)
-        except UpstreamFailed as failure:
-            outcome = failure.code
-            raise self._logged(failure, f"{method} {path}", failure.__cause__) from failure.__cause__
-        finally:
-            telemetry.upstream_called(self.name, outcome, time.perf_counter() - began)
+        with observed(self.name, self._observe):
+            try:
+                async with self.breaker.slot(seconds):
+                    return await self._in_time(build, answers, seconds, tries=self.tries if idempotent else 1)
+            except UpstreamFailed as failure:
+                raise self._logged(failure, f"{method} {path}", failure.__cause__) from failure.__cause__
 
     async def _in_time(
         self, build: Callable[[], httpx.Request], answers: Collection[int], seconds: float, *, tries: int
@@ -178,17 +180,8 @@ class Upstream:
         return Garbled(self.name, message, status=status) if status < 400 else UpstreamFailed(self.name, message)
 
     def _logged(self, failure: UpstreamFailed, call: str, cause: BaseException | str | None = None) -> UpstreamFailed:
-        _log.warning(
-            "upstream call failed",
-            extra={
-                "upstream": self.name,
-                "code": failure.code,
-                "status": failure.status,
-                "call": call,
-                "reason": cause if isinstance(cause, str) else repr(cause) if cause else "",
-            },
-        )
-        return failure
+        reason = cause if isinstance(cause, str) else repr(cause) if cause else ""
+        return logged(failure, status=failure.status, call=call, reason=reason)
 
 
 def _asked_pause(response: httpx.Response) -> float | None:

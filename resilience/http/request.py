@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from api.upstreams.http.aiohttp_transport import IDEMPOTENT
+from resilience.http.aiohttp_transport import IDEMPOTENT
 
 CACHED_URLS = 1000
 CACHED_HEADERS = 100
@@ -60,7 +60,7 @@ def _encoded(body: object, form: Mapping[str, str] | None) -> tuple[bytes, dict[
 
 @lru_cache(CACHED_URLS)
 def _url(base_url: str, path: str, params: tuple[tuple[str, str | int | bool], ...]) -> httpx.URL:
-    is_whole = path.startswith(("https://", "http://"))  # a store's link to its next page, an issuer's to its keys
+    is_whole = path.startswith(("https://", "http://"))  # a link that the system gave, to its next page say
     url = path if is_whole else f"{base_url.rstrip('/')}/{path.lstrip('/')}"
     return httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TypeVar
 
-from api.errors import Busy, Unreachable
+from resilience.failures import Busy, Unreachable
 
 Answer = TypeVar("Answer")
 

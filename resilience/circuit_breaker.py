@@ -4,7 +4,7 @@ Bulkhead: a system that hangs uses up its own slots and no others. Callers share
 than a quarter of them. The worker and the service's own calls count as one caller without that bound.
 
 Circuit breaker: a system that failed several times in a row is not called for a moment; callers have that failure at
-once. Then one probe is let through, and decides. A refused credential opens it at the first time: the engine locks a
+once. Then one probe is let through, and decides. A refused credential opens it at the first time: some systems lock a
 user out for seconds after one wrong password, and every further one may prolong it.
 """
 
@@ -13,13 +13,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from api.caller import present_caller
-from api.errors import Busy, Denied, TimedOut, Unreachable, UpstreamFailed
-from api.upstreams.fair_semaphore import FairSemaphore, QueueFull
+from resilience.caller import present_caller
+from resilience.failures import Busy, Denied, TimedOut, Unreachable, UpstreamFailed
+from resilience.fair_semaphore import FairSemaphore, QueueFull
 
 LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
 
-WAITING = 10  # for each slot; one large answer alone calls the store ten times
+WAITING = 10  # for each slot; one request may make ten calls at once
 SHARE, LEAST = 1 / 4, 2  # of the slots, for one caller; so many in any case
 
 

@@ -41,7 +41,7 @@ class _Granted(msgspec.Struct, frozen=True):
 class ClientCredentials:
     """OAuth 2.0 client credentials (RFC 6749, section 4.4): one token for all requests, fetched again when it expires.
 
-    A 401 makes it fetch once more, since a store may forget a token before its time; a token that was never accepted is
+    A 401 makes it fetch once more, since a server may forget one before its time; a token that was never accepted is
     not traded for another within the same call. Requests that wait while another fetches share its result.
     """
 

@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from api.errors import Misconfigured
+from resilience.failures import Misconfigured
 
 VARIABLES = ("http", "https", "all")
 

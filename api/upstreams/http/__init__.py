@@ -1,1 +1,0 @@
-"""What the two HTTP systems share: one call with its deadline, retries, authentication and connections."""

@@ -1,0 +1,1 @@
+"""Calls to systems that fail: deadlines, retries, circuit breakers and fair slots, for HTTP and for PostgreSQL."""
