@@ -144,7 +144,7 @@ BUGS = (
         (
             "all variables for any field",
             "api/requirements.py",
-            "if self.variables is None or name in self.variables) or VARIABLES",
+            " if self.has(PROCESS_VARIABLES, name)) or VARIABLES",
             ") or VARIABLES",
         ),
         (
@@ -245,10 +245,10 @@ BUGS = (
         (
             "versions are asked for each time",
             KEPT,
-            "        self._versions.put(key, msgspec.structs.replace(version, document=document), size)\n",
-            "",
+            "            self._versions[key] = copied\n",
+            "            pass\n",
         ),
-        ("a version takes no room", KEPT, "size = HEADER_BYTES + (len(document) if document else 0)", "size = 1"),
+        ("a version takes no room", KEPT, "LRUCache(size, getsizeof=_size)", "LRUCache(size)"),
         (
             "a kept version keeps its whole answer",
             KEPT,
