@@ -11,6 +11,7 @@ RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
         --require-hashes --only-binary :all: --requirement requirements.production.lock
 COPY api ./api
+COPY authentication ./authentication
 COPY columnar ./columnar
 COPY doctor ./doctor
 COPY graphql_server ./graphql_server
@@ -18,7 +19,7 @@ COPY plandiff ./plandiff
 COPY resilience ./resilience
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
-RUN python -m compileall -q --invalidation-mode unchecked-hash api columnar doctor graphql_server plandiff resilience
+RUN python -m compileall -q --invalidation-mode unchecked-hash api authentication columnar doctor graphql_server plandiff resilience
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -32,6 +33,7 @@ ENV PATH="/opt/venv/bin:$PATH" \
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app/api ./api
+COPY --from=build /app/authentication ./authentication
 COPY --from=build /app/columnar ./columnar
 COPY --from=build /app/doctor ./doctor
 COPY --from=build /app/graphql_server ./graphql_server

@@ -23,13 +23,13 @@ from rich.console import Console
 
 from api import __version__, serving, settings_page
 from api import settings as configuration
-from api.authentication.gateway import new_key
 from api.coordination.process.worker import work
 from api.errors import Misconfigured, ServiceError
 from api.schema import schema_text
 from api.settings import Settings
 from api.telemetry import start_logging
 from api.upstreams import columns_of, open_upstreams
+from authentication.gateway import gateway_key, new_key
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 console = Console()
 
+KEY_PREFIX = "plan_api_"  # recognisable for secret scanners and people
 COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "wrong": typer.colors.RED}
 
 
@@ -260,9 +261,9 @@ def key(
     trusted: Annotated[bool, typer.Option("--trusted", help="Its holder may name others in `userId`.")] = False,
 ) -> None:
     """Make a key for a gateway. It is shown this once; the service needs its entry alone."""
-    made, entry = new_key(name, trusted=trusted)
+    made, entry = new_key(name, prefix=KEY_PREFIX, trusted=trusted)
     try:
-        configuration.gateway_key(entry)
+        gateway_key(entry)
     except ValueError:
         raise typer.BadParameter("a name has letters, digits, and . _ - only", param_hint="NAME") from None
     typer.echo(f"key for the gateway:     {made}")

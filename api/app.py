@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.authentication import open_authentication
 from api.coordination.process.worker import UNLOCK_SECONDS, work
-from api.settings import LOOPBACK, Settings
+from api.settings import Settings
+from api.telemetry import SERVICE, upstream_called
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql_endpoint
 from api.transport.health import live, ready
 from api.transport.metrics import metrics
@@ -25,6 +25,9 @@ from api.transport.rest import submit_plan
 from api.transport.state import State
 from api.transport.welcome import root, show_version
 from api.upstreams import open_upstreams
+from authentication import open_authentication
+from authentication.addresses import LOOPBACK
+from authentication.options import Options
 from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.graphiql import assets_route
@@ -38,6 +41,7 @@ from resilience.deadline import with_deadline
 from resilience.http.call import Transports, unchanged
 from resilience.http.proxies import named_proxies
 from resilience.postgres.pool import Connection
+from resilience.tls import secure_context
 
 OPERATORS_PATHS = ("/metrics", "/ready", "/live")
 IDENTITY_HEADERS = ("X-User-Id", "X-User-Groups")
@@ -72,7 +76,13 @@ def build_app(
     async def lifespan(_app: Starlette) -> AsyncIterator[LifespanState]:
         async with (
             open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams,
-            open_authentication(settings, transports=transports) as authentication,
+            open_authentication(
+                msgspec.convert(settings, Options, from_attributes=True),
+                tls=secure_context(settings.tls_ca_file, None, None),
+                user_agent=SERVICE,
+                observe=upstream_called,
+                transports=transports,
+            ) as authentication,
         ):
             stopped = stop or asyncio.Event()
             worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None

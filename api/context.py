@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, TypeVar, cast
 import msgspec
 
 from api.coordination.policy import Policy, policy_of
-from api.identity import Viewer
 from api.loaders import Loaders
 from api.plan_processes import results
 from api.requirements import EVERYTHING, Requirements
 from api.settings import Settings
 from api.upstreams import Upstreams
+from authentication.identity import Viewer
 from columnar.batch_loader import Loader
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.documents.document_limits import DocumentLimits

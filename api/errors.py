@@ -23,6 +23,7 @@ OverLimit                more than a request may cost     → `errors`, not exec
 
 from enum import StrEnum
 
+from authentication.unauthenticated import Unauthenticated
 from resilience.failures import (
     Busy,
     Declined,
@@ -98,18 +99,6 @@ class Refused(ServiceError):
         self.message = message
         self.field = field
         self.process_id = process_id
-
-
-class Unauthenticated(ServiceError):
-    """A request without accepted credentials. The message does not tell more; `reason` is for the log.
-
-    `token_refused`: credentials were offered and are invalid (RFC 6750, section 3.1).
-    """
-
-    def __init__(self, message: str, *, reason: str = "", token_refused: bool = False) -> None:
-        super().__init__(message)
-        self.reason = reason or "nothing offered"
-        self.token_refused = token_refused
 
 
 def incident_text(failure: UpstreamFailed) -> str:

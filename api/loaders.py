@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TypeVar
 
-from api.identity import Viewer
 from api.requirements import RESOURCE, Requirements
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand
@@ -21,6 +20,7 @@ from api.upstreams.camunda.confirmed_history import (
     tasks_by_id,
 )
 from api.upstreams.camunda.involvement import Submitted, concerning, involved
+from authentication.identity import Viewer
 from columnar.batch_loader import Loader
 
 Key = TypeVar("Key")

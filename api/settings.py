@@ -5,7 +5,6 @@ A setting's name is the environment variable's in lower case, and the text below
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -15,9 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.draft_status import status_names
 from api.errors import Misconfigured
+from authentication.addresses import LOOPBACK, is_private_enough
+from authentication.gateway import GatewayKey, gateway_key
 from resilience.tls import secure_context
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def _http_url(value: str) -> str:
@@ -37,11 +36,6 @@ def _has_host_and_port(url: str) -> bool:
         return False
 
 
-def is_private_enough(url: str) -> bool:
-    """Whether what is fetched there can be trusted to come from there: https, or this machine."""
-    return url.startswith("https://") or (url.startswith("http://") and urlsplit(url).hostname in LOOPBACK)
-
-
 def _private_url(value: str) -> str:
     """As it is: an issuer's name is compared letter by letter, a last / included."""
     _http_url(value)
@@ -50,26 +44,12 @@ def _private_url(value: str) -> str:
     return value
 
 
-@dataclass(frozen=True)
-class GatewayKey:
-    """An entry of GATEWAY_KEYS: the key's SHA-256 in hex, and whether its holder may act for others."""
-
-    name: str
-    digest: str = field(repr=False)
-    trusted: bool
-
-
 def _gateway_keys(value: object) -> object:
     """Raises ValueError without repeating an entry: somebody may have put the key itself there."""
-    return tuple(gateway_key(entry) for entry in _split(value)) if isinstance(value, str) else value
-
-
-def gateway_key(entry: str) -> GatewayKey:
-    """One entry of GATEWAY_KEYS. Raises ValueError."""
-    found = re.fullmatch(r"([\w.-]{1,64}):([0-9a-fA-F]{64})(:trusted)?", entry)
-    if found is None:
-        raise ValueError("an entry must be name:sha256, or name:sha256:trusted, as `plan-api key` prints it")
-    return GatewayKey(found[1], found[2].lower(), trusted=bool(found[3]))
+    try:
+        return tuple(gateway_key(entry) for entry in _split(value)) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"{error}, as `plan-api key` prints it") from None
 
 
 def _draft_statuses(value: object) -> object:

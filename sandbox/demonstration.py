@@ -10,10 +10,10 @@ from api.coordination.decide import decide
 from api.coordination.policy import Policy, policy_of
 from api.coordination.submit import submit
 from api.coordination.withdraw import withdraw
-from api.identity import Viewer
 from api.settings import Settings
 from api.upstreams import Upstreams, open_upstreams
 from api.upstreams.camunda.process_variables import Verdict
+from authentication.identity import Viewer
 from doctor.setup import set_up
 from sandbox import Sandbox
 from sandbox.samples import DRAFTS, SampleDraft, load_drafts, load_plans

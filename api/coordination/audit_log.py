@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.errors import Refused, UpstreamFailed
-from api.identity import Viewer
+from authentication.identity import Viewer
 
 LONGEST = 100  # characters of an id; clients may send anything as one
 

@@ -16,9 +16,9 @@ from api.coordination.rules.permissions import (
 )
 from api.coordination.rules.visibility import VisibleTask, no_such_task, visible_task
 from api.errors import Gone
-from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
 from api.upstreams.camunda.records import Task
+from authentication.identity import Viewer, same_person
 
 
 async def claim(upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str) -> None:

@@ -4,10 +4,10 @@ import uuid
 from functools import partial
 
 from api.errors import Refused, UserErrorCode, WriteRefused
-from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.retool.records import Draft, DraftFilter
+from authentication.identity import Viewer, same_person
 from plandiff.comparison import draft_of, is_same_text
 
 LONGEST_NAME = 255

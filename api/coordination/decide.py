@@ -16,7 +16,6 @@ from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.permissions import demand_decidable, demand_free
 from api.coordination.rules.visibility import no_such_task, unknown_task, visible_task
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
-from api.identity import Viewer, same_person
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.confirmed_history import closed_task, known_variables
@@ -34,6 +33,7 @@ from api.upstreams.camunda.process_variables import (
 )
 from api.upstreams.camunda.records import Task
 from api.upstreams.retool.records import Draft
+from authentication.identity import Viewer, same_person
 
 TRIES = 3
 

@@ -10,11 +10,11 @@ from api.coordination.policy import Policy
 from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.visibility import owned_draft
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
 from api.upstreams.camunda.process_variables import Outcome, ProcessVariables
 from api.upstreams.retool.records import Draft
+from authentication.identity import Viewer
 from plandiff.changes import Terms
 from plandiff.comparison import Entry, is_same_text, moved, noted_version
 from plandiff.merge import Side

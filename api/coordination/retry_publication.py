@@ -9,8 +9,8 @@ from api.coordination.process.publish import as_new
 from api.coordination.rules.permissions import demand_admin
 from api.coordination.rules.visibility import readable_draft
 from api.errors import Gone, Refused, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
+from authentication.identity import Viewer
 
 
 async def retry_publication(upstreams: Upstreams, policy: Policy, viewer: Viewer, draft_id: str) -> None:

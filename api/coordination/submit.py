@@ -11,11 +11,11 @@ from api.coordination.process.publish import own_versions, plan_id_of, says_the_
 from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.visibility import owned_draft
 from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
 from api.upstreams.camunda.process_variables import written
 from api.upstreams.retool.records import Draft
+from authentication.identity import Viewer
 from plandiff.comparison import demand_fit
 
 TRIES = 3

@@ -13,11 +13,11 @@ from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.permissions import demand_running, demand_submitter
 from api.coordination.rules.visibility import readable_draft
 from api.errors import Busy, Gone, Refused, Unreachable, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.camunda.confirmed_history import known_variables
 from api.upstreams.camunda.process_variables import NO_VARIABLES, Outcome, Scalar, names, written
 from api.upstreams.camunda.records import PUBLICATION, PUBLICATION_WITHDRAWN, ExternalTask, LockedTask
+from authentication.identity import Viewer
 from plandiff.plan_document import plan_id_for
 from resilience.deadline import seconds_left
 

@@ -12,7 +12,6 @@ from api.coordination.retry_publication import retry_publication as retry
 from api.coordination.submit import submit
 from api.coordination.withdraw import withdraw
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer
 from api.schema.approval_status import ApprovalState
 from api.schema.inputs import (
     ClaimTaskInput,
@@ -44,6 +43,7 @@ from api.schema.user_error import user_error
 from api.schema.verb import MOST_AT_ONCE, verb, verbs
 from api.upstreams.camunda.involvement import Submitted
 from api.upstreams.camunda.process_variables import Verdict
+from authentication.identity import Viewer
 from plandiff.merge import Side
 
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from api.identity import Viewer
+from authentication.identity import Viewer
 
 
 @strawberry.type(description="A person. The three systems have ids of people only.")

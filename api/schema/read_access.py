@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from api.coordination.audit_log import audit
 from api.coordination.rules.permissions import has_on_record, may_read_draft, may_see_task, reads_all
-from api.identity import canonical, same_person
 from api.schema.info import Info
 from api.upstreams.camunda import records as camunda_records
 from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted
 from api.upstreams.camunda.process_variables import NO_VARIABLES, ProcessVariables
 from api.upstreams.retool import records as retool_records
 from api.upstreams.retool.records import Reader
+from authentication.identity import canonical, same_person
 from columnar.batched_field import found_of
 
 

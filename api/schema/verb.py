@@ -14,9 +14,9 @@ from api.context import Context
 from api.coordination.audit_log import audit, audited
 from api.coordination.rules.permissions import acting_viewer
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer
 from api.schema.info import Info
 from api.schema.user_error import UserError, user_error
+from authentication.identity import Viewer
 
 Input = TypeVar("Input")
 Payload = TypeVar("Payload")

@@ -26,8 +26,8 @@ from api.errors import (
     UpstreamFailed,
     UserErrorCode,
 )
-from api.identity import Viewer
 from api.transport.state import State, admitted, challenge, state_of
+from authentication.identity import Viewer
 from graphql_server.http.problem_details import problem
 from graphql_server.http.request_body import received
 from graphql_server.refusals import HttpRefusal

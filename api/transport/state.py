@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.authentication import Authentication
 from api.errors import Unauthenticated
-from api.identity import Viewer, canonical
 from api.settings import Settings
 from api.transport.readiness import Health
 from api.upstreams import Upstreams
+from authentication import Authentication
+from authentication.identity import Viewer, canonical
 from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.http.until_sent import until_sent

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.identity import canonical, same_person, usable_id
+from authentication.identity import canonical, same_person, usable_id
 
 SAME = [
     ("ann@example.org", "ann@example.org"),

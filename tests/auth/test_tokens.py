@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.authentication.tokens import LARGEST_TOKEN
+from authentication.tokens import LARGEST_TOKEN
 from tests.auth.asking import VIEWER, Caller, audit, bearing, refused, viewer, with_headers
 from tests.auth.issuer import AUDIENCE, DISCOVERY, KEYS, LittleIssuer
 from tests.auth.signing import SigningKey, assembled, ec_key, encoded, rsa_key, token

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from api.coordination.decide import already_decided
-from api.identity import same_person
 from api.upstreams.camunda.process_variables import Decision, Verdict
 from api.upstreams.camunda.records import Task
+from authentication.identity import same_person
 from tests.serving import ADMIN, AUDITOR, Api, Someone
 from tests.stories.behind import Behind
 from tests.verbs import COMPLETE, REASSIGN, REQUEST_CHANGES, SUBMIT, WITHDRAW, open_task, perform, rejected

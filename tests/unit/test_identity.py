@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from api.identity import canonical, same_person, usable_id
+from authentication.identity import canonical, same_person, usable_id
 
 ONE_PERSON = ("ann", "Ann", "ANN", " ann", "ann\t", "ａｎｎ", "Ａｎｎ　")
 OTHERS = (

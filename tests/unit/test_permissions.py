@@ -21,12 +21,12 @@ from api.coordination.rules.permissions import (
     owns,
 )
 from api.errors import Refused
-from api.identity import Viewer
 from api.schema.person import person
 from api.upstreams.camunda.bpmn import Offer
 from api.upstreams.camunda.candidates import concerns_person
 from api.upstreams.camunda.process_variables import ProcessVariables
 from api.upstreams.retool.records import Draft
+from authentication.identity import Viewer
 
 ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
 ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)

@@ -10,7 +10,6 @@ import pytest
 
 import api
 from api.errors import Refused
-from api.identity import usable_id
 from api.upstreams.camunda.process_variables import (
     NO_VARIABLES,
     VARIABLES,
@@ -26,6 +25,7 @@ from api.upstreams.camunda.process_variables import (
     written,
 )
 from api.upstreams.retool.draft_ids import as_key
+from authentication.identity import usable_id
 
 CODE = Path(api.__file__).parent
 HOME = CODE / "upstreams" / "camunda" / "process_variables.py"

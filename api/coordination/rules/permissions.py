@@ -8,9 +8,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from api.errors import Refused, UserErrorCode
-from api.identity import USABLE, Viewer, same_person, usable_id
 from api.upstreams.camunda.records import Task
 from api.upstreams.retool.records import Draft
+from authentication.identity import USABLE, Viewer, same_person, usable_id
 
 # Reading
 

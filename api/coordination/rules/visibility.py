@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from api.coordination.draft_process import linked_variables
 from api.coordination.rules.permissions import demand_owner, has_on_record, may_read_draft, may_see_task, reads_all
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
 from api.upstreams.camunda.candidates import was_offered
@@ -17,6 +16,7 @@ from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted, 
 from api.upstreams.camunda.process_variables import ProcessVariables
 from api.upstreams.camunda.records import Task, plausible
 from api.upstreams.retool.records import Draft
+from authentication.identity import Viewer
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from api.errors import Refused, UserErrorCode
-from api.identity import utf16_length
+from authentication.identity import utf16_length
 
 DECISION_PREFIX = "decision_"
 DECIDER = "decider"  # written with a decision: who held the task, which the model compares with its assignee

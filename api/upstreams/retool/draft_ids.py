@@ -3,7 +3,7 @@
 import re
 import uuid
 
-from api.identity import utf16_length
+from authentication.identity import utf16_length
 
 LONGEST = 255  # UTF-16 code units; a process's business key holds no more
 LARGEST_INTEGERS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}

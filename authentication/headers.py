@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 
-from api.errors import Unauthenticated
-from api.identity import USABLE, is_placeholder, usable_id
+from authentication.identity import USABLE, is_placeholder, usable_id
+from authentication.unauthenticated import Unauthenticated
 
 LONGEST_GROUPS = 16_384  # characters, as many as a token with groups may have
 

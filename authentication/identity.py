@@ -1,7 +1,4 @@
-"""Identity: the viewer of a request, the format of ids of people, and when two ids name one person.
-
-How a request proves who its viewer is, is the matter of `authentication`.
-"""
+"""Identity: the viewer of a request, the format of ids of people, and when two ids name one person."""
 
 import re
 import unicodedata
@@ -18,7 +15,7 @@ _PLACEHOLDER = re.compile(
 
 @dataclass(frozen=True)
 class Viewer:
-    """The person a request acts for. `acts_for_others`: may name another person in an input's `userId`.
+    """The person a request acts for. `acts_for_others`: may name another person to act for.
 
     `acted_by`: the person who sent the request on their behalf. `is_program`: a gateway with a trusted key sent it,
     which is nobody; it is responsible for the person it names. `key`: the name of the gateway's key, if one was used.

@@ -1,10 +1,11 @@
 """The OpenID Connect issuer: a cache of the public keys it signs tokens with (JWKS).
 
-Its address comes from the settings, never from a token.
+Its address comes from the options, never from a token.
 """
 
 import asyncio
 import logging
+import ssl
 import time
 import warnings
 from collections.abc import AsyncIterator, Sequence
@@ -15,12 +16,12 @@ import msgspec
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
-from api.errors import Garbled, Unreachable, UpstreamFailed
-from api.settings import Settings, is_private_enough
-from api.telemetry import SERVICE, upstream_called
+from authentication.addresses import is_private_enough
+from authentication.options import Options
 from resilience.circuit_breaker import CircuitBreaker
+from resilience.failures import Garbled, Unreachable, UpstreamFailed
 from resilience.http.call import Transports, Upstream
-from resilience.tls import secure_context
+from resilience.observation import Observe
 
 NAME = "issuer"
 AWAY_PAUSE = 3.0  # seconds, at most, before an issuer that was away is asked again
@@ -145,27 +146,29 @@ def usable(published: dict[str, Any]) -> Key | None:
 
 
 @asynccontextmanager
-async def open_issuer(settings: Settings, *, transports: Transports) -> AsyncIterator[Issuer]:
-    """A client of the issuer that the settings name; nothing is sent yet."""
-    url = settings.oidc_issuer or ""
+async def open_issuer(
+    options: Options, *, tls: ssl.SSLContext, user_agent: str, observe: Observe, transports: Transports
+) -> AsyncIterator[Issuer]:
+    """A client of the issuer that the options name; nothing is sent yet."""
+    url = options.oidc_issuer or ""
     upstream = Upstream(
         NAME,
         url,
-        deadline=settings.oidc_timeout,
+        deadline=options.oidc_timeout,
         tries=1,
         breaker=CircuitBreaker(NAME, slots=CALLS_AT_ONCE, failures=0, pause=0),
         auth=None,
-        tls=secure_context(settings.tls_ca_file, None, None),
-        user_agent=SERVICE,
-        observe=upstream_called,
+        tls=tls,
+        user_agent=user_agent,
+        observe=observe,
         transports=transports,
     )
     issuer = Issuer(
         upstream,
         url,
-        settings.oidc_jwks_url,
-        lifetime=settings.oidc_keys_seconds,
-        pause=settings.oidc_refetch_seconds,
+        options.oidc_jwks_url,
+        lifetime=options.oidc_keys_seconds,
+        pause=options.oidc_refetch_seconds,
     )
     async with upstream:
         try:

@@ -12,8 +12,8 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jws import JWSRegistry, deserialize_compact
 from joserfc.jwt import JWTClaimsRegistry
 
-from api.errors import Unauthenticated
-from api.upstreams.issuer import Issuer, Keys
+from authentication.issuer import Issuer, Keys
+from authentication.unauthenticated import Unauthenticated
 
 LARGEST_TOKEN = 16_384  # characters; servers seldom accept longer headers anyway
 LARGEST_HEADER = 4_096  # characters of it

@@ -1,10 +1,10 @@
-"""The claims of a verified token, read by the settings that name them. Pure."""
+"""The claims of a verified token, read by the options that name them. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from api.authentication.tokens import refuse
-from api.identity import same_person, usable_id
+from authentication.identity import same_person, usable_id
+from authentication.tokens import refuse
 
 EMAIL, VERIFIED = "email", "email_verified"
 
