@@ -249,6 +249,7 @@ BUGS = (
             "            pass\n",
         ),
         ("a version takes no room", KEPT, "LRUCache(size, getsizeof=_size)", "LRUCache(size)"),
+        ("one version may take all room", KEPT, "<= self._versions.maxsize // 10", "<= self._versions.maxsize"),
         (
             "a kept version keeps its whole answer",
             KEPT,

@@ -70,6 +70,13 @@ def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
     assert sorted(int(number) for _, number in found) == [0, *range(2, 11)]
 
 
+def test_one_version_does_not_take_more_than_a_tenth() -> None:
+    size = HEADER_BYTES + len(BODY)
+    kept, counts = VersionCache(10 * size - 1), Counts()
+    kept.store(version())
+    assert (kept.find([KEY], with_document=True), counts()) == ({}, (0, 1))
+
+
 def test_without_room_nothing_is_kept() -> None:
     kept, counts = VersionCache(0), Counts()
     kept.store(version(document=None))
