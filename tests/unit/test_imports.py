@@ -3,15 +3,13 @@
 import subprocess
 import sys
 
-PACKAGES = "api columnar doctor graphql_server plandiff sandbox"
 LOADED = """
 import sys
 import api.__main__, api.app
-print(*sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[1:])))
+print(*sorted({name.partition(".")[0] for name in sys.modules} & {"api", "doctor", "sandbox"}))
 """
 
 
 def test_a_service_loads_neither_the_doctor_nor_the_sandbox() -> None:
-    words = [sys.executable, "-c", LOADED, *PACKAGES.split()]
-    ran = subprocess.run(words, check=True, capture_output=True, text=True)  # noqa: S603  # our own interpreter
-    assert ran.stdout.split() == ["api", "columnar", "graphql_server", "plandiff"]
+    ran = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True)  # noqa: S603  # our own interpreter
+    assert ran.stdout.split() == ["api"]
