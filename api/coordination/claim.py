@@ -23,7 +23,7 @@ from authentication.identity import Viewer, same_person
 
 async def claim(upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str) -> None:
     """Claim a task that is offered to the viewer. Idempotent. Raises Refused, UpstreamFailed."""
-    seen = await _visible_task(upstreams, viewer, task_id)
+    seen = await visible_open_task(upstreams, viewer, task_id)
     task = seen.task
     demand_four_eyes(viewer.people, seen.variables.submitters, allow_own=policy.allow_own_approval)
     demand_claimer(viewer, task.assignee, is_offered=seen.is_offered)
@@ -41,7 +41,7 @@ async def unclaim(upstreams: Upstreams, viewer: Viewer, task_id: str) -> None:
 
     Raises Refused, UpstreamFailed.
     """
-    task = (await _visible_task(upstreams, viewer, task_id)).task
+    task = (await visible_open_task(upstreams, viewer, task_id)).task
     if task.assignee is None:
         return
     demand_holder(viewer, task.assignee)
@@ -58,7 +58,7 @@ async def reassign(upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id
     Raises Refused, UpstreamFailed.
     """
     user_id = checked_user_id(user_id)
-    seen = await _visible_task(upstreams, viewer, task_id)
+    seen = await visible_open_task(upstreams, viewer, task_id)
     task = seen.task
     if task.assignee == user_id:
         return
@@ -71,7 +71,7 @@ async def reassign(upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id
         await _accept_or_refuse(upstreams, viewer, task, user_id, lost)
 
 
-async def _visible_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> VisibleTask:
+async def visible_open_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> VisibleTask:
     """An open task that the viewer may see. Raises Refused (NOT_FOUND, ALREADY_DECIDED)."""
     task = await upstreams.camunda.task(task_id)
     if task is None:

@@ -23,6 +23,7 @@ from api.schema.changes import (
     changes_of,
     conflicts_of,
 )
+from api.schema.comment import Comment, comments_of_draft
 from api.schema.history import AuditEvent, history_of
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _BASE_OF_CHANGES = (*CONFLICT_VARIABLES, *LINK_VARIABLES)
 ChangeLimit = Annotated[int, strawberry.argument(description=f"The most entries to return, 0 to {MOST_ENTRIES}.")]
+CommentLimit = Annotated[int, strawberry.argument(description="The most comments to return, 0 to 1000.")]
 Against = Annotated[ChangeBase, strawberry.argument(description="The version to compare with.")]
 
 
@@ -174,8 +176,17 @@ class Draft:
         info: Info,
         limit: Annotated[int, strawberry.argument(description="The most events to return, 0 to 1000.")] = 50,
     ) -> list[AuditEvent] | None:
-        """Three requests to the engine, for all drafts of an answer."""
+        """Four requests to the engine, for all drafts of an answer."""
         return await history_of(info, self.record, checked_limit(limit))
+
+    @strawberry.field(
+        description="What was written on its submissions beside the decisions, newest first. Null when the engine "
+        "could not be asked.",
+        metadata=requires(variables=LINK_VARIABLES),
+    )
+    async def comments(self, info: Info, limit: CommentLimit = 50) -> list[Comment] | None:
+        """Three requests to the engine, for all drafts of an answer."""
+        return await comments_of_draft(info, self.record, checked_limit(limit))
 
     approval: Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None = batched_field(
         _approvals,

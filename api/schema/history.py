@@ -1,13 +1,14 @@
 """The type AuditEvent: an event in the approvals of a draft, derived from the engine's history.
 
-All drafts of an answer share three reads: submissions, variables and decisions.
+All drafts of an answer share four reads: submissions, variables, decisions and comments.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from heapq import merge
 from itertools import islice
 
 import strawberry
@@ -15,7 +16,7 @@ import strawberry
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.process_variables import NO_VARIABLES, Decision, Outcome, ProcessVariables
+from api.upstreams.camunda.process_variables import NO_VARIABLES, Comment, Decision, Outcome, ProcessVariables
 from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft
 
@@ -29,6 +30,7 @@ class AuditEventKind(Enum):
     REJECTED = strawberry.enum_value("REJECTED", description="A reviewer rejected it.")
     RETURNED = strawberry.enum_value("RETURNED", description="A reviewer sent it back with what to change.")
     CONFLICT = strawberry.enum_value("CONFLICT", description="Draft or plan had moved, so nothing was published.")
+    COMMENTED = strawberry.enum_value("COMMENTED", description="Somebody wrote a comment on it.")
     WITHDRAWN = strawberry.enum_value("WITHDRAWN", description="It was taken back out of approval.")
     PUBLISHED = strawberry.enum_value("PUBLISHED", description="It became a version of its plan.")
     SUPERSEDED = strawberry.enum_value(
@@ -66,11 +68,12 @@ class AuditEvent:
 
 @dataclass(frozen=True)
 class Submission:
-    """A process, its variables, and the decisions on its tasks, oldest first."""
+    """A process, its variables, the decisions on its tasks and the comments on it, each oldest first."""
 
     process: ProcessInstance
     values: ProcessVariables
     decisions: list[Decision]
+    comments: list[Comment]
 
 
 async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
@@ -78,15 +81,25 @@ async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
     loaders = info.context.loaders
     processes = await loaders.processes_by_draft.load(draft.id) or []
     ids = [process.id for process in processes]
-    variables, decisions = await asyncio.gather(loaders.variables.load_many(ids), loaders.decisions.load_many(ids))
+    variables, decisions, comments = await asyncio.gather(
+        loaders.variables.load_many(ids), loaders.decisions.load_many(ids), loaders.comments.load_many(ids)
+    )
     values_of = {process_id: values or NO_VARIABLES for process_id, values in zip(ids, variables, strict=True)}
     own = info.context.upstreams.camunda.own
     submissions = own.submissions(draft.id, draft.camunda_process_id, values_of)
     events = (
         event
-        for process, made in zip(processes, decisions, strict=True)
+        for process, made, written in zip(processes, decisions, comments, strict=True)
         if process.id in submissions or _is_superseded(own, draft, values_of[process.id])
-        for event in reversed(list(_events(Submission(process, values_of[process.id], list((made or {}).values())))))
+        for event in reversed(
+            list(
+                _events(
+                    Submission(
+                        process, values_of[process.id], list((made or {}).values()), list((written or {}).values())
+                    )
+                )
+            )
+        )
     )
     return list(islice(events, limit))
 
@@ -108,20 +121,37 @@ def _events(submission: Submission) -> Iterator[AuditEvent]:
         comment=values.submission_comment,
         plan_version_id=_id(values.base_version),
     )
-    for decision in submission.decisions:
-        yield _event(
-            submission,
-            AuditEventKind[decision.verdict.name],
-            decision.at,
-            by=person(decision.by),
-            acted_by=person(decision.acted_by),
-            step=decision.step,
-            comment=decision.comment,
-            reason=decision.reason,
-        )
+    # `merge` keeps decisions in their order, whatever their clocks say, and puts comments between them.
+    said: list[Sequence[Decision | Comment]] = [submission.decisions, submission.comments]
+    for made in merge(*said, key=lambda each: each.at):
+        yield _decided(submission, made) if isinstance(made, Decision) else _commented(submission, made)
     if process.end_time is not None:
         for kind in _ends(submission):
             yield _end(submission, kind, process.end_time)
+
+
+def _decided(submission: Submission, decision: Decision) -> AuditEvent:
+    return _event(
+        submission,
+        AuditEventKind[decision.verdict.name],
+        decision.at,
+        by=person(decision.by),
+        acted_by=person(decision.acted_by),
+        step=decision.step,
+        comment=decision.comment,
+        reason=decision.reason,
+    )
+
+
+def _commented(submission: Submission, comment: Comment) -> AuditEvent:
+    return _event(
+        submission,
+        AuditEventKind.COMMENTED,
+        comment.at,
+        by=person(comment.by),
+        acted_by=person(comment.acted_by),
+        comment=comment.text,
+    )
 
 
 def _ends(submission: Submission) -> list[AuditEventKind]:

@@ -1,5 +1,7 @@
 """The inputs of mutations, one for each."""
 
+from datetime import datetime
+
 import strawberry
 
 from api.schema.changes import ConflictSide
@@ -89,6 +91,30 @@ class ReassignTaskInput:
 
     task_id: strawberry.ID = strawberry.field(description=TASK_ID)
     user_id: strawberry.ID = strawberry.field(description="The new assignee; not the submitter of the draft.")
+
+
+@strawberry.input(description="The input of updateTask. What is absent stays as it is; null clears a date.")
+class UpdateTaskInput:
+    """Which task, and what is to change about it."""
+
+    task_id: strawberry.ID = strawberry.field(description=TASK_ID)
+    due_at: datetime | None = strawberry.field(default=strawberry.UNSET, description="When it should be decided.")
+    follow_up_at: datetime | None = strawberry.field(default=strawberry.UNSET, description="When to look at it again.")
+    priority: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How urgent it is, from 0 to 100; 50 is the engine's default."
+    )
+
+
+@strawberry.input(description="The input of addComment.")
+class AddCommentInput:
+    """Which draft, and what is written on its submission."""
+
+    draft_id: strawberry.ID = strawberry.field(description=DRAFT_ID)
+    text: str = strawberry.field(
+        description="What to say, at most 1500 characters of plain text. Line breaks, quotes, backslashes and emoji "
+        "count as two."
+    )
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
 
 
 @strawberry.input(description="The input of withdrawSubmission.")

@@ -5,15 +5,20 @@ from strawberry.tools import create_type
 
 from api.context import Context
 from api.coordination import claim as claims
+from api.coordination.comment import add_comment as comment_on
 from api.coordination.create_draft import create_draft_from_plan as create_draft
 from api.coordination.decide import decide
 from api.coordination.rebase import Choices, rebase
 from api.coordination.retry_publication import retry_publication as retry
 from api.coordination.submit import submit
+from api.coordination.update_task import TaskUpdate
+from api.coordination.update_task import update_task as update
 from api.coordination.withdraw import withdraw
 from api.errors import Refused, UserErrorCode
 from api.schema.approval_status import ApprovalState
+from api.schema.comment import comment
 from api.schema.inputs import (
+    AddCommentInput,
     ClaimTaskInput,
     ClaimTasksInput,
     CompleteApprovalInput,
@@ -27,9 +32,11 @@ from api.schema.inputs import (
     SubmitDraftsInput,
     SubmitForApprovalInput,
     UnclaimTaskInput,
+    UpdateTaskInput,
     WithdrawSubmissionInput,
 )
 from api.schema.payloads import (
+    AddCommentPayload,
     ClaimTasksPayload,
     CompleteApprovalPayload,
     CompleteApprovalsPayload,
@@ -147,6 +154,23 @@ async def reassign_task(context: Context, viewer: Viewer, args: ReassignTaskInpu
     return TaskPayload(task_id=args.task_id)
 
 
+@verb("Set when a task is due, when to look at it again, and how urgent it is.")
+async def update_task(context: Context, viewer: Viewer, args: UpdateTaskInput) -> TaskPayload:
+    """See coordination/update_task.py."""
+    fields = {"due": args.due_at, "follow_up": args.follow_up_at, "priority": args.priority}
+    given = {name: value for name, value in fields.items() if value is not strawberry.UNSET}
+    await update(context.upstreams, viewer, args.task_id, TaskUpdate(given))
+    return TaskPayload(task_id=args.task_id)
+
+
+@verb("Comment on the running submission of a draft. Idempotent: the same words of one person are one comment.")
+async def add_comment(context: Context, viewer: Viewer, args: AddCommentInput) -> AddCommentPayload:
+    """See coordination/comment.py."""
+    done = await comment_on(context.upstreams, viewer, args.draft_id, args.text)
+    written = comment(done.process_id, done.comment_id, done.comment)
+    return AddCommentPayload(draft_id=done.draft_id, comment=written)
+
+
 @verb("Withdraw a draft from approval: during review, or after its publication has failed.")
 async def withdraw_submission(context: Context, viewer: Viewer, args: WithdrawSubmissionInput) -> DraftPayload:
     """See coordination/withdraw.py."""
@@ -237,6 +261,8 @@ Mutation = create_type(
         claim_tasks,
         unclaim_task,
         reassign_task,
+        update_task,
+        add_comment,
         withdraw_submission,
         retry_publication,
         rebase_draft,

@@ -9,6 +9,7 @@ import strawberry
 
 from api.schema.approval_status import ApprovalState
 from api.schema.changes import FieldConflict, to_field_conflicts
+from api.schema.comment import Comment
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
@@ -120,6 +121,20 @@ class DraftPayload:
     """`draft_id` is None when it was refused."""
 
     draft_id: strawberry.Private[str | None] = None
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The draft as it is now; null when refused.")
+    async def draft(self, info: Info) -> Draft | None:
+        """Read after the write."""
+        return draft(await _read(info, self.draft_id))
+
+
+@strawberry.type(description="The answer of addComment.")
+class AddCommentPayload:
+    """`draft_id` is None when it was refused."""
+
+    draft_id: strawberry.Private[str | None] = None
+    comment: Comment | None = strawberry.field(default=None, description="The comment; null when refused.")
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
     @strawberry.field(description="The draft as it is now; null when refused.")

@@ -28,6 +28,7 @@ from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
 from api.schema.read_access import draft_by_id
 from api.schema.requires import requires
 from api.schema.task import Task, task_by_id
+from api.schema.task_counts import TaskCount, task_counts_of
 from api.upstreams.camunda.process_variables import names
 from api.upstreams.camunda.records import concerns
 
@@ -77,6 +78,14 @@ class Query:
             limit=page[0],
             offset=page[1],
         )
+
+    @strawberry.field(
+        description="How many tasks of the viewer's inbox wait at each step. Null when the engine could not be asked.",
+        metadata=requires(),
+    )
+    async def task_counts(self, info: Info) -> list[TaskCount] | None:
+        """The tasks that `pendingTasks` lists without a filter."""
+        return await task_counts_of(info)
 
     @strawberry.field(
         description="One task, open or already completed. Null when there is none that the viewer may see.",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -10,6 +11,8 @@ from api.coordination.decide import already_decided
 from api.coordination.rules.permissions import demand_decidable
 from api.coordination.rules.visibility import visible_task
 from api.errors import Refused
+from api.schema.arguments import checked_limit
+from api.schema.comment import Comment, comments_of_process
 from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.person import Person, person
@@ -130,6 +133,7 @@ class Task:
     assignee: Person | None = strawberry.field(description="Who has claimed it; null while it is its groups'.")
     created_at: datetime = strawberry.field(description="When the step began.")
     due_at: datetime | None = strawberry.field(description="When it should be decided, if the model says so.")
+    follow_up_at: datetime | None = strawberry.field(description="When to look at it again, as whoever has it set it.")
     priority: int = strawberry.field(description="As the model or an operator set it; 50 is the engine's default.")
     process_id: strawberry.ID = strawberry.field(description="The process instance it belongs to.")
 
@@ -170,6 +174,19 @@ class Task:
         metadata=requires(variables=names("submitted_by", "submission_acted_by")),
     )
 
+    @strawberry.field(
+        description="What was written on its submission beside the decisions, newest first. Null when the engine could "
+        "not be asked.",
+        metadata=requires(),
+    )
+    async def comments(
+        self,
+        info: Info,
+        limit: Annotated[int, strawberry.argument(description="The most comments to return, 0 to 1000.")] = 50,
+    ) -> list[Comment] | None:
+        """One request to the engine, for all tasks of an answer."""
+        return await comments_of_process(info, self.record.process_instance_id, checked_limit(limit))
+
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> "Task | None":  # noqa: A002  # the key's name
         """For a federation gateway: the task of a key."""
@@ -209,6 +226,7 @@ def task(record: camunda_records.Task) -> Task:
         assignee=person(record.assignee),
         created_at=record.created,
         due_at=record.due,
+        follow_up_at=record.follow_up,
         priority=record.priority,
         process_id=strawberry.ID(record.process_instance_id),
     )

@@ -74,16 +74,15 @@ def _process(behind: Behind, process: Mapping[str, Any], numbers: Mapping[str, s
 def _variable(name: str, value: Any, numbers: Mapping[str, str]) -> tuple[str, Any]:
     if name in OF_VERSIONS:
         return name, numbers.get(value, value)
-    if not name.startswith("decision_"):
+    if not name.startswith(("decision_", "comment_")):
         return name, value
     return name, {key: said for key, said in json.loads(value).items() if key != "at"}
 
 
 def _task(task: Mapping[str, Any]) -> Picture:
     is_open = task["endTime"] is None
-    return {"step": task["taskDefinitionKey"], "assignee": task["assignee"], "open": is_open} | (
-        {} if is_open else {"ended": task["deleteReason"]}
-    )
+    said = {"step": task["taskDefinitionKey"], **{name: task[name] for name in ("assignee", "priority", "due")}}
+    return said | ({"open": True} if is_open else {"open": False, "ended": task["deleteReason"]})
 
 
 def _version(resource: dict[str, Any]) -> Picture:

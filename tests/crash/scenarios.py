@@ -34,7 +34,9 @@ RETRY = f"mutation ($input: RetryPublicationInput!) {{ retryPublication(input: $
 CLAIM = f"mutation ($input: ClaimTaskInput!) {{ claimTask(input: $input) {{ {ERRORS} }} }}"
 UNCLAIM = f"mutation ($input: UnclaimTaskInput!) {{ unclaimTask(input: $input) {{ {ERRORS} }} }}"
 REASSIGN = f"mutation ($input: ReassignTaskInput!) {{ reassignTask(input: $input) {{ {ERRORS} }} }}"
-OPERATIONS = (SUBMIT, COMPLETE, RETURN, WITHDRAW, RETRY, CLAIM, UNCLAIM, REASSIGN)
+UPDATE = f"mutation ($input: UpdateTaskInput!) {{ updateTask(input: $input) {{ {ERRORS} }} }}"
+COMMENT = f"mutation ($input: AddCommentInput!) {{ addComment(input: $input) {{ comment {{ text }} {ERRORS} }} }}"
+OPERATIONS = (SUBMIT, COMPLETE, RETURN, WITHDRAW, RETRY, CLAIM, UNCLAIM, REASSIGN, UPDATE, COMMENT)
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,12 @@ def _withdraw(world: World) -> Case:
     return _case(Asked(WITHDRAW, AUTHOR, {"draftId": draft_id}), draft_id)
 
 
+def _comment(world: World) -> Case:
+    draft_id = _new(world)
+    submitted(world.api, draft_id, AUTHOR)
+    return _case(Asked(COMMENT, REVIEWER, {"draftId": draft_id, "text": "Why?"}), draft_id)
+
+
 def _stopped(world: World) -> tuple[str, str, Mapping[str, str]]:
     """A draft whose publication gave up, what the store lacks for it, and names for ids that are its own."""
     owner = str(uuid.uuid4())
@@ -238,6 +246,8 @@ NOT_SENT_AGAIN = {
     "camunda PUT /external-task/{id}/retries",
     "camunda POST /external-task/{id}/unlock",
 }
+SAID = uuid.uuid5(uuid.NAMESPACE_URL, f"{REVIEWER.id}\nWhy?").hex
+WHY = f"comment_{SAID}"
 START = Write(f"camunda POST /process-definition/key/{MODEL.stem}/start")
 CLAIM_CALL, COMPLETE_CALL = "camunda POST /task/{id}/claim", "camunda POST /task/{id}/complete"
 DECIDE = (Write(CLAIM_CALL, left=_only_claimed), Write(COMPLETE_CALL))
@@ -276,5 +286,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "unclaim": Scenario(_claimed(UNCLAIM), (Write("camunda POST /task/{id}/unclaim"),), ("submitted", [], 0)),
     "reassign": Scenario(
         _claimed(REASSIGN, userId="another"), (Write("camunda POST /task/{id}/assignee"),), ("submitted", [], 0)
+    ),
+    "update a task": Scenario(_claimed(UPDATE, priority=90), (Write("camunda PUT /task/{id}"),), ("submitted", [], 0)),
+    "comment": Scenario(
+        _comment, (Write(f"camunda PUT /process-instance/{{id}}/variables/{WHY}"),), ("submitted", [], 0)
     ),
 }

@@ -46,6 +46,7 @@ _EDGES = {
     "SubmitForApprovalPayload": f"processId status draft {{ {_DRAFT} }}",
     "CompleteApprovalPayload": f"status reason task {{ {_TASK} }} draft {{ {_DRAFT} }} {_PLAN}",
     "TaskPayload": f"task {{ {_TASK} }}",
+    "AddCommentPayload": f"comment {{ text by {{ id }} }} draft {{ {_DRAFT} }}",
     "DraftPayload": f"draft {{ {_DRAFT} }}",
     "RebaseDraftPayload": f"draft {{ {_DRAFT} }} conflicts {{ path mine theirs }}",
 }
@@ -60,6 +61,8 @@ _MUTATIONS: dict[str, tuple[str, str, dict[str, object]]] = {
     "claimTask": ("taskId", "TaskPayload", {}),
     "unclaimTask": ("taskId", "TaskPayload", {}),
     "reassignTask": ("taskId", "TaskPayload", {}),
+    "updateTask": ("taskId", "TaskPayload", {"priority": 77}),
+    "addComment": ("draftId", "AddCommentPayload", {"text": "Hm."}),
     "createDraftFromPlan": ("planId", "DraftPayload", {}),
 }
 # For each mutation of many, the mutation it repeats and the list of its input.
@@ -68,7 +71,9 @@ MANY = {
     "completeApprovals": ("completeApproval", "decisions"),
     "claimTasks": ("claimTask", "taskIds"),
 }
-FOR_OTHERS = tuple(verb for verb in _MUTATIONS if verb not in ("retryPublication", "unclaimTask", "reassignTask"))
+FOR_OTHERS = tuple(
+    verb for verb in _MUTATIONS if verb not in ("retryPublication", "unclaimTask", "reassignTask", "updateTask")
+)
 Ids = Mapping[str, str]
 Payloads = dict[str, dict[str, Any]]
 

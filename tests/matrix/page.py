@@ -15,8 +15,9 @@ ON_TASKS = (
     "claimTask",
     "unclaimTask",
     "reassignTask",
+    "updateTask",
 )
-ON_DRAFTS = ("submitForApproval", "rebaseDraft", "withdrawSubmission", "retryPublication")
+ON_DRAFTS = ("submitForApproval", "rebaseDraft", "withdrawSubmission", "retryPublication", "addComment")
 TAKEN = ("claimed", "copied row")  # states in which the assignee has the open task
 
 

@@ -35,7 +35,11 @@ class Behind:
         return {
             "row": row,
             "processes": [(process["id"], process["state"]) for process in processes],
-            "tasks": [(task["id"], task["assignee"]) for task in self.tasks(draft_id)],
+            "tasks": [
+                tuple(task[name] for name in ("id", "assignee", "priority", "due", "followUp"))
+                for task in self.tasks(draft_id)
+            ],
+            "comments": sorted(name for process in processes for name in self.comments(process["id"])),
             "external tasks": [
                 (task["id"], task["retries"]) for process in processes for task in self.external_tasks(process["id"])
             ],
@@ -56,6 +60,11 @@ class Behind:
         """Its open user tasks."""
         found: list[dict[str, Any]] = self._post("/task", {"processInstanceBusinessKey": draft_id})
         return found
+
+    def comments(self, process_id: str) -> list[str]:
+        """The names of the variables that hold the comments on a process."""
+        query = {"processInstanceId": process_id, "variableNameLike": "comment_%"}
+        return [variable["name"] for variable in self._post("/history/variable-instance", query)]
 
     def past_tasks(self, draft_id: str) -> list[dict[str, Any]]:
         """Its user tasks by the history, oldest first, open ones too."""

@@ -84,6 +84,12 @@ def demand_owner(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None
         raise Refused(UserErrorCode.FORBIDDEN, "Only the draft's author or an administrator may do this.")
 
 
+def demand_participant(*, is_participant: bool) -> None:
+    """Refuse to comment for who only reads the draft, as auditors do. Raises Refused (FORBIDDEN)."""
+    if not is_participant:
+        raise Refused(UserErrorCode.FORBIDDEN, "Only those who take part in this approval may comment on it.")
+
+
 def demand_submitter(viewer: Viewer, draft: Draft, submitted_by: str | None) -> None:
     """Refuse to withdraw a draft of which the viewer is neither submitter nor owner. Raises Refused (FORBIDDEN)."""
     if not same_person(submitted_by, viewer.id):
@@ -140,7 +146,7 @@ def claimed_by(assignee: str) -> Refused:
 
 
 def demand_holder(viewer: Viewer, assignee: str | None) -> None:
-    """Refuse to unclaim or reassign for all but the assignee and administrators. Raises Refused (FORBIDDEN)."""
+    """Refuse to unclaim, reassign or update for all but the assignee and administrators. Raises Refused (FORBIDDEN)."""
     if not viewer.is_admin and not same_person(assignee, viewer.id):
         raise Refused(
             UserErrorCode.FORBIDDEN, "Only the person who has claimed this task, or an administrator, may do this."

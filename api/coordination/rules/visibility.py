@@ -7,7 +7,14 @@ import asyncio
 from dataclasses import dataclass
 
 from api.coordination.draft_process import linked_variables
-from api.coordination.rules.permissions import demand_owner, has_on_record, may_read_draft, may_see_task, reads_all
+from api.coordination.rules.permissions import (
+    demand_owner,
+    has_on_record,
+    may_read_draft,
+    may_see_task,
+    owns,
+    reads_all,
+)
 from api.errors import Refused, UserErrorCode
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
@@ -55,12 +62,23 @@ async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Dr
     return draft
 
 
+async def is_participant(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
+    """Whether the viewer, who may read the draft, takes part in its approval: as its owner, or involved in it."""
+    if owns(viewer, draft, None) or not has_on_record(viewer, draft):
+        return True
+    return await _is_involved(upstreams, viewer, draft)
+
+
 async def _may_read(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
     if has_on_record(viewer, draft):
         return True
+    return may_read_draft(viewer, draft, is_involved=await _is_involved(upstreams, viewer, draft))
+
+
+async def _is_involved(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
     asked = Submitted(draft.id, draft.camunda_process_id or NO_PROCESS)
     found = await involved(upstreams.camunda, [asked], viewer.id, viewer.groups)
-    return may_read_draft(viewer, draft, is_involved=found[asked] and draft.camunda_process_id is not None)
+    return found[asked] and draft.camunda_process_id is not None
 
 
 async def visible_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> VisibleTask | None:

@@ -16,12 +16,15 @@ from api.errors import Declined, Gone, UpstreamFailed
 from api.upstreams.camunda.bpmn import Offer, offers_in
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.process_variables import (
+    COMMENT_PREFIX,
     DECISION_PREFIX,
     VARIABLES,
+    Comment,
     Decision,
     ProcessVariables,
     Scalar,
     Variables,
+    comments_in,
     condition,
     decisions_in,
     typed,
@@ -35,6 +38,7 @@ from api.upstreams.camunda.records import (
     ProcessInstance,
     Task,
     concerns,
+    instant,
     plausible,
 )
 from resilience.http.call import Upstream
@@ -42,6 +46,17 @@ from resilience.http.request import Params
 
 SUSPENDED = "ENGINE-03043"  # of the engine, for a definition or an instance
 PAGE = 5000  # of lists that are read to their end
+# What the engine's update of a task overwrites, beside its dates and its priority.
+_ATTRIBUTES = (
+    "name",
+    "description",
+    "assignee",
+    "owner",
+    "delegationState",
+    "parentTaskId",
+    "caseInstanceId",
+    "tenantId",
+)
 
 _BY_INSTANCE_AND_NAME = [
     {"sortBy": "instanceId", "sortOrder": "asc"},
@@ -59,6 +74,7 @@ class _PastTask(msgspec.Struct, frozen=True, rename="camel"):
     priority: int
     start_time: datetime
     due: datetime | None = None
+    follow_up: datetime | None = None
     end_time: datetime | None = None
     delete_reason: str | None = None
 
@@ -239,6 +255,11 @@ class Camunda:
         found = await self._variables(plausible(process_ids), {"variableNameLike": f"{DECISION_PREFIX}%"})
         return {process_id: decisions_in(values) for process_id, values in found.items()}
 
+    async def comments_by_process(self, process_ids: Sequence[str]) -> dict[str, dict[str, Comment]]:
+        """The comments written on processes: process id → (comment id → comment), oldest first."""
+        found = await self._variables(plausible(process_ids), {"variableNameLike": f"{COMMENT_PREFIX}%"})
+        return {process_id: comments_in(values) for process_id, values in found.items()}
+
     async def _variables(
         self, process_ids: Sequence[str], query: Mapping[str, object], *, page: int = PAGE
     ) -> dict[str, dict[str, Scalar]]:
@@ -315,8 +336,12 @@ class Camunda:
 
     async def label(self, process_id: str) -> None:
         """Note on a process that is ours, but does not say so, whose it is. Raises Gone when it does not run."""
-        ((name, body),) = typed(self._source()).items()
-        await self._write(f"/process-instance/{process_id}/variables/{name}", body, method="PUT", idempotent=True)
+        await self.note(process_id, self._source())
+
+    async def note(self, process_id: str, variables: Variables) -> None:
+        """Set variables of a running process. Raises Gone when it does not run (any longer)."""
+        for name, body in typed(variables).items():
+            await self._write(f"/process-instance/{process_id}/variables/{name}", body, method="PUT", idempotent=True)
 
     def _source(self) -> dict[str, Scalar]:
         return written(draft_source=self.own.draft_source)
@@ -342,6 +367,22 @@ class Camunda:
             await self._write(f"/task/{task_id}/unclaim", None)
         else:
             await self._write(f"/task/{task_id}/assignee", {"userId": user_id})
+
+    async def update(self, task: Task, *, due: datetime | None, follow_up: datetime | None, priority: int) -> None:
+        """Set the dates and the priority of an open task. Raises Gone when it is completed.
+
+        The engine takes all attributes of a task together, so the others are read right before: an assignment in
+        between is lost.
+        """
+        asked = await self.engine.call("GET", f"/task/{task.id}", answers=(200, 404), idempotent=True)
+        if asked.status_code == 404:
+            raise Gone("camunda", words_of(asked), status=404)
+        now = self.engine.decode(asked, dict[str, Any])
+        dates = {"due": due and instant(due), "followUp": follow_up and instant(follow_up)}
+        attributes = {name: now.get(name) for name in _ATTRIBUTES}
+        await self._write(
+            f"/task/{task.id}", {**attributes, **dates, "priority": priority}, method="PUT", idempotent=True
+        )
 
     async def complete(self, task_id: str, variables: Variables) -> None:
         """Complete a task, whoever has it. Raises Gone when it is completed already or somebody was faster."""
@@ -480,6 +521,7 @@ def _from_history(past: _PastTask) -> Task:
         priority=past.priority,
         created=past.start_time,
         due=past.due,
+        follow_up=past.follow_up,
         ended=past.end_time,
         delete_reason=past.delete_reason,
     )

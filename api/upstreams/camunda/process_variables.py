@@ -7,7 +7,7 @@ a model may have further ones of its own, which are never touched. Their names s
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from api.errors import Refused, UserErrorCode
 from authentication.identity import utf16_length
 
 DECISION_PREFIX = "decision_"
+COMMENT_PREFIX = "comment_"
 DECIDER = "decider"  # written with a decision: who held the task, which the model compares with its assignee
 OUTCOME = "outcome"  # input parameter of an external task of the topic record-outcome
 
@@ -22,6 +23,7 @@ LONGEST_TEXT = 2000  # of a string variable on Oracle, NVARCHAR2(2000); on other
 
 Scalar = str | bool | int | float | None
 Variables = Mapping[str, Scalar]
+Record = TypeVar("Record")
 
 
 class Outcome(StrEnum):
@@ -138,6 +140,18 @@ class Decision(msgspec.Struct, frozen=True):
     acted_by: str | None = None
 
 
+class Comment(msgspec.Struct, frozen=True):
+    """What somebody wrote on a submission beside a decision, stored as a process variable of its own.
+
+    `by`: in whose name; `acted_by`: who wrote it on their behalf, where that is another person.
+    """
+
+    by: str
+    at: datetime
+    text: str
+    acted_by: str | None = None
+
+
 def names(*fields: str) -> tuple[str, ...]:
     """The engine's names of fields of the record, to ask for these alone. Raises KeyError for what is no field."""
     return tuple(_NAMES[field] for field in fields)
@@ -158,8 +172,15 @@ def written(**fields: Scalar) -> dict[str, Scalar]:
 
 def decisions_in(values: Variables) -> dict[str, Decision]:
     """Task id → its decision, oldest first. What is no decision of ours (a task completed elsewhere) is left out."""
-    read = {name.removeprefix(DECISION_PREFIX): _decision(value) for name, value in values.items()}
+    read = {name.removeprefix(DECISION_PREFIX): _decoded(value, Decision) for name, value in values.items()}
     made = [(task_id, decision) for task_id, decision in read.items() if decision is not None]
+    return dict(sorted(made, key=lambda each: each[1].at))
+
+
+def comments_in(values: Variables) -> dict[str, Comment]:
+    """Comment id → the comment, oldest first. What is no comment of ours is left out."""
+    read = {name.removeprefix(COMMENT_PREFIX): _decoded(value, Comment) for name, value in values.items()}
+    made = [(comment_id, comment) for comment_id, comment in read.items() if comment is not None]
     return dict(sorted(made, key=lambda each: each[1].at))
 
 
@@ -201,8 +222,8 @@ def _as_text(value: Scalar) -> str | None:
 _FLAGS = frozenset(names("approved", "changes_requested", "conflict_detected"))
 
 
-def _decision(value: Scalar) -> Decision | None:
+def _decoded(value: Scalar, kind: type[Record]) -> Record | None:
     try:
-        return msgspec.json.decode(value if isinstance(value, str) else "", type=Decision)
+        return msgspec.json.decode(value if isinstance(value, str) else "", type=kind)
     except msgspec.DecodeError:
         return None

@@ -31,6 +31,7 @@ class Task(msgspec.Struct, frozen=True, rename="camel"):
     priority: int
     created: datetime
     due: datetime | None = None
+    follow_up: datetime | None = None
     ended: datetime | None = None
     delete_reason: str | None = None
     suspended: bool = False

@@ -1,0 +1,56 @@
+"""The verb that sets when a task is due, when to look at it again, and how urgent it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from api.coordination.claim import visible_open_task
+from api.coordination.decide import closed
+from api.coordination.rules.permissions import demand_holder, demand_running
+from api.errors import Gone, Refused, UserErrorCode
+from api.identity import Viewer
+from api.upstreams import Upstreams
+
+HIGHEST_PRIORITY = 100
+
+
+@dataclass(frozen=True)
+class TaskUpdate:
+    """What is to change; a field that is not `given` stays as it is, and None clears a date."""
+
+    given: dict[str, Any]
+
+    def value(self, name: str, now: Any) -> Any:
+        """The value that a field is to have, which it may have already."""
+        return self.given.get(name, now)
+
+
+async def update_task(upstreams: Upstreams, viewer: Viewer, task_id: str, update: TaskUpdate) -> None:
+    """Change the dates and the priority of a task: one's own, or anybody's for an administrator. Idempotent.
+
+    Raises Refused, UpstreamFailed.
+    """
+    priority = update.given.get("priority", 0)
+    if priority is None or not 0 <= priority <= HIGHEST_PRIORITY:
+        message = f"priority must be from 0 to {HIGHEST_PRIORITY}."
+        raise Refused(UserErrorCode.INVALID, message, field="priority")
+    for name in ("due", "follow_up"):
+        _demand_plausible(update.given.get(name), name)
+    task = (await visible_open_task(upstreams, viewer, task_id)).task
+    demand_holder(viewer, task.assignee)
+    demand_running(task)
+    due, follow_up = update.value("due", task.due), update.value("follow_up", task.follow_up)
+    priority = update.value("priority", task.priority)
+    if (due, follow_up, priority) == (task.due, task.follow_up, task.priority):
+        return
+    try:
+        await upstreams.camunda.update(task, due=due, follow_up=follow_up, priority=priority)
+    except Gone as lost:
+        raise await closed(upstreams, viewer, task_id) from lost
+
+
+def _demand_plausible(moment: datetime | None, name: str) -> None:
+    """Refuse what the engine's databases cannot store. Raises Refused (INVALID)."""
+    if moment is not None and not 1970 <= moment.year <= 9998:
+        field = "dueAt" if name == "due" else "followUpAt"
+        raise Refused(UserErrorCode.INVALID, f"{field} must be from the year 1970 on.", field=field)
