@@ -11,9 +11,9 @@ from api.coordination.draft_process import linked_process
 from api.coordination.rules.permissions import demand_participant
 from api.coordination.rules.visibility import is_participant, readable_draft
 from api.errors import Gone, Refused, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
 from api.upstreams.camunda.process_variables import COMMENT_PREFIX, Comment
+from authentication.identity import Viewer
 
 MOST_COMMENTS = 200  # of one submission
 

@@ -8,8 +8,8 @@ from api.coordination.claim import visible_open_task
 from api.coordination.decide import closed
 from api.coordination.rules.permissions import demand_holder, demand_running
 from api.errors import Gone, Refused, UserErrorCode
-from api.identity import Viewer
 from api.upstreams import Upstreams
+from authentication.identity import Viewer
 
 HIGHEST_PRIORITY = 100
 

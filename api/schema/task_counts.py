@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import strawberry
 
 from api.errors import Refused, UserErrorCode
-from api.identity import Viewer, same_person
 from api.schema.info import Info
 from api.upstreams.camunda.authorizations import READ_TASKS, demand
 from api.upstreams.camunda.records import Task, concerns
+from authentication.identity import Viewer, same_person
 
 MOST_COUNTED = 10_000
 

@@ -14,7 +14,7 @@ UPDATE = """mutation U($input: UpdateTaskInput!) { updateTask(input: $input) {
 COUNTS = "{ taskCounts { step unassigned mine others overdue } }"
 
 
-def updated(api: Api, task_id: str, someone: Someone = REVIEWER, **fields: object) -> dict[str, Any]:
+def updated(api: Api, task_id: str, someone: Someone = REVIEWER, **fields: Any) -> dict[str, Any]:
     return perform(api, UPDATE, someone, taskId=task_id, **fields)
 
 
@@ -68,7 +68,7 @@ def test_nobody_else(api: Api, behind: Behind, task_id: str, who: Someone, code:
     ("field", "value"),
     [("priority", -1), ("priority", 101), ("priority", None), ("dueAt", "0001-01-01T00:00:00Z")],
 )
-def test_values_that_are_refused(api: Api, behind: Behind, task_id: str, field: str, value: object) -> None:
+def test_values_that_are_refused(api: Api, behind: Behind, task_id: str, field: str, value: Any) -> None:
     before = behind.engine.get(f"/task/{task_id}").json()
     payload = updated(api, task_id, **{field: value})
     assert [(each["code"], each["field"]) for each in payload["userErrors"]] == [("INVALID", field)]
