@@ -3,16 +3,13 @@
 Types read records and loaders; mutations call `coordination`. Nothing outside `schema` and `transport` knows GraphQL.
 """
 
-from collections.abc import Sequence
 from copy import copy
 from functools import partial
 
-import strawberry.federation
-from graphql import GraphQLError
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types import ExecutionContext, Info
+from strawberry.types import Info
 
 from api.errors import Refused, UserErrorCode
 from api.schema.arguments import LARGEST_PAGE, demand_few
@@ -24,6 +21,7 @@ from columnar.executor import ColumnarExecutor
 from graphql_server.documents.answer_cost import CostRules
 from graphql_server.documents.document import Documents
 from graphql_server.documents.preparation import Preparation
+from graphql_server.federation import FederationSchema, text_of
 from plandiff.changes import MOST_ENTRIES
 
 # The longest that lists without a `limit` are taken to be. What no limit of ours bounds is bounded by what people do.
@@ -48,30 +46,14 @@ def entity_key(representation: object) -> dict[str, str]:
     return {"__typename": str(type_name), **key}
 
 
-class Schema(strawberry.federation.Schema):
-    """The federation schema; `transport` logs and reports its errors."""
-
-    def process_errors(
-        self,
-        errors: Sequence[GraphQLError],
-        execution_context: ExecutionContext | None = None,  # noqa: ARG002  # strawberry's signature
-    ) -> None:
-        """Sort them row by row, since they come in the order systems fail. The inherited method logs each."""
-        if isinstance(errors, list):
-            errors.sort(key=_position)
+class Schema(FederationSchema):
+    """The federation schema, with limits on the entities that a request asks for."""
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         """As inherited, after a check that every representation is valid and that they are not too many."""
         keys = [entity_key(each) for each in representations]
         demand_few(info.context, entities=len(keys), tasks=sum(key["__typename"] == "Task" for key in keys))
         return super().entities_resolver(info, [FederationAny(key) for key in keys])
-
-
-def _position(error: GraphQLError) -> tuple[list[int], list[tuple[int, int]], str]:
-    """The order of an error: by its row, then by its field's position in the document."""
-    path = error.path or []
-    rows = [step for step in path if isinstance(step, int)]
-    return rows, [(each.line, each.column) for each in error.locations or []], str(path)
 
 
 documents = Documents(CostRules(LARGEST_PAGE, LENGTHS))
@@ -97,31 +79,6 @@ def mistakes_in(text: str) -> str | None:
     return documents.mistake_in(text, schema._schema)  # noqa: SLF001  # graphql-core's own, as in graphql_server/documents
 
 
-# Definitions that a federation gateway has and every other reader of schema.graphql needs.
-FEDERATION_DEFINITIONS = '''
-"""Marks by which fields an entity is found (Apollo Federation 2)."""
-directive @key(fields: federation__FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
-
-"""Names a specification that the schema uses (Apollo Federation 2)."""
-directive @link(url: String!, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
-
-"""A selection of fields, as text."""
-scalar federation__FieldSet
-
-"""A name that is taken over from a specification."""
-scalar link__Import
-
-"""What a specification is used for."""
-enum link__Purpose {
-  """Access rules: a gateway must know it."""
-  SECURITY
-
-  """The meaning of answers: a gateway must know it."""
-  EXECUTION
-}
-'''
-
-
 def schema_text() -> str:
     """The schema in GraphQL's own language, as committed in schema.graphql; it stands on its own."""
-    return schema.as_str() + "\n" + FEDERATION_DEFINITIONS
+    return text_of(schema)
