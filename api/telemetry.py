@@ -1,7 +1,6 @@
-"""What the service tells about itself: a request id for every request, JSON log lines that carry it, and numbers.
+"""Telemetry: log lines in JSON, each with the id of its request, and metrics.
 
-Called by `app` at the start, by `transport` for each request, by `upstreams` for each call, and by the worker. The
-numbers are Prometheus's, at `/metrics`; none of them names a person, a draft or a plan.
+The metrics are Prometheus's, at `/metrics`; none of them names a person, a draft or a plan.
 """
 
 import logging
