@@ -14,12 +14,14 @@ COPY api ./api
 COPY authentication ./authentication
 COPY columnar ./columnar
 COPY doctor ./doctor
+COPY fhir_answers ./fhir_answers
 COPY graphql_server ./graphql_server
 COPY plandiff ./plandiff
 COPY resilience ./resilience
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
-RUN python -m compileall -q --invalidation-mode unchecked-hash api authentication columnar doctor graphql_server plandiff resilience
+RUN python -m compileall -q --invalidation-mode unchecked-hash \
+        api authentication columnar doctor fhir_answers graphql_server plandiff resilience
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -36,6 +38,7 @@ COPY --from=build /app/api ./api
 COPY --from=build /app/authentication ./authentication
 COPY --from=build /app/columnar ./columnar
 COPY --from=build /app/doctor ./doctor
+COPY --from=build /app/fhir_answers ./fhir_answers
 COPY --from=build /app/graphql_server ./graphql_server
 COPY --from=build /app/plandiff ./plandiff
 COPY --from=build /app/resilience ./resilience

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from api.upstreams.aidbox import operation_outcome
-from api.upstreams.aidbox.bundle import Bundle, Entry
 from api.upstreams.aidbox.client import FHIR_JSON, SENT_FHIR_JSON, history_url, version_url
+from fhir_answers import operation_outcome
+from fhir_answers.bundle import Bundle, Entry
 from resilience.http.call import Upstream
 
 ABSENT = "plan-api-check-absent"  # the id of a plan that is not there

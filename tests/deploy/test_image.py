@@ -22,7 +22,16 @@ QUERY = {"query": "{ drafts(limit: 1) { items { id } } pendingTasks(limit: 1) { 
 def test_it_has_the_service_and_the_process_and_nothing_else(stage: Stage) -> None:
     wanted = {
         path.relative_to(ROOT)
-        for package in ("api", "authentication", "columnar", "doctor", "graphql_server", "plandiff", "resilience")
+        for package in (
+            "api",
+            "authentication",
+            "columnar",
+            "doctor",
+            "fhir_answers",
+            "graphql_server",
+            "plandiff",
+            "resilience",
+        )
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     } | {(ROOT / "bpmn" / "benefit-approval.bpmn").relative_to(ROOT)}

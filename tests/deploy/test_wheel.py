@@ -22,7 +22,17 @@ from sandbox.ports import free_port
 from tests.deploy.dockerfile import ROOT
 from tests.stories.behind import until
 
-PACKAGES = {"api", "authentication", "columnar", "doctor", "graphql_server", "plandiff", "resilience", "sandbox"}
+PACKAGES = {
+    "api",
+    "authentication",
+    "columnar",
+    "doctor",
+    "fhir_answers",
+    "graphql_server",
+    "plandiff",
+    "resilience",
+    "sandbox",
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SLOW_START = 240  # seconds the demo may take on a busy machine
 
@@ -57,7 +67,7 @@ def test_it_has_our_packages_and_no_other_folder(wheel: Path) -> None:
     assert "doctor/bpmn/benefit-approval.bpmn" in names
     built = [f"{name}.{coding}" for name in manifest()["files"] for coding in ("br", "gz")]
     assert {f"graphql_server/graphiql/assets/{name}" for name in built} <= set(names)
-    libraries = ("authentication", "columnar", "doctor", "graphql_server", "plandiff", "resilience")
+    libraries = ("authentication", "columnar", "doctor", "fhir_answers", "graphql_server", "plandiff", "resilience")
     assert {f"{library}/README.md" for library in libraries} <= set(names)
 
 

@@ -1,10 +1,12 @@
 """What an OperationOutcome says, in whatever form a store sends it."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from api.upstreams.aidbox.operation_outcome import LONGEST_TEXT, code, words
+from fhir_answers.operation_outcome import LONGEST_TEXT, code, words
 
 
 def issue(**parts: object) -> dict[str, object]:
@@ -58,3 +60,9 @@ def test_what_is_no_outcome_says_nothing(body: bytes) -> None:
 def test_the_code_is_the_first_there_is() -> None:
     issues = [issue(code=None), issue(code="not-found"), issue(code="invalid")]
     assert code(json.dumps({"issue": issues}).encode()) == "not-found"
+
+
+def test_the_example_of_the_package() -> None:
+    page = Path(__file__).parents[2] / "fhir_answers" / "README.md"
+    (code_of_page,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    exec(compile(code_of_page, str(page), "exec"), {})  # noqa: S102  # our own page

@@ -15,10 +15,11 @@ import httpx
 import msgspec
 
 from api.errors import Stale, Unfit, UpstreamFailed
-from api.upstreams.aidbox import operation_outcome
-from api.upstreams.aidbox.bundle import Bundle, Entry, Header, Headers, Outcome, next_link
+from api.upstreams.aidbox.plan_header import Header, Headers
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
 from api.upstreams.aidbox.version_cache import VersionCache
+from fhir_answers import operation_outcome
+from fhir_answers.bundle import Bundle, Entry, Outcome, next_link
 from resilience.http.call import Upstream
 
 BATCH = "POST / (an entry of a batch)"  # in the log

@@ -6,37 +6,12 @@ by `response.status`.
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from api.upstreams.aidbox.records import PlanVersion, Tag
-
 DELETED = "DELETE"
 _STATUS = re.compile(r"\s*([1-5]\d\d)\b")
-
-
-class Meta(msgspec.Struct, frozen=True, rename="camel"):
-    """Of a resource's `meta` what says which version it is, and whose."""
-
-    version_id: str
-    last_updated: datetime
-    tag: tuple[Tag, ...] = ()
-
-
-class Header(msgspec.Struct, frozen=True, tag_field="resourceType", tag="InsurancePlan"):
-    """The elements of a plan that lists read."""
-
-    id: str
-    meta: Meta
-    name: str | None = None
-    status: str | None = None
-
-    def version(self, document: msgspec.Raw | None) -> PlanVersion:
-        """The record of this version; `document` is the whole resource, None when it was not asked for."""
-        meta = self.meta
-        return PlanVersion(self.id, meta.version_id, meta.last_updated, self.name, self.status, meta.tag, document)
 
 
 class Outcome(msgspec.Struct, frozen=True, tag_field="resourceType", tag="OperationOutcome"):
@@ -110,22 +85,6 @@ class Bundle(msgspec.Struct, frozen=True, rename="camel"):
         for entry in self.entry:
             if entry.has_resource and not entry.is_remark and not entry.is_deletion:
                 yield entry.resource
-
-
-class _HeaderEntry(msgspec.Struct, frozen=True):
-    resource: Header | Outcome | None = None
-
-
-class Headers(msgspec.Struct, frozen=True, rename="camel"):
-    """A page of a search that asked for headers alone: read in one go."""
-
-    resource_type: Literal["Bundle"]
-    entry: tuple[_HeaderEntry, ...] = ()
-    link: tuple[Link, ...] = ()
-
-    def held(self) -> Iterator[Header]:
-        """The headers of plans, without remarks."""
-        return (entry.resource for entry in self.entry if isinstance(entry.resource, Header))
 
 
 def next_link(links: tuple[Link, ...]) -> str | None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import msgspec
 
-from resilience.http.request import encode
-
 FAILING = ("fatal", "error")
 LONGEST_TEXT = 500  # characters of one issue
 
@@ -75,5 +73,5 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, list):
         return ", ".join(filter(None, map(_text, value)))
-    said = value.strip() if isinstance(value, str) else encode(value).decode()
+    said = value.strip() if isinstance(value, str) else msgspec.json.encode(value).decode()
     return said if len(said) <= LONGEST_TEXT else f"{said[:LONGEST_TEXT]}…"

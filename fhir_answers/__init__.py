@@ -1,0 +1,1 @@
+"""What FHIR servers answer: bundles and operation outcomes, read whatever form a server gives them."""
