@@ -1,5 +1,6 @@
 """The context of one GraphQL request: viewer, upstreams, settings, loaders, and what it may still cost."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -10,11 +11,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 import msgspec
 
 from api.coordination.policy import Policy, policy_of
+from api.coordination.validation import Validation, validated
+from api.errors import Refused, UserErrorCode
 from api.loaders import Loaders
 from api.plan_processes import results
 from api.requirements import EVERYTHING, Requirements
 from api.settings import Settings
 from api.upstreams import Upstreams
+from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer
 from columnar.batch_loader import Loader
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
@@ -29,6 +33,7 @@ Result = TypeVar("Result")
 BYTES_A_VALUE = 100  # bytes of compared plans that cost as much as one value of the answer
 LARGEST_SHARE = 500_000  # bytes of plans compared in one job, before the job of another caller
 LARGEST_BATCH = 5000
+MOST_VALIDATED = 10  # drafts of one request: each costs the store a validation
 
 
 class Work(NamedTuple):
@@ -53,6 +58,7 @@ class Context:
     `acting`: the person the last mutation was done for, if not the viewer; its payload is read as theirs.
     `cost`: of the answer, and of the plans that were compared for it.
     `entities_asked`, `tasks_asked`: how many were asked for by key, in all fields of the request together.
+    `validated`: drafts whose problems were asked for.
     `audited`: ids whose refusal is in the audit log already.
     `may_be_given_up`: the request writes nothing, so it is cancelled when its client disconnects.
     """
@@ -71,8 +77,10 @@ class Context:
     cost: int = 0
     entities_asked: int = 0
     tasks_asked: int = 0
+    validated: int = 0
     _loaders: Loaders | None = None
     _calculations: Loader[Work, Any] | None = None
+    _validations: Loader[Draft, Validation] | None = None
 
     @property
     def loaders(self) -> Loaders:
@@ -98,7 +106,7 @@ class Context:
 
     def renew_loaders(self, acting: Viewer | None = None) -> None:
         """Drop what was read, so that what follows a write is read afresh, as the person it was done for."""
-        self._loaders, self._calculations, self.acting = None, None, acting
+        self._loaders, self._calculations, self._validations, self.acting = None, None, None, acting
 
     def release(self) -> None:
         """Drop what was read, when the answer is complete."""
@@ -110,6 +118,8 @@ class Context:
             self._loaders.abandon()
         if self._calculations is not None:
             self._calculations.abandon()
+        if self._validations is not None:
+            self._validations.abandon()
 
     async def calculated(self, work: partial[Result]) -> Result:
         """The result of a function on plans, computed in a worker process, once a request for the same arguments.
@@ -120,6 +130,22 @@ class Context:
             self._calculations = Loader(self._results, largest=LARGEST_BATCH)
         found = await self._calculations.load(Work(work.func, work.args, tuple(work.keywords.items())))
         return cast("Result", found)
+
+    async def validation(self, draft: Draft) -> Validation:
+        """The problems of a draft's plan, found once a request. Raises Refused for more drafts than a request may."""
+        if self._validations is None:
+            self._validations = Loader(self._validated, largest=LARGEST_BATCH)
+        return cast("Validation", await self._validations.load(draft))
+
+    async def _validated(self, drafts: Sequence[Draft]) -> dict[Draft, Validation | Exception]:
+        few = drafts[: MOST_VALIDATED - self.validated]
+        self.validated += len(few)
+        found = await asyncio.gather(
+            *(validated(self.upstreams, self.policy, draft) for draft in few), return_exceptions=True
+        )
+        message = f"One request may ask for the problems of at most {MOST_VALIDATED} drafts; ask for fewer at once."
+        answers: dict[Draft, Any] = dict.fromkeys(drafts, Refused(UserErrorCode.INVALID, message, field="problems"))
+        return answers | dict(zip(few, found, strict=True))
 
     async def _results(self, asked: Sequence[Work]) -> dict[Work, Any]:
         """All results at once, so that the reads after them form one batch; computed in jobs of limited size."""

@@ -21,6 +21,7 @@ Beside them, what the GraphQL server refuses before anything is executed (graphq
 OverLimit                more than a request may cost     → `errors`, not executed
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from authentication.unauthenticated import Unauthenticated
@@ -88,17 +89,24 @@ class UserErrorCode(StrEnum):
 class Refused(ServiceError):
     """A request that is refused for a reason the user can read and correct. Nothing was changed.
 
-    `process_id`: of the approval that prevents it, if there is one.
+    `process_id`: of the approval that prevents it, if there is one. `problems`: of the plan that is refused.
     """
 
     def __init__(
-        self, code: UserErrorCode, message: str, *, field: str | None = None, process_id: str | None = None
+        self,
+        code: UserErrorCode,
+        message: str,
+        *,
+        field: str | None = None,
+        process_id: str | None = None,
+        problems: Sequence[object] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.field = field
         self.process_id = process_id
+        self.problems = problems
 
 
 def incident_text(failure: UpstreamFailed) -> str:

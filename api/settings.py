@@ -313,6 +313,13 @@ class Settings(BaseSettings):
     """Most drafts of one author that were never submitted; createDraftFromPlan makes no more."""
     max_plan_bytes: int = Field(1000000, ge=1000)
     """Largest plan that can be submitted, in bytes."""
+    validate_plans: bool = True
+    """Whether the store is asked at submission, by FHIR's $validate, whether it would take the plan. Errors are
+    refused then, not after all reviews."""
+    require_validation: bool = False
+    """Whether a submission fails while the store cannot be asked to validate. By default it goes on, and says so."""
+    plan_profile: str | None = None
+    """URL of a profile that plans have to conform to, such as Plan-Net's; the store must know it."""
     publish_retries: int = Field(60, ge=0)
     """Attempts to publish while the store is away, before the engine reports an incident."""
     worker: bool = True

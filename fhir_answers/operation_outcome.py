@@ -5,7 +5,7 @@ an object where FHIR has a text. What is unreadable says nothing, so that it nev
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,37 @@ def identifier(outcome: bytes) -> object:
     return _read(outcome).get("id")
 
 
+class Issue(NamedTuple):
+    """One issue of a validation. `place`: an expression of FHIRPath, `InsurancePlan.coverage[0].type`."""
+
+    is_error: bool
+    place: str | None
+    message: str
+
+
+def issues(outcome: bytes) -> list[Issue]:
+    """What a validation found, without remarks that nothing was found.
+
+    That the store does not know a profile that the plan claims is a fault of neither, so it counts as a warning.
+    """
+    found = [each for each in _issues(outcome) if each.get("severity") in (*FAILING, "warning")]
+    return [_as_issue(each) for each in found]
+
+
+def _as_issue(issue: dict[str, Any]) -> Issue:
+    is_error = issue.get("severity") in FAILING and not _is_of_an_unknown_profile(issue)
+    place = _text(issue.get("expression")) or _text(issue.get("location"))
+    return Issue(is_error, place if place.startswith("InsurancePlan") else None, _text_of(issue))
+
+
+def _is_of_an_unknown_profile(issue: dict[str, Any]) -> bool:
+    """By the message id of HL7's validator, which HAPI gives as a code. Aidbox refuses the plan itself."""
+    details = issue.get("details")
+    codings = details.get("coding") if isinstance(details, dict) else None
+    codes = [each.get("code") for each in codings if isinstance(each, dict)] if isinstance(codings, list) else []
+    return any(str(code).upper().startswith("VALIDATION_VAL_PROFILE_UNKNOWN") for code in codes)
+
+
 def _read(outcome: bytes) -> dict[str, Any]:
     try:
         read = msgspec.json.decode(outcome)
@@ -44,10 +75,14 @@ def _issues(outcome: bytes) -> list[dict[str, Any]]:
 
 
 def _said(issue: dict[str, Any]) -> str:
-    text = _text(issue.get("diagnostics")) or next(_details(issue.get("details")), "") or _text(issue.get("code"))
+    text = _text_of(issue)
     place = _text(issue.get("expression")) or _text(issue.get("location"))
     said = text if not place or text.startswith(place) else f"{place}: {text}" if text else place
     return f"{said} ({issue['severity']})" if said and _is_remark(issue.get("severity")) else said
+
+
+def _text_of(issue: dict[str, Any]) -> str:
+    return _text(issue.get("diagnostics")) or next(_details(issue.get("details")), "") or _text(issue.get("code"))
 
 
 def _is_remark(severity: object) -> bool:

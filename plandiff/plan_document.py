@@ -64,11 +64,17 @@ def write(plan: object) -> bytes:
 
 def check(plan: Plan) -> None:
     """Rules of FHIR R4 that stores differ on. Raises InvalidPlan. The store has the last word."""
+    for _, message in broken_rules(plan):
+        raise InvalidPlan(message)
+
+
+def broken_rules(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Where the plan breaks one of these rules, and what is wrong."""
     if not plan.get("identifier") and not plan.get("name"):
-        raise InvalidPlan("The plan needs an identifier or a name (FHIR R4 InsurancePlan, rule ipn-1).")
+        yield "name", "The plan needs an identifier or a name (FHIR R4 InsurancePlan, rule ipn-1)."
     status = plan.get("status")
     if status is not None and status not in STATUSES:
-        raise InvalidPlan(f"The plan's status must be one of {', '.join(STATUSES)} (FHIR R4 publication-status).")
+        yield "status", f"The plan's status must be one of {', '.join(STATUSES)} (FHIR R4 publication-status)."
 
 
 def plan_id_for(draft_id: str) -> str:

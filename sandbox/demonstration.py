@@ -5,7 +5,13 @@ A draft that anybody touched since is left alone.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
 
+import httpx
+from msgspec.structs import replace
+
+from api.coordination.comment import add_comment
 from api.coordination.decide import decide
 from api.coordination.policy import Policy, policy_of
 from api.coordination.submit import submit
@@ -16,7 +22,7 @@ from api.upstreams.camunda.process_variables import Verdict
 from authentication.identity import Viewer
 from doctor.setup import set_up
 from sandbox import Sandbox
-from sandbox.samples import DRAFTS, SampleDraft, load_drafts, load_plans
+from sandbox.samples import DRAFTS, ENCODER, PLANS, SampleDraft, latest, load_drafts, load_plans
 
 NOTE = (
     "You act as `reviewer` unless a request has the header `X-User-Id`."
@@ -38,7 +44,22 @@ async def prepare(settings: Settings) -> None:
         await set_up(upstreams)
         await asyncio.to_thread(load_plans, settings.aidbox_url)
         await asyncio.to_thread(load_drafts, settings.retool_database_url.get_secret_value())
-        await bring_to_states(upstreams, policy_of(settings))
+        # What the samples say is known to be right, and the store's first validation takes seconds.
+        await bring_to_states(upstreams, replace(policy_of(settings), validate_plans=False))
+    if settings.validate_plans:
+        Thread(target=warm_up, args=[settings.aidbox_url], daemon=True).start()
+
+
+def warm_up(aidbox_url: str) -> None:
+    """Have the store validate a plan: HAPI's first validation takes ten seconds or so, later ones 0.2."""
+    with suppress(httpx.HTTPError):
+        httpx.post(
+            f"{aidbox_url}/InsurancePlan/$validate",
+            content=ENCODER.encode(latest(PLANS[0])),
+            headers={"Content-Type": "application/fhir+json"},
+            timeout=120,
+            trust_env=False,
+        )
 
 
 def places(sandbox: Sandbox, port: int) -> dict[str, str]:
@@ -63,6 +84,8 @@ async def bring_to_states(upstreams: Upstreams, policy: Policy) -> None:
     moving = [sample for sample in untouched if sample.state != "draft"]
     for sample in moving:
         await submit(upstreams, policy, Viewer(sample.author), sample.id)
+        for person, text in sample.said:
+            await add_comment(upstreams, REVIEWER if person == REVIEWER.id else Viewer(person), sample.id, text)
     for sample in _overtaken_last(moving):
         await _finish(upstreams, policy, sample)
 

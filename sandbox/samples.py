@@ -63,9 +63,11 @@ class SampleDraft:
     author: str
     state: State
     plan: SamplePlan
+    is_wrong: bool = False  # with mistakes, as `Draft.problems` tells them
     is_new: bool = False  # a plan of its own; otherwise an edit of `plan`
     changes: Changes = field(default_factory=dict)
     comment: str | None = None  # what the approver says
+    said: Sequence[tuple[str, str]] = ()  # comments on the submission: by whom, and the words
     overtaken_by: str | None = None  # conflict: the draft that is published while this one is in review
 
     @property
@@ -167,8 +169,16 @@ EVERY_ELEMENT = SamplePlan("every-element", "own/insuranceplan-every-element.jso
 PLANS = (GOLD, SILVER, BRONZE, ACME_GOLD, ACME_BRONZE, EVERY_ELEMENT)
 
 
-def _new_summit(draft_id: str, author: str, state: State, name: str, *figures: str, **rest: Any) -> SampleDraft:
-    changes = _summit(draft_id, name, *figures)
+def _new_summit(
+    draft_id: str,
+    author: str,
+    state: State,
+    name: str,
+    *figures: str,
+    further: Changes | None = None,
+    **rest: Any,
+) -> SampleDraft:
+    changes = {**_summit(draft_id, name, *figures), **(further or {})}
     return SampleDraft(draft_id, name, author, state, GOLD, is_new=True, changes=changes, **rest)
 
 
@@ -183,6 +193,10 @@ DRAFTS = (
             PREMIUM: Decimal("418.90"),
             "coverage.0.benefit.4": {"type": {"text": "Telehealth visit"}, "requirement": "No referral required"},
         },
+        said=(
+            ("reviewer", "Is telehealth without a referral agreed with the medical directors?"),
+            ("author", "Yes, on 12 November; the minutes are in the folder of this open enrolment."),
+        ),
     ),
     SampleDraft(
         "5b0f3c1e-0002-4c6a-9a53-1f2d7c8e0a12",
@@ -255,6 +269,20 @@ DRAFTS = (
         "4500.00",
         "436.15",
         "20.00",
+    ),
+    _new_summit(
+        "5b0f3c1e-0016-4c6a-9a53-1f2d7c8e0a26",
+        "author",
+        "draft",
+        "Summit Bronze HSA 7000",
+        "SUM-BRONZE-HSA-7000-2027",
+        "Bronze",
+        "7000.00",
+        "8050.00",
+        "229.60",
+        "0.00",
+        further={"status": "live", "ownedBy": {"reference": "#summit"}},
+        is_wrong=True,
     ),
     SampleDraft(
         "5b0f3c1e-0009-4c6a-9a53-1f2d7c8e0a19",

@@ -12,6 +12,9 @@ class Policy(msgspec.Struct, frozen=True):
     max_open_drafts: int
     max_plan_bytes: int
     aidbox_keeps_digits: bool
+    validate_plans: bool
+    require_validation: bool
+    plan_profile: str | None
     publish_retries: int
     settle_seconds: float
     lock_seconds: float

@@ -1,7 +1,6 @@
 """The verb that submits a draft for approval."""
 
 from dataclasses import dataclass
-from functools import partial
 
 from api.coordination.comments import checked_comment, demand_short
 from api.coordination.draft_process import linked_process, linked_variables, stale_revision
@@ -10,23 +9,24 @@ from api.coordination.process.external_tasks import settle, waiting_tasks
 from api.coordination.process.publish import own_versions, plan_id_of, says_the_same
 from api.coordination.process.reconcile import settled_draft
 from api.coordination.rules.visibility import owned_draft
+from api.coordination.validation import Validation, demand_valid
 from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
 from api.upstreams.camunda.process_variables import written
 from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer
-from plandiff.comparison import demand_fit
 
 TRIES = 3
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A draft in approval, and its process."""
+    """A draft in approval, and its process. `validation`: of its plan; None where it was in approval already."""
 
     draft_id: str
     process_id: str
+    validation: Validation | None = None
 
 
 async def submit(
@@ -40,7 +40,8 @@ async def submit(
 ) -> Submission:
     """Bring a draft into approval. Idempotent: the same answer again when it is in approval already. Steps:
 
-    1. Read the draft; refuse what cannot be submitted. Nothing is written, except on a draft whose process is gone.
+    1. Read the draft and have its plan validated; refuse what cannot be submitted. Nothing is written, except on a
+       draft whose process is gone.
     2. Read the plan's current version if the draft edits a plan: it becomes the base version. Nothing is written.
     3. Adopt a running process of this draft, or start one. Crash after: its registration waits in the engine for the
        worker; a repeat of this call adopts the process.
@@ -62,13 +63,12 @@ async def submit(
         if draft.is_submitted:
             return await _already_submitted(upstreams, policy, draft)
         await _demand_news(upstreams, policy, draft)
-        fit = partial(demand_fit, draft.plan_data, max_bytes=policy.max_plan_bytes)
-        await upstreams.plan_processes.run(fit, size=len(draft.plan_data))
+        validation = await demand_valid(upstreams, policy, draft)
         process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
         await settle(upstreams, policy, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
         if now.is_submitted and now.camunda_process_id == process_id:
-            return Submission(draft.id, process_id)
+            return Submission(draft.id, process_id, validation)
         if now.revision != draft.revision:
             raise Refused(
                 UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was being submitted; submit it again."

@@ -27,6 +27,7 @@ from api.schema.comment import Comment, comments_of_draft
 from api.schema.history import AuditEvent, history_of
 from api.schema.info import Info
 from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, current_plans_of
+from api.schema.problems import PlanProblem, problems_of
 from api.schema.read_access import draft_by_id, variables_of_drafts
 from api.schema.requires import requires
 from api.schema.scalars import Json
@@ -165,6 +166,16 @@ class Draft:
     async def conflicts(self, info: Info, limit: ChangeLimit = 50) -> list[FieldConflict] | None:
         """By basePlan's and currentPlan's requests."""
         return await conflicts_of(info, self.record, limit=checked_limit(limit, at_most=MOST_ENTRIES))
+
+    @strawberry.field(
+        description="What is wrong with the plan: what this service finds in it and, unless that is switched off, what "
+        "the store says to it. Errors would be refused by submitForApproval. For a few drafts of a request only. Null "
+        "when the store could not be asked.",
+        metadata=requires(PLAN),
+    )
+    async def problems(self, info: Info) -> list[PlanProblem] | None:
+        """One request to the store for each draft."""
+        return await problems_of(info, self.record)
 
     @strawberry.field(
         description="Every submission of this draft and its outcome, newest first. Null when the engine could not "

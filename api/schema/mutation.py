@@ -1,5 +1,7 @@
 """The root type Mutation: each field is one verb of `coordination`. What all of them share is in verb.py."""
 
+from typing import Any
+
 import strawberry
 from strawberry.tools import create_type
 
@@ -13,6 +15,7 @@ from api.coordination.retry_publication import retry_publication as retry
 from api.coordination.submit import submit
 from api.coordination.update_task import TaskUpdate
 from api.coordination.update_task import update_task as update
+from api.coordination.validation import Validation
 from api.coordination.withdraw import withdraw
 from api.errors import Refused, UserErrorCode
 from api.schema.approval_status import ApprovalState
@@ -46,6 +49,7 @@ from api.schema.payloads import (
     SubmitForApprovalPayload,
     TaskPayload,
 )
+from api.schema.problems import plan_problems
 from api.schema.user_error import user_error
 from api.schema.verb import MOST_AT_ONCE, verb, verbs
 from api.upstreams.camunda.involvement import Submitted
@@ -54,20 +58,30 @@ from authentication.identity import Viewer
 from plandiff.merge import Side
 
 
-def _process_in_the_way(refusal: Refused) -> dict[str, object]:
-    return {"process_id": strawberry.ID(refusal.process_id) if refusal.process_id else None}
+def _why_not_submitted(refusal: Refused) -> dict[str, object]:
+    validation = next((each for each in refusal.problems if isinstance(each, Validation)), None)
+    return {
+        "process_id": strawberry.ID(refusal.process_id) if refusal.process_id else None,
+        **_validation(validation),
+    }
+
+
+def _validation(found: Validation | None) -> dict[str, Any]:
+    return {"validated": found is not None and found.stores is not None, "problems": plan_problems(found)}
 
 
 async def _submit(context: Context, viewer: Viewer, args: SubmitForApprovalInput) -> SubmitForApprovalPayload:
     done = await submit(
         context.upstreams, context.policy, viewer, args.draft_id, revision=args.revision, comment=args.comment
     )
-    return SubmitForApprovalPayload(draft_id=done.draft_id, process_id=strawberry.ID(done.process_id))
+    return SubmitForApprovalPayload(
+        draft_id=done.draft_id, process_id=strawberry.ID(done.process_id), **_validation(done.validation)
+    )
 
 
 @verb(
     "Submit a draft for approval. Idempotent: repeated, it answers with the process already running.",
-    on_refusal=_process_in_the_way,
+    on_refusal=_why_not_submitted,
 )
 async def submit_for_approval(
     context: Context, viewer: Viewer, args: SubmitForApprovalInput
@@ -81,7 +95,7 @@ async def submit_for_approval(
     payload=SubmitDraftsPayload,
     one=_submit,
     key=lambda each: str(each.draft_id),
-    on_refusal=_process_in_the_way,
+    on_refusal=_why_not_submitted,
 )
 def submit_drafts(args: SubmitDraftsInput) -> list[SubmitForApprovalInput]:
     """Each with its own payload."""

@@ -13,6 +13,7 @@ from api.schema.comment import Comment
 from api.schema.draft import Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
+from api.schema.problems import PlanProblem
 from api.schema.read_access import draft_by_id
 from api.schema.task import Task, task_by_id
 from api.schema.user_error import UserError
@@ -35,6 +36,14 @@ class SubmitForApprovalPayload:
     process_id: strawberry.ID | None = strawberry.field(
         default=None,
         description="The process now running; with ALREADY_SUBMITTED the one that prevents the submission.",
+    )
+    validated: bool = strawberry.field(
+        default=False,
+        description="Whether the store has validated the plan for this. False: it could not be asked, that is switched "
+        "off, or the draft was in approval already.",
+    )
+    problems: list[PlanProblem] = strawberry.field(
+        default_factory=list, description="What is wrong with the plan; with INVALID_PLAN the errors among them."
     )
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 

@@ -64,7 +64,9 @@ def test_many_tasks_are_decided_in_one_request_each_on_its_own(api: Api, behind:
 
 
 @pytest.mark.usefixtures("_references")
-@pytest.mark.parametrize("sample", DRAFTS, ids=lambda sample: sample.id[9:13])
+@pytest.mark.parametrize(
+    "sample", [sample for sample in DRAFTS if not sample.is_wrong], ids=lambda sample: sample.id[9:13]
+)
 def test_a_sample_draft_becomes_the_version_it_describes(api: Api, behind: Behind, sample: SampleDraft) -> None:
     """Edits against a copy of their plan, so that the samples themselves stay as they are."""
     plan_id = None if sample.is_new else behind.stored_plan(latest(sample.plan))[0]

@@ -285,6 +285,22 @@ class Aidbox:
             raise self.store.refusal(_SUCCEEDED, f"PUT /InsurancePlan/{plan_id}", "written, and not there")
         return found
 
+    async def validate(self, resource: bytes, *, profile: str | None) -> list[operation_outcome.Issue]:
+        """What the store finds wrong with a plan (FHIR's operation $validate); nothing is written.
+
+        HAPI answers 200 for good and bad and 400 for what it cannot parse; Aidbox always answers 200.
+        """
+        response = await self.store.call(
+            "POST",
+            "/InsurancePlan/$validate",
+            body=msgspec.Raw(resource),
+            params={"profile": profile} if profile else None,
+            headers=SENT_FHIR_JSON,
+            answers=(200, 400, 412, 422),
+            idempotent=True,
+        )
+        return operation_outcome.issues(response.content)
+
     async def ping(self) -> None:
         """A health check: a cheap read of a plan that is not there."""
         await self.plan("plan-api-is-there-anybody")

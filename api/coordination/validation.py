@@ -1,0 +1,69 @@
+"""Validation of a draft's plan: what the document itself shows, and what the store says of it. Nothing is written."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from api.coordination.policy import Policy
+from api.errors import Refused, UpstreamFailed, UserErrorCode
+from api.upstreams import Upstreams
+from api.upstreams.aidbox.operation_outcome import Issue
+from api.upstreams.retool.records import Draft
+from plandiff.problems import ROOT, Problem, limited, problems
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The problems of a plan: what was found here, and what the store found; None where it was not asked."""
+
+    own: list[Problem]
+    stores: list[Problem] | None
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the plan cannot be published as it is."""
+        return any(problem.is_error for problem in (*self.own, *(self.stores or ())))
+
+
+async def own_problems(upstreams: Upstreams, policy: Policy, draft: Draft) -> list[Problem]:
+    """The problems that the document itself shows."""
+    asked = partial(problems, draft.plan_data, max_bytes=policy.max_plan_bytes)
+    return await upstreams.plan_processes.run(asked, size=len(draft.plan_data))
+
+
+async def validated(upstreams: Upstreams, policy: Policy, draft: Draft) -> Validation:
+    """All problems of a draft's plan. What is no plan is not sent to the store. Raises UpstreamFailed."""
+    own = await own_problems(upstreams, policy, draft)
+    if any(problem.path is None and problem.is_error for problem in own) or not policy.validate_plans:
+        return Validation(own, None)
+    issues = await upstreams.aidbox.validate(draft.plan_data.encode(), profile=policy.plan_profile)
+    return Validation(own, limited([_problem(issue) for issue in issues]))
+
+
+async def demand_valid(upstreams: Upstreams, policy: Policy, draft: Draft) -> Validation:
+    """Refuse to submit a plan with errors. Raises Refused (INVALID_PLAN), with all problems.
+
+    A store that cannot be asked raises UpstreamFailed where REQUIRE_VALIDATION is set; otherwise it was not asked.
+    """
+    try:
+        found = await validated(upstreams, policy, draft)
+    except UpstreamFailed:
+        if policy.require_validation:
+            raise
+        found = Validation(await own_problems(upstreams, policy, draft), None)
+    if found.has_errors:
+        raise _refusal(found)
+    return found
+
+
+def _refusal(found: Validation) -> Refused:
+    errors = [problem for problem in (*found.own, *(found.stores or ())) if problem.is_error]
+    first = errors[0]
+    where = f"{first.label}: " if first.path else ""
+    more = f" And {len(errors) - 1} more errors; see problems." if len(errors) > 1 else ""
+    message = f"{where}{first.message}{more}"
+    return Refused(UserErrorCode.INVALID_PLAN, message, field="draftId", problems=[found])
+
+
+def _problem(issue: Issue) -> Problem:
+    place = issue.place.removeprefix(ROOT).removeprefix(ROOT[:-1]) if issue.place else None
+    return Problem(issue.is_error, place or None, issue.message)
