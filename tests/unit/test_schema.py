@@ -29,7 +29,15 @@ ENUMS_OF_LAYERS_BELOW: dict[str, tuple[type[Enum], type[Enum]]] = {
     "FieldChangeKind": (FieldChangeKind, Kind),
     "ConflictSide": (ConflictSide, Side),
 }
-ENUMS_OF_THE_SCHEMA = ("AuditEventKind", "ChangeBase", "DraftSortKey", "DraftStatus", "TaskSortKey")
+ENUMS_OF_THE_SCHEMA = (
+    "AuditEventKind",
+    "ChangeBase",
+    "DraftSortKey",
+    "DraftStatus",
+    "ProblemSeverity",
+    "ProblemSource",
+    "TaskSortKey",
+)
 FEDERATION = {
     "_Any",
     "_Entity",
