@@ -6,8 +6,8 @@ from functools import partial
 from api.coordination.policy import Policy
 from api.errors import Refused, UpstreamFailed, UserErrorCode
 from api.upstreams import Upstreams
-from api.upstreams.aidbox.operation_outcome import Issue
 from api.upstreams.retool.records import Draft
+from fhir_answers.operation_outcome import Issue
 from plandiff.problems import ROOT, Problem, limited, problems
 
 
