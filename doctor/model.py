@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from api.upstreams.camunda.bpmn import EXTENSIONS, Offer, attribute, offers, parse, tag
-from api.upstreams.camunda.process_variables import DECIDER
-from api.upstreams.camunda.records import PUBLICATION_WITHDRAWN, TOPICS, WITHDRAW_MESSAGE
+from api.upstreams.camunda.process_variables import DECIDER, names
+from api.upstreams.camunda.records import PUBLICATION_WITHDRAWN, RESCHEDULE_MESSAGE, TOPICS, WITHDRAW_MESSAGE
 from doctor.finding import Finding, ok, warning, wrong
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
+(PUBLISH_AT,) = names("publish_at")
 DEPLOY = "deploy a model that has it, `plan-api setup` deploys ours"
 
 
@@ -25,6 +26,7 @@ def judge_model(xml: str) -> Iterator[Finding]:
         yield warning("error codes", f"{message}: {DEPLOY}")
     yield from _steps(root)
     yield from _unguarded(root)
+    yield _timer(root)
 
 
 def _topics(root: ET.Element) -> Iterator[Finding]:
@@ -89,6 +91,17 @@ def _unguarded(root: ET.Element) -> Iterator[Finding]:
         if not guards:
             message = f"{task.get('id')} can be completed by its former assignee: copy our listeners with {DECIDER}"
             yield warning("steps", message)
+
+
+def _timer(root: ET.Element) -> Finding:
+    """A model without it works all the same: it publishes what is approved at once, and the approver is told so."""
+    if not any(PUBLISH_AT in (time.text or "") for time in root.iter(tag("timeDate"))):
+        message = f"none waits until {PUBLISH_AT}, so what is approved for later is published at once"
+    elif RESCHEDULE_MESSAGE not in _caught_messages(root):
+        message = f"no event waits for the message {RESCHEDULE_MESSAGE}, so nobody can move a publication that waits"
+    else:
+        return ok("timer", f"publication waits until {PUBLISH_AT}, {RESCHEDULE_MESSAGE} moves it")
+    return warning("timer", f"{message}: {DEPLOY}")
 
 
 def _listed(words: Collection[str]) -> str:

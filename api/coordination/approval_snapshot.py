@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.coordination.rules.approval_state import Progress, is_between_steps, is_idle, progress_of
 from api.upstreams import Upstreams
@@ -13,7 +14,10 @@ from api.upstreams.retool.records import Draft
 
 @dataclass(frozen=True)
 class Approval:
-    """The state of an approval. `reason`: of a conflict. `plan_id` and `plan_version`: of the published plan."""
+    """The state of an approval. `reason`: of a conflict. `plan_id` and `plan_version`: of the published plan.
+
+    `publish_at`: when it was to be published, if not at once.
+    """
 
     process_id: str
     draft: Draft | None
@@ -21,6 +25,7 @@ class Approval:
     reason: str | None
     plan_id: str | None
     plan_version: str | None
+    publish_at: datetime | None
 
 
 async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> Approval:
@@ -46,4 +51,5 @@ async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> A
         reason=values.reason,
         plan_id=values.aidbox_plan_id,
         plan_version=values.published_version,
+        publish_at=values.publish_at,
     )

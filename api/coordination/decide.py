@@ -13,6 +13,8 @@ from api.coordination.policy import Policy
 from api.coordination.process.external_tasks import settle
 from api.coordination.process.publish import conflict
 from api.coordination.process.reconcile import settled_draft
+from api.coordination.publication_time import at_time, checked_publish_at, is_ahead
+from api.coordination.rules.approval_state import State
 from api.coordination.rules.permissions import demand_decidable, demand_free
 from api.coordination.rules.visibility import no_such_task, unknown_task, visible_task
 from api.errors import Gone, Refused, TimedOut, Unreachable, UserErrorCode
@@ -36,21 +38,34 @@ from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer, same_person
 
 TRIES = 3
+PAST_THE_TIMER = (State.PUBLISHING, State.PUBLISH_FAILED, State.APPROVED)
+NO_TIMER = (
+    "This submission's process model has no timer before publication, so the plan is published at once, not {when}. "
+    "See docs/process.md for what a model needs."
+)
 
 
 @dataclass(frozen=True)
 class Decided:
-    """The approval after a decision; `reason` of a conflict."""
+    """The approval after a decision; `reason` of a conflict. `notice`: what is not as it was asked."""
 
     task_id: str
     approval: Approval
     reason: str | None
+    notice: str | None
 
 
 async def decide(
-    upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str, asked: Verdict, comment: str | None
+    upstreams: Upstreams,
+    policy: Policy,
+    viewer: Viewer,
+    task_id: str,
+    asked: Verdict,
+    comment: str | None,
+    publish_at: datetime | None = None,
 ) -> Decided:
-    """Decide a task and carry out the external task that follows. Steps:
+    """Decide a task and carry out the external task that follows. `publish_at`: of an approval; None: as proposed.
+    Steps:
 
     1. Read the task and its process; refuse a viewer who may not decide it. Nothing is written.
     2. On approval, compare draft and plan with what was submitted: anything that moved turns it into a conflict.
@@ -63,17 +78,25 @@ async def decide(
     An error on step 4 is ambiguous, so the history is asked whose decision won. Raises Refused, UpstreamFailed.
     """
     comment = checked_comment(comment)
+    publish_at = checked_publish_at(publish_at) if asked is Verdict.APPROVED else None
     task = await upstreams.camunda.task(task_id)
     if task is None:
-        return await _decided_before(upstreams, policy, viewer, task_id, asked)
+        return await _decided_before(upstreams, policy, viewer, task_id, asked, publish_at)
     try:
         variables = await _demand_decider(upstreams, policy, viewer, task)
     except Refused:
         if await upstreams.camunda.task(task_id) is not None:
             raise
-        return await _decided_before(upstreams, policy, viewer, task_id, asked)
+        return await _decided_before(upstreams, policy, viewer, task_id, asked, publish_at)
     decision = Decision(
-        asked, asked, viewer.id, datetime.now(UTC), task.task_definition_key, comment, acted_by=viewer.acted_by
+        asked,
+        asked,
+        viewer.id,
+        datetime.now(UTC),
+        task.task_definition_key,
+        comment,
+        acted_by=viewer.acted_by,
+        publish_at=publish_at,
     )
     decision, noted = await _unless_moved(upstreams, task.process_instance_id, variables, decision)
     noted |= _as_variables(task.id, decision)
@@ -133,6 +156,8 @@ def _as_variables(task_id: str, decision: Decision) -> dict[str, Scalar]:
     demand_short(encoded)
     variables = written(approved=approved, comment=decision.comment) | {f"{DECISION_PREFIX}{task_id}": encoded}
     variables |= written(approved_by=decision.by) if approved else written(rejected_by=decision.by)
+    if approved and decision.publish_at is not None:
+        variables |= written(publish_at=decision.publish_at)
     if decision.verdict is Verdict.CONFLICT:
         variables |= written(conflict_detected=True, reason=decision.reason)
     if decision.verdict is Verdict.RETURNED:
@@ -185,7 +210,16 @@ async def _unless_won(upstreams: Upstreams, viewer: Viewer, task: Task, decision
         return past or task
     if made is None or not same_person(made.by, viewer.id) or made.asked is not decision.asked:
         raise already_decided(past, made)
+    _demand_same_time(made, decision.publish_at)
     return None
+
+
+def _demand_same_time(made: Decision, publish_at: datetime | None) -> None:
+    """Refuse to repeat one's approval with another date, since nothing would be moved. Raises Refused."""
+    if publish_at not in (None, made.publish_at):
+        when = at_time(made.publish_at) if made.publish_at else "as proposed"
+        message = f"You have approved this already, to be published {when}; reschedulePublication moves that."
+        raise Refused(UserErrorCode.ALREADY_DECIDED, message, field="publishAt")
 
 
 async def _history(upstreams: Upstreams, task_id: str, process_id: str) -> tuple[Task | None, Decision | None]:
@@ -196,7 +230,7 @@ async def _history(upstreams: Upstreams, task_id: str, process_id: str) -> tuple
 
 
 async def _decided_before(
-    upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str, asked: Verdict
+    upstreams: Upstreams, policy: Policy, viewer: Viewer, task_id: str, asked: Verdict, publish_at: datetime | None
 ) -> Decided:
     """The answer for a closed task: the same again for the person who decided it so. Raises Refused for others."""
     past = await closed_task(upstreams.camunda, task_id)
@@ -207,6 +241,7 @@ async def _decided_before(
         _history(upstreams, task_id, process_id), known_variables(upstreams.camunda, [process_id], names("draft_id"))
     )
     if made is not None and same_person(made.by, viewer.id) and made.asked is asked:
+        _demand_same_time(made, publish_at)
         draft_id = variables.get(process_id, NO_VARIABLES).draft_id or ""
         return await _outcome(upstreams, policy, past, draft_id, made)
     raise await _closed(upstreams, viewer, past, made)
@@ -245,4 +280,11 @@ async def _outcome(upstreams: Upstreams, policy: Policy, task: Task, draft_id: s
     if approval.draft and is_in_it and approval.draft.is_submitted and not approval.progress.is_active:
         await settled_draft(upstreams, policy, approval.draft)
         approval = await approval_of(upstreams, draft_id, task.process_instance_id)
-    return Decided(task.id, approval, decision.reason or approval.reason)
+    return Decided(task.id, approval, decision.reason or approval.reason, _notice(approval))
+
+
+def _notice(approval: Approval) -> str | None:
+    """What to say where the process went on to publish although its time has not come: its model has no timer."""
+    if approval.progress.state in PAST_THE_TIMER and is_ahead(approval.publish_at):
+        return NO_TIMER.format(when=at_time(approval.publish_at))
+    return None

@@ -1,6 +1,7 @@
 """The verb that submits a draft for approval."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.coordination.comments import checked_comment, demand_short
 from api.coordination.draft_process import linked_process, linked_variables, stale_revision
@@ -8,6 +9,7 @@ from api.coordination.policy import Policy
 from api.coordination.process.external_tasks import settle, waiting_tasks
 from api.coordination.process.publish import own_versions, plan_id_of, says_the_same
 from api.coordination.process.reconcile import settled_draft
+from api.coordination.publication_time import at_time, checked_publish_at
 from api.coordination.rules.visibility import owned_draft
 from api.coordination.validation import Validation, demand_valid
 from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
@@ -37,6 +39,7 @@ async def submit(
     *,
     revision: str | None = None,
     comment: str | None = None,
+    publish_at: datetime | None = None,
 ) -> Submission:
     """Bring a draft into approval. Idempotent: the same answer again when it is in approval already. Steps:
 
@@ -52,6 +55,7 @@ async def submit(
     """
     comment = checked_comment(comment)
     demand_short(comment)
+    publish_at = checked_publish_at(publish_at)
     draft = await owned_draft(upstreams, viewer, draft_id)
     if revision is not None and revision != draft.revision:
         raise stale_revision()
@@ -61,10 +65,10 @@ async def submit(
             raise _approved_already(draft)
     for attempt in range(TRIES):
         if draft.is_submitted:
-            return await _already_submitted(upstreams, policy, draft)
+            return await _already_submitted(upstreams, policy, draft, publish_at)
         await _demand_news(upstreams, policy, draft)
         validation = await demand_valid(upstreams, policy, draft)
-        process_id = await _process(upstreams, viewer, draft, comment, adopt=attempt == 0)
+        process_id = await _process(upstreams, viewer, draft, comment, publish_at, adopt=attempt == 0)
         await settle(upstreams, policy, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
         if now.is_submitted and now.camunda_process_id == process_id:
@@ -80,12 +84,20 @@ async def submit(
     raise Unreachable("retool", message)
 
 
-async def _already_submitted(upstreams: Upstreams, policy: Policy, draft: Draft) -> Submission:
-    """The running submission, if the draft is unchanged since. Raises Refused (ALREADY_SUBMITTED)."""
-    process_id = draft.camunda_process_id or ""
-    if (await linked_variables(upstreams, draft)).draft_revision != draft.revision:
+async def _already_submitted(
+    upstreams: Upstreams, policy: Policy, draft: Draft, publish_at: datetime | None
+) -> Submission:
+    """The running submission, if it is of this draft and this date. Raises Refused (ALREADY_SUBMITTED)."""
+    process_id, values = draft.camunda_process_id or "", await linked_variables(upstreams, draft)
+    if values.draft_revision != draft.revision:
         message = "The draft was changed after it was submitted; withdraw it, then submit it again."
         raise Refused(UserErrorCode.ALREADY_SUBMITTED, message, field="draftId", process_id=process_id)
+    if publish_at not in (None, values.publish_at):
+        message = (
+            f"The draft is submitted already, to be published {at_time(values.publish_at)}; ask its approver to move "
+            "that, or withdraw it and submit it again."
+        )
+        raise Refused(UserErrorCode.ALREADY_SUBMITTED, message, field="publishAt", process_id=process_id)
     await settle(upstreams, policy, draft.id, process_id)
     return Submission(draft.id, process_id)
 
@@ -123,7 +135,9 @@ def _approved_already(draft: Draft) -> Refused:
     return Refused(UserErrorCode.ALREADY_DECIDED, message, field="draftId", process_id=draft.camunda_process_id)
 
 
-async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: str | None, *, adopt: bool) -> str:
+async def _process(
+    upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: str | None, publish_at: datetime | None, *, adopt: bool
+) -> str:
     """The id of a running, perhaps unregistered process of the draft, else of a new one."""
     running = await upstreams.camunda.active_process(draft.id) if adopt else None
     if running is not None:
@@ -140,7 +154,7 @@ async def _process(upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: 
         aidbox_plan_id=plan_id,
         previous_process_id=draft.camunda_process_id,
         submission_comment=comment,
-    )
+    ) | (written(publish_at=publish_at) if publish_at else {})
     try:
         return await upstreams.camunda.start(draft.id, variables)
     except UpstreamFailed as failed:

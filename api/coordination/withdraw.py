@@ -1,4 +1,4 @@
-"""The verb that withdraws a draft from approval: during review, and once its publication has failed for good."""
+"""The verb that withdraws a draft from approval: during review, while scheduled, or once publication has failed."""
 
 import asyncio
 import uuid
@@ -26,10 +26,11 @@ PAUSE = 0.2  # seconds between two tries to lock a publication
 
 
 async def withdraw(upstreams: Upstreams, policy: Policy, viewer: Viewer, draft_id: str) -> None:
-    """Withdraw a submission during review, or after its publication failed for good. Steps:
+    """Withdraw a submission during review, while it is scheduled, or after its publication failed for good. Steps:
 
     1. Read the draft and its submitter; refuse others. Nothing is written, except on a draft whose process is gone.
-    2. Correlate the withdrawal message. The process waits for it during review alone, so a decision made first wins.
+    2. Correlate the withdrawal message. The process waits for it during review and until its publication is due, so a
+       decision made first wins, and so does the timer.
        Crash after: the record of the outcome waits in the engine for the worker.
     3. If the process does not wait for the message because its publication failed: lock that external task against a
        retry, make sure that the store has nothing of this process, and raise the BPMN error of a withdrawal.

@@ -9,7 +9,7 @@ import strawberry
 
 from api.coordination.rules.approval_state import NOT_SUBMITTED, is_between_steps, is_idle, progress_of
 from api.loaders import Value
-from api.schema.draft import DraftStatus, draft_status
+from api.schema.draft import PUBLISH_AT, DraftStatus, draft_status, publication_time
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.read_access import variables_of_drafts, visible_tasks
@@ -77,6 +77,9 @@ class TaskDecision:
     )
     decided_at: datetime = strawberry.field(description="When.")
     comment: str | None = strawberry.field(description="What the reviewer wrote to it.")
+    publish_at: datetime | None = strawberry.field(
+        description="When the plan is to be published, where it was set with this decision."
+    )
     reason: str | None = strawberry.field(description="Why it is a conflict, if it is one.")
 
 
@@ -114,6 +117,10 @@ class ApprovalStatus:
     submitted_revision: str | None = strawberry.field(
         description="The revision that was submitted.",
         metadata=requires(VALUES, variables=(*names("draft_revision"), *LINK_VARIABLES)),
+    )
+
+    publish_at: datetime | None = strawberry.field(
+        description=PUBLISH_AT, metadata=requires(VALUES, variables=(*names("publish_at"), *LINK_VARIABLES))
     )
 
     @strawberry.field(
@@ -204,6 +211,7 @@ def _status(
         submitted_at=process.start_time if process else None,
         submitted_by=person(found.submitted_by),
         submitted_revision=found.draft_revision,
+        publish_at=publication_time(record, values),
     )
 
 
@@ -221,5 +229,6 @@ def _decision(task_id: str, decision: Decision) -> TaskDecision:
         acted_by=person(decision.acted_by),
         decided_at=decision.at,
         comment=decision.comment,
+        publish_at=decision.publish_at,
         reason=decision.reason,
     )

@@ -31,7 +31,7 @@ from api.schema.problems import PlanProblem, problems_of
 from api.schema.read_access import draft_by_id, variables_of_drafts
 from api.schema.requires import requires
 from api.schema.scalars import Json
-from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES, ProcessVariables, names
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field
 from graphql_server.documents.answer_size import counted_text
@@ -40,6 +40,10 @@ from plandiff.changes import MOST_ENTRIES
 if TYPE_CHECKING:
     from api.schema.approval_status import ApprovalStatus
 
+PUBLISH_AT = (
+    "When the plan is to be published: as proposed until it is approved, and as decided then. Null: once it is "
+    "approved, and for a draft that is in no approval."
+)
 _BASE_OF_CHANGES = (*CONFLICT_VARIABLES, *LINK_VARIABLES)
 ChangeLimit = Annotated[int, strawberry.argument(description=f"The most entries to return, 0 to {MOST_ENTRIES}.")]
 CommentLimit = Annotated[int, strawberry.argument(description="The most comments to return, 0 to 1000.")]
@@ -72,6 +76,18 @@ async def _base_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion
 async def _current_plans(drafts: "Sequence[Draft]", info: Info) -> list[PlanVersion | None]:
     """Found by the rows' references."""
     return await current_plans_of(info, [each.record.aidbox_id for each in drafts])
+
+
+async def _publication_times(drafts: "Sequence[Draft]", info: Info) -> list[datetime | None]:
+    """By the variables of their processes."""
+    records = [each.record for each in drafts]
+    values = await variables_of_drafts(info, records)
+    return [publication_time(*each) for each in zip(records, values, strict=True)]
+
+
+def publication_time(record: retool_records.Draft, values: ProcessVariables | None) -> datetime | None:
+    """When a draft in approval is to be published, if not at once."""
+    return values.publish_at if values and record.is_submitted else None
 
 
 async def _approvals(drafts: "Sequence[Draft]", info: Info) -> "list[ApprovalStatus]":
@@ -199,6 +215,9 @@ class Draft:
         """Three requests to the engine, for all drafts of an answer."""
         return await comments_of_draft(info, self.record, checked_limit(limit))
 
+    publish_at: datetime | None = batched_field(
+        _publication_times, description=PUBLISH_AT, metadata=requires(variables=(*names("publish_at"), *LINK_VARIABLES))
+    )
     approval: Annotated["ApprovalStatus", strawberry.lazy("api.schema.approval_status")] | None = batched_field(
         _approvals,
         description="The state of its approval, read live from the engine.",

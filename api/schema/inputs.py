@@ -25,6 +25,11 @@ class SubmitForApprovalInput:
         default=None, description="The revision you looked at: another one is refused with STALE_REVISION."
     )
     comment: str | None = strawberry.field(default=None, description=COMMENT)
+    publish_at: datetime | None = strawberry.field(
+        default=None,
+        description="When the plan is to be published, as a proposal to the approver; absent or past: once it is "
+        "approved.",
+    )
 
 
 @strawberry.input(description="The input of submitDrafts.")
@@ -43,6 +48,11 @@ class CompleteApprovalInput:
     approved: bool = strawberry.field(description="True publishes, or goes on to the next step; false rejects.")
     user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
     comment: str | None = strawberry.field(default=None, description=COMMENT)
+    publish_at: datetime | None = strawberry.field(
+        default=None,
+        description="When the plan is to be published; absent or null: as proposed so far (Task.publishAt); past: at "
+        "once. For an approval only.",
+    )
 
 
 @strawberry.input(description="The input of completeApprovals.")
@@ -130,6 +140,17 @@ class RetryPublicationInput:
     """Which draft."""
 
     draft_id: strawberry.ID = strawberry.field(description=DRAFT_ID)
+
+
+@strawberry.input(description="The input of reschedulePublication.")
+class ReschedulePublicationInput:
+    """Which draft, and when its plan is to be published instead."""
+
+    draft_id: strawberry.ID = strawberry.field(description=DRAFT_ID)
+    publish_at: datetime | None = strawberry.field(
+        default=None, description="When the plan is to be published; absent, null or past: now."
+    )
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=USER_ID)
 
 
 @strawberry.input(description="The decision on one field that draft and store both changed.")

@@ -16,8 +16,7 @@ from api.schema.read_access import draft_by_id, page_reader
 from api.schema.requires import requires
 from api.schema.task import Task, task
 from api.upstreams.camunda.authorizations import READ_TASKS, demand
-from api.upstreams.camunda.process_variables import condition, names
-from api.upstreams.camunda.records import instant
+from api.upstreams.camunda.process_variables import condition, instant, names
 from api.upstreams.retool.records import DraftFilter as Narrowed
 
 MOST_SEARCHED = 5000  # tasks whose drafts' names are searched

@@ -1,5 +1,6 @@
 """The root type Mutation: each field is one verb of `coordination`. What all of them share is in verb.py."""
 
+from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -11,6 +12,7 @@ from api.coordination.comment import add_comment as comment_on
 from api.coordination.create_draft import create_draft_from_plan as create_draft
 from api.coordination.decide import decide
 from api.coordination.rebase import Choices, rebase
+from api.coordination.reschedule import reschedule
 from api.coordination.retry_publication import retry_publication as retry
 from api.coordination.submit import submit
 from api.coordination.update_task import TaskUpdate
@@ -31,6 +33,7 @@ from api.schema.inputs import (
     ReassignTaskInput,
     RebaseDraftInput,
     RequestChangesInput,
+    ReschedulePublicationInput,
     RetryPublicationInput,
     SubmitDraftsInput,
     SubmitForApprovalInput,
@@ -72,7 +75,13 @@ def _validation(found: Validation | None) -> dict[str, Any]:
 
 async def _submit(context: Context, viewer: Viewer, args: SubmitForApprovalInput) -> SubmitForApprovalPayload:
     done = await submit(
-        context.upstreams, context.policy, viewer, args.draft_id, revision=args.revision, comment=args.comment
+        context.upstreams,
+        context.policy,
+        viewer,
+        args.draft_id,
+        revision=args.revision,
+        comment=args.comment,
+        publish_at=args.publish_at,
     )
     return SubmitForApprovalPayload(
         draft_id=done.draft_id, process_id=strawberry.ID(done.process_id), **_validation(done.validation)
@@ -104,10 +113,10 @@ def submit_drafts(args: SubmitDraftsInput) -> list[SubmitForApprovalInput]:
 
 async def _approve_or_reject(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
     verdict = Verdict.APPROVED if args.approved else Verdict.REJECTED
-    return await _decide(context, viewer, args.task_id, verdict, args.comment)
+    return await _decide(context, viewer, args.task_id, verdict, args.comment, args.publish_at)
 
 
-@verb("Decide a task. The last approval publishes the plan before it answers.")
+@verb("Decide a task. The last approval publishes the plan before it answers, or schedules it for publishAt.")
 async def complete_approval(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
     """See coordination/decide.py."""
     return await _approve_or_reject(context, viewer, args)
@@ -185,7 +194,7 @@ async def add_comment(context: Context, viewer: Viewer, args: AddCommentInput) -
     return AddCommentPayload(draft_id=done.draft_id, comment=written)
 
 
-@verb("Withdraw a draft from approval: during review, or after its publication has failed.")
+@verb("Withdraw a draft from approval: during review, while it is scheduled, or after its publication has failed.")
 async def withdraw_submission(context: Context, viewer: Viewer, args: WithdrawSubmissionInput) -> DraftPayload:
     """See coordination/withdraw.py."""
     await withdraw(context.upstreams, context.policy, viewer, args.draft_id)
@@ -196,6 +205,13 @@ async def withdraw_submission(context: Context, viewer: Viewer, args: WithdrawSu
 async def retry_publication(context: Context, viewer: Viewer, args: RetryPublicationInput) -> DraftPayload:
     """See coordination/retry_publication.py."""
     await retry(context.upstreams, context.policy, viewer, args.draft_id)
+    return DraftPayload(draft_id=args.draft_id)
+
+
+@verb("Move the publication of a plan that is approved and scheduled, or publish it now.")
+async def reschedule_publication(context: Context, viewer: Viewer, args: ReschedulePublicationInput) -> DraftPayload:
+    """See coordination/reschedule.py."""
+    await reschedule(context.upstreams, context.policy, viewer, args.draft_id, args.publish_at)
     return DraftPayload(draft_id=args.draft_id)
 
 
@@ -233,9 +249,14 @@ async def create_draft_from_plan(context: Context, viewer: Viewer, args: CreateD
 
 
 async def _decide(
-    context: Context, viewer: Viewer, task_id: str, verdict: Verdict, comment: str | None
+    context: Context,
+    viewer: Viewer,
+    task_id: str,
+    verdict: Verdict,
+    comment: str | None,
+    publish_at: datetime | None = None,
 ) -> CompleteApprovalPayload:
-    done = await decide(context.upstreams, context.policy, viewer, task_id, verdict, comment)
+    done = await decide(context.upstreams, context.policy, viewer, task_id, verdict, comment, publish_at)
     record = done.approval.draft
     if record and record.camunda_process_id == done.approval.process_id:
         # Whoever decided on the draft is involved in its process: the engine need not be args for that.
@@ -246,6 +267,7 @@ async def _decide(
         plan_id=done.approval.plan_id,
         status=ApprovalState[done.approval.progress.state.name],
         reason=done.reason,
+        notice=done.notice,
     )
 
 
@@ -279,6 +301,7 @@ Mutation = create_type(
         add_comment,
         withdraw_submission,
         retry_publication,
+        reschedule_publication,
         rebase_draft,
         create_draft_from_plan,
     ],

@@ -78,6 +78,11 @@ class CompleteApprovalPayload:
         default=None, description="What the decision led to; null when refused."
     )
     reason: str | None = strawberry.field(default=None, description="Why it is a conflict, if it is one.")
+    notice: str | None = strawberry.field(
+        default=None,
+        description="What is not as it was asked: the plan is published at once although publishAt is later, since the "
+        "process model cannot wait. Null otherwise.",
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
     @strawberry.field(description="The task as it is now; null when refused.")

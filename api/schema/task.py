@@ -54,6 +54,10 @@ async def _submitters(tasks: "Sequence[Task]", info: Info) -> list[Person | None
     return [person(variables.submitted_by) for variables in await _variables(tasks, info)]
 
 
+async def _publication_times(tasks: "Sequence[Task]", info: Info) -> list[datetime | None]:
+    return [variables.publish_at for variables in await _variables(tasks, info)]
+
+
 async def _drafts(tasks: "Sequence[Task]", info: Info) -> list[Draft | None]:
     """The drafts that the processes name, as these are published. Rows that only name a process do not count."""
     named = [variables.draft_id for variables in await _variables(tasks, info)]
@@ -144,6 +148,11 @@ class Task:
     )
     submitted_by: Person | None = batched_field(
         _submitters, description="Who submitted the draft.", metadata=requires(variables=names("submitted_by"))
+    )
+    publish_at: datetime | None = batched_field(
+        _publication_times,
+        description="When the plan is to be published, as proposed or decided so far. Null: once it is approved.",
+        metadata=requires(variables=names("publish_at")),
     )
     draft: Draft | None = batched_field(
         _drafts,

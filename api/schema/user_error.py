@@ -21,10 +21,13 @@ class UserErrorCode(Enum):
         "TOO_MANY_DRAFTS", description="The viewer has reached the limit of drafts that were never submitted."
     )
     ALREADY_SUBMITTED = strawberry.enum_value(
-        "ALREADY_SUBMITTED", description="The draft is already in approval, with other content than it has now."
+        "ALREADY_SUBMITTED", description="The draft is already in approval, with other content or another publishAt."
     )
     NOT_SUBMITTED = strawberry.enum_value(
         "NOT_SUBMITTED", description="The draft is not in approval, or its publication has not failed."
+    )
+    NOT_SCHEDULED = strawberry.enum_value(
+        "NOT_SCHEDULED", description="The plan does not wait for its publication; the message says where it stands."
     )
     ALREADY_CLAIMED = strawberry.enum_value("ALREADY_CLAIMED", description="Somebody else has claimed the task.")
     ALREADY_DECIDED = strawberry.enum_value(

@@ -28,6 +28,7 @@ MODEL_LINES = [
     "ok      message: withdraw-submission",
     "ok      error codes: submission-superseded, version-conflict",
     "ok      steps: review is offered to benefit-reviewers",
+    "ok      timer: publication waits until publishAt, reschedule-publication moves it",
     "ok      history: keeps variables and whom tasks were offered to",
 ]
 

@@ -32,6 +32,7 @@ PATIENCE = {
     **dict.fromkeys(("request_seconds", "retool_timeout", "camunda_timeout", "aidbox_timeout"), 300),
     **dict.fromkeys(("camunda_connections", "aidbox_connections"), 500),
     "retool_pool_size": 100,
+    "max_requests_per_caller": 500,
 }
 
 processes = multiprocessing.get_context("forkserver")

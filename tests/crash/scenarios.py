@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from doctor.setup import MODEL
@@ -14,15 +15,16 @@ from sandbox.samples import ENCODER
 from tests.crash.doomed import Asked
 from tests.crash.moves import Move, When
 from tests.crash.picture import Picture
-from tests.serving import ADMIN, AUTHOR, REVIEWER, Api
+from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Someone
 from tests.stories.behind import FHIR_JSON, Behind, edited
-from tests.verbs import approved, open_task, rejected, submitted
+from tests.verbs import approved, open_task, perform, rejected, submitted
 
 TWO_STEPS, FIRST_VERSION = "two-steps", "first-version"
 MODELS = {
     TWO_STEPS: MODEL.parent / "examples" / "two-step-approval.bpmn",
     FIRST_VERSION: Path(__file__).parent.parent / "reconcile" / "first-version.bpmn",
 }
+LATER, LATER_STILL = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT00:00:00Z}" for days in (30, 60))
 ERRORS = "userErrors { code message }"
 SUBMIT = f"mutation ($input: SubmitForApprovalInput!) {{ submitForApproval(input: $input) {{ processId {ERRORS} }} }}"
 COMPLETE = (
@@ -30,13 +32,14 @@ COMPLETE = (
 )
 RETURN = f"mutation ($input: RequestChangesInput!) {{ requestChanges(input: $input) {{ status reason {ERRORS} }} }}"
 WITHDRAW = f"mutation ($input: WithdrawSubmissionInput!) {{ withdrawSubmission(input: $input) {{ {ERRORS} }} }}"
+RESCHEDULE = f"mutation ($input: ReschedulePublicationInput!) {{ reschedulePublication(input: $input) {{ {ERRORS} }} }}"
 RETRY = f"mutation ($input: RetryPublicationInput!) {{ retryPublication(input: $input) {{ {ERRORS} }} }}"
 CLAIM = f"mutation ($input: ClaimTaskInput!) {{ claimTask(input: $input) {{ {ERRORS} }} }}"
 UNCLAIM = f"mutation ($input: UnclaimTaskInput!) {{ unclaimTask(input: $input) {{ {ERRORS} }} }}"
 REASSIGN = f"mutation ($input: ReassignTaskInput!) {{ reassignTask(input: $input) {{ {ERRORS} }} }}"
 UPDATE = f"mutation ($input: UpdateTaskInput!) {{ updateTask(input: $input) {{ {ERRORS} }} }}"
 COMMENT = f"mutation ($input: AddCommentInput!) {{ addComment(input: $input) {{ comment {{ text }} {ERRORS} }} }}"
-OPERATIONS = (SUBMIT, COMPLETE, RETURN, WITHDRAW, RETRY, CLAIM, UNCLAIM, REASSIGN, UPDATE, COMMENT)
+OPERATIONS = (SUBMIT, COMPLETE, RETURN, WITHDRAW, RETRY, RESCHEDULE, CLAIM, UNCLAIM, REASSIGN, UPDATE, COMMENT)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,18 @@ def _decide_new(operation: str, **fields: object) -> Callable[[World], Case]:
         draft_id = _new(world)
         submitted(world.api, draft_id, AUTHOR)
         return _case(Asked(operation, REVIEWER, {"taskId": open_task(world.api, draft_id), **fields}), draft_id)
+
+    return prepare
+
+
+def _scheduled(operation: str, who: Someone, **fields: object) -> Callable[[World], Case]:
+    """Of an edit that is approved for later."""
+
+    def prepare(world: World) -> Case:
+        case = _in_review(world)
+        payload = perform(world.api, COMPLETE, REVIEWER, **case.asked.fields, publishAt=LATER)
+        assert payload["status"] == "SCHEDULED"
+        return _case(Asked(operation, who, {"draftId": case.draft_id, **fields}), case.draft_id, case.plan_id)
 
     return prepare
 
@@ -261,6 +276,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "approve a new plan": Scenario(_decide_new(COMPLETE, approved=True), DECIDE, ("approved", ["approved"], 1)),
     "approve an edit": Scenario(_in_review, DECIDE, ("approved", ["approved"], 2)),
+    "approve for later": Scenario(_decide_new(COMPLETE, approved=True, publishAt=LATER), DECIDE, ("submitted", [], 0)),
     "approve an earlier step": Scenario(_approve_first_step, DECIDE, ("submitted", [], 0)),
     "reject": Scenario(_decide_new(COMPLETE, approved=False), DECIDE, ("rejected", ["rejected"], 0)),
     "request changes": Scenario(_decide_new(RETURN, comment="Look again"), DECIDE, ("returned", ["returned"], 0)),
@@ -270,6 +286,15 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "conflict at publication": Scenario(_conflict_while_publishing(When.READ), DECIDE, ("conflict", ["conflict"], 2)),
     "withdraw": Scenario(_withdraw, (Write("camunda POST /message"),), ("withdrawn", ["withdrawn"], 0)),
+    "withdraw what is scheduled": Scenario(
+        _scheduled(WITHDRAW, AUTHOR), (Write("camunda POST /message"),), ("withdrawn", ["withdrawn"], 1)
+    ),
+    "reschedule": Scenario(
+        _scheduled(RESCHEDULE, ADMIN, publishAt=LATER_STILL), (Write("camunda POST /message"),), ("submitted", [], 1)
+    ),
+    "publish now": Scenario(
+        _scheduled(RESCHEDULE, ADMIN), (Write("camunda POST /message"),), ("approved", ["approved"], 2)
+    ),
     "withdraw what could not be published": Scenario(
         _withdraw_stopped,
         (Write("camunda POST /external-task/{id}/bpmnError"),),

@@ -20,6 +20,7 @@ CALLS = {
     "submit, its process deleted": 14,
     "approve a new plan": 18,
     "approve an edit": 19,
+    "approve for later": 17,  # as below, two ask the same again, and one when the timer is due
     "approve an earlier step": 14,  # one asks the same of "nothing waits"
     "reject": 14,
     "request changes": 14,
@@ -27,6 +28,9 @@ CALLS = {
     "conflict before publication": 22,
     "conflict at publication": 25,
     "withdraw": 9,
+    "withdraw what is scheduled": 9,
+    "reschedule": 7,
+    "publish now": 11,
     "withdraw what could not be published": 18,
     "withdraw, its process deleted": 5,
     "retry a publication": 13,

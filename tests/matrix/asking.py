@@ -55,6 +55,7 @@ _MUTATIONS: dict[str, tuple[str, str, dict[str, object]]] = {
     "rebaseDraft": ("draftId", "RebaseDraftPayload", {"otherwise": "MINE"}),
     "withdrawSubmission": ("draftId", "DraftPayload", {}),
     "retryPublication": ("draftId", "DraftPayload", {}),
+    "reschedulePublication": ("draftId", "DraftPayload", {}),
     "completeApproval to approve": ("taskId", "CompleteApprovalPayload", {"approved": True}),
     "completeApproval to reject": ("taskId", "CompleteApprovalPayload", {"approved": False}),
     "requestChanges": ("taskId", "CompleteApprovalPayload", {"comment": "Why?"}),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "permissions.md").read_text("utf-8")
 DONE, AS_IT_IS, NOT_THERE = "done", "as it is", "NOT_FOUND"
+APPROVED_IT, NOT_OWN = "yes, once they have approved it", "yes, unless they submitted it"
 BEFORE_ANYTHING, ELSE_TAKEN = "no, before anything is read", "yes, while nobody else has it"
 Table = dict[str, dict[str, str]]
 ON_TASKS = (
@@ -17,7 +18,15 @@ ON_TASKS = (
     "reassignTask",
     "updateTask",
 )
-ON_DRAFTS = ("submitForApproval", "rebaseDraft", "withdrawSubmission", "retryPublication", "addComment")
+ON_DRAFTS = (
+    "submitForApproval",
+    "rebaseDraft",
+    "withdrawSubmission",
+    "retryPublication",
+    "reschedulePublication",
+    "addComment",
+)
+APPROVED = ("scheduled", "publication failed", "approved")  # states in which the assignee has approved it
 TAKEN = ("claimed", "copied row")  # states in which the assignee has the open task
 
 
@@ -79,7 +88,7 @@ def _allowed(state: str, role: str, verb: str) -> Sequence[str]:
 def _refusal(state: str, allowed: Sequence[str]) -> str | None:
     if "never" in allowed:
         return "OWN_SUBMISSION"
-    if "yes" in allowed:
+    if "yes" in allowed or NOT_OWN in allowed or (APPROVED_IT in allowed and state in APPROVED):
         return None
     if ELSE_TAKEN in allowed:
         return "ALREADY_CLAIMED" if state in TAKEN else None

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.matrix.page import TAKEN
@@ -33,6 +34,10 @@ DECISIONS: dict[str, Decide] = {
     "returned": (REQUEST_CHANGES, {}),
     "conflict": (COMPLETE, {"approved": True}),
     "publication failed": (COMPLETE, {"approved": True}),
+    "scheduled": (
+        COMPLETE,
+        {"approved": True, "publishAt": f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT00:00:00Z}"},
+    ),
     "approved": (COMPLETE, {"approved": True}),
 }
 STATUSES = {"conflict": "CONFLICT", "publication failed": "PUBLISH_FAILED"}

@@ -153,7 +153,7 @@ async def _outcome(
         return recorded
     if recorded is not None and recorded in OUTCOMES:
         return recorded
-    is_approved = variables.decided_outcome is Outcome.APPROVED
+    is_approved = variables.decided_outcome is Outcome.APPROVED and variables.withdrawn_by is None
     if process is None or process.state != "COMPLETED":
         may_be_published = process is None or is_approved
         is_published = may_be_published and await _was_published(upstreams, policy, draft, variables)

@@ -159,6 +159,18 @@ def demand_admin(viewer: Viewer) -> None:
         raise Refused(UserErrorCode.FORBIDDEN, "Only an administrator may do this.")
 
 
+def demand_scheduler(
+    viewer: Viewer, approved_by: str | None, submitters: Collection[str | None], *, allow_own: bool
+) -> None:
+    """Refuse to move a publication for all but who approved the plan last and administrators; and for these what they
+    submitted themselves. Raises Refused (FORBIDDEN, OWN_SUBMISSION).
+    """
+    if not viewer.is_admin and not same_person(approved_by, viewer.id):
+        message = "Only the person who approved this plan, or an administrator, may move its publication."
+        raise Refused(UserErrorCode.FORBIDDEN, message)
+    demand_four_eyes(viewer.people, submitters, allow_own=allow_own)
+
+
 def demand_four_eyes(
     people: Collection[str], submitters: Collection[str | None], *, allow_own: bool, field: str | None = None
 ) -> None:

@@ -27,10 +27,12 @@ from api.upstreams.camunda.process_variables import (
     comments_in,
     condition,
     decisions_in,
+    instant,
     typed,
     written,
 )
 from api.upstreams.camunda.records import (
+    RESCHEDULE_MESSAGE,
     TOPICS,
     WITHDRAW_MESSAGE,
     ExternalTask,
@@ -38,7 +40,6 @@ from api.upstreams.camunda.records import (
     ProcessInstance,
     Task,
     concerns,
-    instant,
     plausible,
 )
 from resilience.http.call import Upstream
@@ -348,11 +349,17 @@ class Camunda:
 
     async def withdraw(self, process_id: str, variables: Variables) -> None:
         """Send the withdrawal message to one instance. Raises Gone when it does not wait for it (any longer)."""
-        body = {
-            "messageName": WITHDRAW_MESSAGE,
-            "processInstanceId": process_id,
-            "processVariables": typed(variables),
-        }
+        await self._correlate(WITHDRAW_MESSAGE, process_id, variables)
+
+    async def reschedule(self, process_id: str, variables: Variables) -> None:
+        """Send the message that moves a publication to one instance. Raises Gone when it does not wait for it.
+
+        The variables and the timer they move are one transaction of the engine, and so is the timer going off.
+        """
+        await self._correlate(RESCHEDULE_MESSAGE, process_id, variables)
+
+    async def _correlate(self, message: str, process_id: str, variables: Variables) -> None:
+        body = {"messageName": message, "processInstanceId": process_id, "processVariables": typed(variables)}
         await self._write("/message", body)
 
     # Writing: user tasks

@@ -4,8 +4,8 @@ The engine stores variables by name, without a schema. Submissions, reviewers an
 a model may have further ones of its own, which are never touched. Their names stand here and in the BPMN alone.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self, TypeVar
 
@@ -21,7 +21,7 @@ OUTCOME = "outcome"  # input parameter of an external task of the topic record-o
 
 LONGEST_TEXT = 2000  # of a string variable on Oracle, NVARCHAR2(2000); on other databases it is 4000
 
-Scalar = str | bool | int | float | None
+Scalar = str | bool | int | float | datetime | None
 Variables = Mapping[str, Scalar]
 Record = TypeVar("Record")
 
@@ -60,6 +60,9 @@ class ProcessVariables(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     changes_requested: bool | None = None
     conflict_detected: bool | None = None
     reason: str | None = None
+    publish_at: datetime | None = None
+    rescheduled_by: str | None = None
+    reschedule_acted_by: str | None = None
 
     @classmethod
     def read(cls, values: Variables) -> Self:
@@ -67,7 +70,7 @@ class ProcessVariables(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
         found: dict[str, Any] = {}
         for name, value in values.items():
             if name in _FIELDS and value is not None:
-                found[_FIELDS[name]] = _as_flag(value) if name in _FLAGS else _as_text(value)
+                found[_FIELDS[name]] = _READERS.get(name, _as_text)(value)
         return cls(**found)
 
     @property
@@ -127,7 +130,8 @@ class Verdict(StrEnum):
 class Decision(msgspec.Struct, frozen=True):
     """One reviewer's decision, stored as a process variable that is named after its task.
 
-    `by`: whose decision it is; `acted_by`: who made it on their behalf, where that is another person.
+    `by`: whose decision it is; `acted_by`: who made it on their behalf, where that is another person. `publish_at`:
+    when to publish the plan, where that was set with this decision.
     """
 
     verdict: Verdict
@@ -138,6 +142,7 @@ class Decision(msgspec.Struct, frozen=True):
     comment: str | None = None
     reason: str | None = None
     acted_by: str | None = None
+    publish_at: datetime | None = None
 
 
 class Comment(msgspec.Struct, frozen=True):
@@ -160,9 +165,12 @@ def names(*fields: str) -> tuple[str, ...]:
 LINK_VARIABLES = names("draft_id", "draft_source")  # which draft, of which deployment
 
 
-def condition(field: str, value: str) -> dict[str, object]:
-    """A condition of the engine's queries: processes, or their tasks, in which a variable has this value."""
-    return {"name": _NAMES[field], "operator": "eq", "value": value}
+def condition(field: str, value: Scalar, operator: str = "eq") -> dict[str, object]:
+    """A condition of the engine's queries: processes, or their tasks, in which a variable has this value.
+
+    `operator`: one of the engine's, as in `publishAt gteq …`.
+    """
+    return {"name": _NAMES[field], "operator": operator, "value": _encoded(value)}
 
 
 def written(**fields: Scalar) -> dict[str, Scalar]:
@@ -190,10 +198,10 @@ def typed(variables: Variables) -> dict[str, dict[str, object]]:
     Raises Refused (INVALID), as `demand_storable`.
     """
     demand_storable(variables)
-    kinds: dict[type, Literal["String", "Boolean", "Long", "Double", "Null"]] = {
-        str: "String", bool: "Boolean", int: "Long", float: "Double", type(None): "String",
+    kinds: dict[type, Literal["String", "Boolean", "Long", "Double", "Date"]] = {
+        str: "String", bool: "Boolean", int: "Long", float: "Double", datetime: "Date", type(None): "String",
     }  # fmt: skip
-    return {name: {"value": value, "type": kinds[type(value)]} for name, value in variables.items()}
+    return {name: {"value": _encoded(value), "type": kinds[type(value)]} for name, value in variables.items()}
 
 
 def demand_storable(variables: Variables) -> None:
@@ -209,6 +217,15 @@ def excess_length(value: str) -> int:
     return max(utf16_length(value) - LONGEST_TEXT, 0)
 
 
+def instant(moment: datetime) -> str:
+    """A point in time in the only format the engine reads: milliseconds, offset without colon."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def _encoded(value: Scalar) -> str | bool | int | float | None:
+    return instant(value) if isinstance(value, datetime) else value
+
+
 def _as_flag(value: Scalar) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -219,7 +236,19 @@ def _as_text(value: Scalar) -> str | None:
     return written if written.strip() else None
 
 
-_FLAGS = frozenset(names("approved", "changes_requested", "conflict_detected"))
+def _as_instant(value: Scalar) -> datetime | None:
+    """Of an instant with its offset; a date alone, or any other text, is none."""
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_READERS: Mapping[str, Callable[[Scalar], object]] = {
+    **dict.fromkeys(names("approved", "changes_requested", "conflict_detected"), _as_flag),
+    **dict.fromkeys(names("publish_at"), _as_instant),
+}
 
 
 def _decoded(value: Scalar, kind: type[Record]) -> Record | None:

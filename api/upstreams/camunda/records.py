@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from api.upstreams.camunda.process_variables import OUTCOME, ProcessVariables
 
 PROCESS_KEY = "benefit-approval"
 WITHDRAW_MESSAGE = "withdraw-submission"
+RESCHEDULE_MESSAGE = "reschedule-publication"
 PUBLICATION = "publish-plan"
 PUBLICATION_WITHDRAWN = "publication-withdrawn"
 REGISTRATION = "register-submission"
@@ -113,9 +114,3 @@ def concerns(user_id: str, groups: Iterable[str]) -> dict[str, object]:
     by_name: dict[str, object] = {"assignee": user_id, "candidateUser": user_id, "includeAssignedTasks": True}
     offered = sorted(groups)
     return {**by_name, "candidateGroups": offered} if offered else by_name
-
-
-def instant(moment: datetime) -> str:
-    """A point in time in the only format the engine reads: milliseconds, offset without colon."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
