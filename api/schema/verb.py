@@ -13,10 +13,11 @@ import strawberry
 from api.context import Context
 from api.coordination.audit_log import audit, audited
 from api.coordination.rules.permissions import acting_viewer
-from api.errors import Refused, UserErrorCode
+from api.errors import Busy, Refused, UserErrorCode
 from api.schema.info import Info
 from api.schema.user_error import UserError, user_error
 from authentication.identity import Viewer
+from resilience.deadline import seconds_left
 
 Input = TypeVar("Input")
 Payload = TypeVar("Payload")
@@ -27,6 +28,7 @@ INPUT = strawberry.argument(description="The input.")
 NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
 MOST_AT_ONCE = 200  # inputs of a bulk mutation
 SIDE_BY_SIDE = 8  # of them carried out at the same time
+FOR_PAYLOADS = 0.25  # of a request's time
 
 
 def _nothing(_refusal: Refused) -> Mapping[str, object]:
@@ -100,6 +102,7 @@ def verbs(
                     return await one(info.context, viewer, each)
 
                 async with slots:
+                    _demand_time(info.context)
                     return await _with_audit(info, each, done)
 
             def answer(found: Any) -> Any:
@@ -156,6 +159,13 @@ def _demand_distinct(keys: Sequence[str]) -> None:
         raise Refused(UserErrorCode.INVALID, f"At most {MOST_AT_ONCE} at once; send the others in another request.")
     if repeated := [key for key, count in Counter(keys).items() if count > 1]:
         raise Refused(UserErrorCode.INVALID, f"{repeated[0]} is given more than once; nothing was done.")
+
+
+def _demand_time(context: Context) -> None:
+    """Begin nothing late, so that there is time for the payloads of what was done. Raises Busy."""
+    whole = context.settings.request_seconds
+    if seconds_left(whole) < whole * FOR_PAYLOADS:
+        raise Busy("plan-api", "Not begun: this request had no time left for it; send it again")
 
 
 def _demand_no_other_person(item: object, user_id: str | None) -> None:

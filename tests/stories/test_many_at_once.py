@@ -1,5 +1,6 @@
 """Mutations of many: a payload for each input, in order, whatever becomes of the others; repeated, the same again."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from api.schema.verb import MOST_AT_ONCE, SIDE_BY_SIDE
 from api.settings import Settings
 from tests.serving import ADMIN, AUTHOR, REVIEWER, STRANGER, Api, Someone, serving
-from tests.stories.behind import Behind, edited
+from tests.stories.behind import Behind, edited, until
 from tests.verbs import codes, open_task, perform
 from tests.wiretap import Send, tapped
 
@@ -185,6 +186,65 @@ def test_a_system_that_dies_in_the_middle(api: Api, behind: Behind, settings: Se
     again = perform(api, COMPLETE_ALL, REVIEWER, decisions=decisions)
     assert [(each["status"], codes(each)) for each in again["results"]] == [("REJECTED", [])] * 12
     assert {behind.drafts.row(draft_id)["status"] for draft_id in draft_ids} == {"rejected"}
+
+
+def test_a_store_that_dies_in_the_middle(api: Api, behind: Behind, settings: Settings) -> None:
+    """Published, being published, or not decided, as each answer says; repeated, all are published."""
+    draft_ids, tasks = in_review(api, behind, 12)
+    written: Counter[str] = Counter()
+
+    async def dying(request: httpx.Request, send: Send) -> httpx.Response:
+        written["all"] += request.method == "PUT"
+        if written["all"] > 5:
+            raise httpx.ConnectError("gone", request=request)
+        return await send(request)
+
+    decisions = [{"taskId": task, "approved": True} for task in tasks]
+    quick = settings.model_copy(update={"settle_seconds": 1.0, "breaker_failures": 0})
+    with serving(quick, transports=tapped(dying, system="aidbox")) as dead:
+        body = dead.answer(COMPLETE_ALL, REVIEWER, input={"decisions": decisions})
+    results = body["data"]["completeApprovals"]["results"]
+    failed = {error["path"][2] for error in body["errors"] if len(error["path"]) == 3}
+    told = Counter("failed" if result is None else str(result["status"]) for result in results)
+    assert set(told) <= {"APPROVED", "PUBLISHING", "failed"}
+    assert told["APPROVED"] <= 5
+    for number, (result, draft_id, task) in enumerate(zip(results, draft_ids, tasks, strict=True)):
+        assert (result is None) == (number in failed)
+        row, versions = behind.drafts.row(draft_id), behind.versions(draft_id)
+        if result is not None and result["status"] == "APPROVED":
+            assert (row["status"], len(versions)) == ("approved", 1)
+        elif result is not None:
+            assert (row["status"], behind.tasks(draft_id)) == ("submitted", [])
+        else:
+            assert [each["id"] for each in behind.tasks(draft_id)] == [task]
+
+    def all_published() -> bool:
+        again = perform(api, COMPLETE_ALL, REVIEWER, decisions=decisions)
+        assert [codes(each) for each in again["results"]] == [[]] * 12
+        return {each["status"] for each in again["results"]} == {"APPROVED"}
+
+    until(all_published)
+    assert [len(behind.versions(draft_id)) for draft_id in draft_ids] == [1] * 12
+
+
+def test_what_there_is_no_time_for_is_not_begun(behind: Behind, settings: Settings) -> None:
+    """And what was done is told whole: the payloads have their part of the request's time."""
+    draft_ids = drafts(behind, 6 * SIDE_BY_SIDE)
+
+    async def slow(request: httpx.Request, send: Send) -> httpx.Response:
+        await asyncio.sleep(0.9 if request.url.path.endswith("/start") else 0)
+        return await send(request)
+
+    hurried = settings.model_copy(update={"request_seconds": 4.0, "breaker_failures": 0})
+    with serving(hurried, transports=tapped(slow, system="camunda")) as api:
+        body = api.answer(SUBMIT_DRAFTS, AUTHOR, input={"submissions": submissions(draft_ids)})
+    results, errors = body["data"]["submitDrafts"]["results"], body["errors"]
+    late = {error["path"][2] for error in errors if error["message"].startswith("Not begun")}
+    assert late
+    assert {error["extensions"]["code"] for error in errors} == {"UPSTREAM_BUSY"}
+    for number, (result, draft_id) in enumerate(zip(results, draft_ids, strict=True)):
+        assert (result is None) == (number in late)
+        assert behind.processes(draft_id) == [] or result["draft"] == {"id": draft_id, "status": "SUBMITTED"}
 
 
 def test_how_many_are_under_way_at_once_is_bounded(behind: Behind, settings: Settings) -> None:
