@@ -209,6 +209,10 @@ async def _work_until_stopped(settings: Settings) -> None:
 def setup(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and the model's name; do nothing.")] = False,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="Deploy this file in place of our model; once more for each decision table it uses."),
+    ] = None,
 ) -> None:
     """Make the drafts table ready and deploy the process. Safe to repeat."""
     from doctor.setup import script  # noqa: PLC0415  # see the module's docstring
@@ -216,17 +220,18 @@ def setup(
     settings = _settings_without_auth()
     if dry_run:
         typer.echo(script(columns_of(settings)), nl=False)
-        typer.echo("-- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same")
+        named = ", ".join(map(str, model or [Path("bpmn/benefit-approval.bpmn")]))
+        typer.echo(f"-- and deploys {named} to the engine, unless its newest version is the same")
         return
-    for line in _run(_set_up(settings)):
+    for line in _run(_set_up(settings, model or [])):
         typer.echo(line)
 
 
-async def _set_up(settings: Settings) -> list[str]:
-    from doctor.setup import set_up  # noqa: PLC0415  # see the module's docstring
+async def _set_up(settings: Settings, models: Sequence[Path]) -> list[str]:
+    from doctor.setup import as_files, set_up  # noqa: PLC0415  # see the module's docstring
 
     async with open_upstreams(settings) as upstreams:
-        return await set_up(upstreams)
+        return await set_up(upstreams, as_files(models))
 
 
 @app.command()

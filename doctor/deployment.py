@@ -1,5 +1,7 @@
 """The process model in the engine: which version is the newest, and the deployment of another one."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from api.errors import UpstreamFailed
@@ -30,10 +32,10 @@ async def newest_definition(camunda: Camunda) -> Definition | None:
     return found[0] if found else None
 
 
-async def deploy(camunda: Camunda, file_name: str, model: bytes) -> str | None:
-    """Deploy a model unless it is the newest already; the new definition's id, or None when nothing changed.
+async def deploy(camunda: Camunda, files: Mapping[str, bytes]) -> str | None:
+    """Deploy a model with its decision tables, unless they are the newest already; the new definition's id, or None.
 
-    Raises UpstreamFailed with the engine's words.
+    `files`: by their names, in one deployment. Raises UpstreamFailed with the engine's words.
     """
     form = {
         "deployment-name": camunda.own.process_key,
@@ -45,7 +47,7 @@ async def deploy(camunda: Camunda, file_name: str, model: bytes) -> str | None:
         "/deployment/create",
         answers=(200, 400, 500),
         form=form,
-        files={file_name: (file_name, model, "application/xml")},
+        files={name: (name, content, "application/xml") for name, content in files.items()},
     )
     if response.status_code != 200:
         raise UpstreamFailed("camunda", words_of(response), status=response.status_code)

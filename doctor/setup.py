@@ -1,12 +1,12 @@
 """`plan-api setup`: prepares the drafts table and deploys the process. Idempotent, and safe to run concurrently."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
 
-from api.errors import Unreachable, UpstreamFailed
+from api.errors import Misconfigured, Unreachable, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.records import Columns
@@ -20,8 +20,10 @@ _FOLDERS = (_HERE / "bpmn", _HERE.parent / "bpmn")  # in the wheel, in the proje
 MODEL = next(path for folder in _FOLDERS if (path := folder / "benefit-approval.bpmn").exists())
 
 
-async def set_up(upstreams: Upstreams, *, name: str = MODEL.name, model: bytes | None = None) -> list[str]:
+async def set_up(upstreams: Upstreams, files: Mapping[str, bytes] | None = None) -> list[str]:
     """Prepare table and engine, with our model or another one; a line for each step. Raises UpstreamFailed.
+
+    `files`: a model and the decision tables it uses, by their names.
 
     Both steps hold one lock in the drafts database: two concurrent deployments of a model would make two versions of
     it, despite duplicate filtering. They are two transactions, so that a slow engine does not keep the table locked.
@@ -31,10 +33,23 @@ async def set_up(upstreams: Upstreams, *, name: str = MODEL.name, model: bytes |
     async with _exclusively(upstreams.retool) as connection:
         for statement in ready_statements(columns, (await look(connection, columns)).table):
             await connection.execute(statement)
+    files = files or {MODEL.name: MODEL.read_bytes()}
     async with _exclusively(upstreams.retool):
-        definition_id = await deploy(upstreams.camunda, name, model or _model())
+        definition_id = await deploy(upstreams.camunda, files)
     deployed = f"deployed as {definition_id}" if definition_id else "deployed already"
-    return [f"{columns.table}: table, column and index are there", f"{name}: {deployed}"]
+    return [f"{columns.table}: table, column and index are there", f"{', '.join(files)}: {deployed}"]
+
+
+def as_files(paths: Iterable[Path]) -> dict[str, bytes]:
+    """A model and its decision tables by the names to deploy them under. Raises Misconfigured when one is not readable.
+
+    A model has the name of ours: under a name of its own, the engine would take what it had before under that name for
+    deployed, though another model is newer.
+    """
+    try:
+        return {MODEL.name if path.suffix == ".bpmn" else path.name: path.read_bytes() for path in paths}
+    except OSError as error:
+        raise Misconfigured(f"{error.filename}: {error.strerror}") from error
 
 
 @asynccontextmanager
@@ -54,7 +69,3 @@ def script(columns: Columns) -> str:
     """The SQL that `set_up` runs on an empty database, for an administrator to read or to run."""
     statements = "".join(f"{statement.as_string()};\n" for statement in ready_statements(columns))
     return f"{statements}-- worth having on a table that was there before: {numbers_offer(columns)};\n"
-
-
-def _model() -> bytes:
-    return MODEL.read_bytes()

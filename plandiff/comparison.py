@@ -13,6 +13,7 @@ import msgspec
 
 from plandiff import plan_document
 from plandiff.changes import MORE, MOST_ENTRIES, Change, Terms, changes, limited
+from plandiff.extent import Extent, extent
 from plandiff.labels import Steps, labels, paths
 from plandiff.losses import digest, explained, losses
 from plandiff.matching import canonical
@@ -67,6 +68,11 @@ def compared(
 def summarized(plan: str, other: bytes | None, *, max_bytes: int, terms: Terms) -> Summary:
     """A summary of all changes of a draft's plan against another version. Raises InvalidPlan."""
     return summary(_all_changes(plan, other, max_bytes, terms))
+
+
+def extent_of(plan: str, other: bytes | None, *, max_bytes: int, terms: Terms) -> Extent:
+    """How far a draft's plan goes from another version, in areas and percentages. Raises InvalidPlan."""
+    return extent(_all_changes(plan, other, max_bytes, terms))
 
 
 @lru_cache(maxsize=1)  # works on the same documents follow each other

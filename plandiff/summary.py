@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from plandiff.changes import Change, Kind
 from plandiff.labels import Steps
@@ -10,23 +11,36 @@ from plandiff.matching import Key
 
 MOST_GROUPS = 3  # that a headline names
 
-# What a change is about, the most important first: any of these fields on its way, and the noun for the headline.
+
+class Subject(NamedTuple):
+    """What a change is about: any of these fields on its way, the noun for the headline, and the area for rules."""
+
+    fields: tuple[str, ...]
+    noun: str
+    area: str
+
+
+COST, COVERAGE, DATES, NETWORK, OTHER = "cost", "coverage", "dates", "network", "other"
+SERVICE_AREA, WORDING = "service-area", "wording"
+AREAS = (COST, COVERAGE, DATES, NETWORK, OTHER, SERVICE_AREA, WORDING)
+
+# The most important first.
 SUBJECTS = (
-    (("generalCost", "specificCost"), "cost"),
-    (("network",), "network"),
-    (("period",), "date"),
-    (("benefit",), "benefit"),
-    (("coverage",), "coverage"),
-    (("coverageArea",), "coverage area"),
-    (("status",), "status"),
-    (("type",), "type"),
-    (("plan",), "plan option"),
-    (("ownedBy", "administeredBy"), "organization"),
-    (("identifier",), "identifier"),
-    (("contact",), "contact"),
-    (("endpoint",), "endpoint"),
+    Subject(("generalCost", "specificCost"), "cost", COST),
+    Subject(("network",), "network", NETWORK),
+    Subject(("period",), "date", DATES),
+    Subject(("benefit",), "benefit", COVERAGE),
+    Subject(("coverage",), "coverage", COVERAGE),
+    Subject(("coverageArea",), "coverage area", SERVICE_AREA),
+    Subject(("status",), "status", OTHER),
+    Subject(("type",), "type", OTHER),
+    Subject(("plan",), "plan option", OTHER),
+    Subject(("ownedBy", "administeredBy"), "organization", OTHER),
+    Subject(("identifier",), "identifier", OTHER),
+    Subject(("contact",), "contact", OTHER),
+    Subject(("endpoint",), "endpoint", OTHER),
 )
-WORDING = "text"  # names, aliases and whatever else people read
+TEXT = "text"  # the noun for names, aliases, and whatever has no subject
 PLURALS = {"status": "statuses"}
 VERBS = {Kind.CHANGED: "changed", Kind.ADDED: "added", Kind.REMOVED: "removed"}
 
@@ -65,7 +79,7 @@ def _headline(found: list[Change]) -> str:
     # 1. Each entry belongs to one element of one subject; an element with any entry of its own inside has changed.
     kinds: dict[tuple[int, Steps], Kind] = {}
     for each in found:
-        rank, element = _subject(each.steps)
+        rank, element = subject(each.steps)
         is_whole = each.new_from is not None and each.new_from <= len(element)
         kind = each.kind if is_whole else Kind.CHANGED
         kinds[rank, element] = kind if kinds.get((rank, element), kind) is kind else Kind.CHANGED
@@ -77,9 +91,9 @@ def _headline(found: list[Change]) -> str:
     return f"{words} and {more} more" if more else words
 
 
-def _subject(steps: Steps) -> tuple[int, Steps]:
+def subject(steps: Steps) -> tuple[int, Steps]:
     """The rank of what a change is about, and the steps to the element it is in."""
-    for rank, (fields, _) in enumerate(SUBJECTS):
+    for rank, (fields, *_) in enumerate(SUBJECTS):
         first = next((number for number, step in enumerate(steps) if step in fields), None)
         if first is not None:
             return rank, steps[: _end(steps, first)]
@@ -91,9 +105,9 @@ def _end(steps: Steps, first: int) -> int:
     keys = [number for number in range(first + 1, len(steps)) if isinstance(steps[number], Key)]
     if not keys:
         return first + 1
-    return (keys[-1] if steps[first] in SUBJECTS[0][0] else keys[0]) + 1
+    return (keys[-1] if steps[first] in SUBJECTS[0].fields else keys[0]) + 1
 
 
 def _noun(group: Group, count: int) -> str:
-    noun = SUBJECTS[group[0]][1] if group[0] < len(SUBJECTS) else WORDING
+    noun = SUBJECTS[group[0]].noun if group[0] < len(SUBJECTS) else TEXT
     return noun if count == 1 else PLURALS.get(noun, f"{noun}s")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.coordination.change_variables import change_variables
 from api.coordination.comments import checked_comment, demand_short
 from api.coordination.draft_process import linked_process, linked_variables, stale_revision
 from api.coordination.policy import Policy
@@ -14,6 +15,7 @@ from api.coordination.rules.visibility import owned_draft
 from api.coordination.validation import Validation, demand_valid
 from api.errors import Refused, Unreachable, UpstreamFailed, UserErrorCode
 from api.upstreams import Upstreams
+from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
 from api.upstreams.camunda.process_variables import written
 from api.upstreams.retool.records import Draft
@@ -46,8 +48,8 @@ async def submit(
     1. Read the draft and have its plan validated; refuse what cannot be submitted. Nothing is written, except on a
        draft whose process is gone.
     2. Read the plan's current version if the draft edits a plan: it becomes the base version. Nothing is written.
-    3. Adopt a running process of this draft, or start one. Crash after: its registration waits in the engine for the
-       worker; a repeat of this call adopts the process.
+    3. Adopt a running process of this draft, or start one, with variables of what the draft changes. Crash after: its
+       registration waits in the engine for the worker; a repeat of this call adopts the process.
     4. Carry out the registration. Crash after: the draft names the process, and a repeat answers from step 1.
 
     The engine allows two submissions to start two processes; registration gives the draft to one of them, and the
@@ -68,7 +70,7 @@ async def submit(
             return await _already_submitted(upstreams, policy, draft, publish_at)
         await _demand_news(upstreams, policy, draft)
         validation = await demand_valid(upstreams, policy, draft)
-        process_id = await _process(upstreams, viewer, draft, comment, publish_at, adopt=attempt == 0)
+        process_id = await _process(upstreams, policy, viewer, draft, comment, publish_at, adopt=attempt == 0)
         await settle(upstreams, policy, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
         if now.is_submitted and now.camunda_process_id == process_id:
@@ -136,7 +138,14 @@ def _approved_already(draft: Draft) -> Refused:
 
 
 async def _process(
-    upstreams: Upstreams, viewer: Viewer, draft: Draft, comment: str | None, publish_at: datetime | None, *, adopt: bool
+    upstreams: Upstreams,
+    policy: Policy,
+    viewer: Viewer,
+    draft: Draft,
+    comment: str | None,
+    publish_at: datetime | None,
+    *,
+    adopt: bool,
 ) -> str:
     """The id of a running, perhaps unregistered process of the draft, else of a new one."""
     running = await upstreams.camunda.active_process(draft.id) if adopt else None
@@ -144,17 +153,21 @@ async def _process(
         return running.id
     if adopt:
         await demand(upstreams.camunda, READ_HISTORY)
-    plan_id, base_version = await _base(upstreams, draft)
-    variables = written(
-        draft_id=draft.id,
-        draft_revision=draft.revision,
-        base_version=base_version,
-        submitted_by=viewer.id,
-        submission_acted_by=viewer.acted_by,
-        aidbox_plan_id=plan_id,
-        previous_process_id=draft.camunda_process_id,
-        submission_comment=comment,
-    ) | (written(publish_at=publish_at) if publish_at else {})
+    plan_id, base = await _base(upstreams, draft)
+    variables = (
+        await change_variables(upstreams, policy, draft, base)
+        | written(
+            draft_id=draft.id,
+            draft_revision=draft.revision,
+            base_version=base.version_id if base else None,
+            submitted_by=viewer.id,
+            submission_acted_by=viewer.acted_by,
+            aidbox_plan_id=plan_id,
+            previous_process_id=draft.camunda_process_id,
+            submission_comment=comment,
+        )
+        | (written(publish_at=publish_at) if publish_at else {})
+    )
     try:
         return await upstreams.camunda.start(draft.id, variables)
     except UpstreamFailed as failed:
@@ -163,7 +176,7 @@ async def _process(
         raise
 
 
-async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, str | None]:
+async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, PlanVersion | None]:
     """The plan that the draft edits and its current version; both None for a new plan. Raises Refused (INVALID).
 
     A draft that was submitted before may find a plan under the id it would get itself: another client wrote it, or a
@@ -174,7 +187,7 @@ async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, str | N
     plan_id = plan_id_of(draft)
     plan = await upstreams.aidbox.plan(plan_id)
     if plan is not None:
-        return plan_id, plan.version_id
+        return plan_id, plan
     if draft.aidbox_id is None:
         return None, None
     raise Refused(

@@ -60,6 +60,18 @@ def test_the_dry_run_asks_nobody(settings: Settings) -> None:
     assert run(settings, "setup", "--dry-run", **nowhere).code == 0
 
 
+def test_a_model_of_ones_own_that_is_not_there_is_one_line(settings: Settings, engine: httpx.Client) -> None:
+    before = versions(engine)
+    ran = run(settings, "setup", "--model", "nowhere.bpmn")
+    assert (ran.code, ran.lines, ran.errors) == (1, [], "plan-api: nowhere.bpmn: No such file or directory\n")
+    assert versions(engine) == before
+
+
+def test_the_dry_run_names_the_model(settings: Settings) -> None:
+    ran = run(settings, "setup", "--dry-run", "--model", "mine.bpmn", "--model", "mine.dmn")
+    assert ran.lines[-1] == "-- and deploys mine.bpmn, mine.dmn to the engine, unless its newest version is the same"
+
+
 def test_rights_that_are_missing_are_one_line(settings: Settings, drafts: Drafts) -> None:
     role, table = new_name("role"), new_name()
     drafts.connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), role))

@@ -37,7 +37,7 @@ class Level:
 
     async def _deploy(self, model: str) -> None:
         async with open_upstreams(self.settings) as upstreams:
-            await set_up(upstreams, model=model.encode())
+            await set_up(upstreams, {MODEL.name: model.encode()})
 
     def told(self) -> str:
         """What the doctor says of the history."""

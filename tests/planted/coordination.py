@@ -190,7 +190,7 @@ BUGS = (
     Bug(
         "the base version is not noted",
         SUBMIT,
-        "base_version=base_version",
+        "base_version=base.version_id if base else None",
         "base_version=None",
         "undisturbed or conflict",
     ),

@@ -79,7 +79,7 @@ def _set_up(settings: Settings, turnstile: Turnstile, key: str, actor: str) -> l
     async def run() -> list[str]:
         request_id.set(actor)
         async with open_upstreams(settings, **turnstile.parts) as upstreams:
-            return await set_up(upstreams, name=f"{key}.bpmn", model=_model(key))
+            return await set_up(upstreams, {f"{key}.bpmn": _model(key)})
 
     return asyncio.run(run())
 

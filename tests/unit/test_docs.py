@@ -17,8 +17,9 @@ from api.errors import Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
 from api.transport.graphql import GRAPHIQL_ASSETS
-from api.upstreams.camunda.process_variables import VARIABLES
+from api.upstreams.camunda.process_variables import CHANGE_VARIABLES, VARIABLES
 from graphql_server.refusals import OVERLOADED
+from plandiff.summary import AREAS
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -132,6 +133,11 @@ def _values_of_enums() -> set[str]:
 def test_every_process_variable_is_explained() -> None:
     named = re.findall(r"`(\w+)`", " ".join(column(page("process.md"), "process variable")))
     assert set(VARIABLES) <= set(named)
+    assert [name.strip("`") for name in column(page("process.md"), "variable of a change")] == list(CHANGE_VARIABLES)
+
+
+def test_every_area_of_changes_is_explained() -> None:
+    assert [row.strip("`") for row in column(page("process.md"), "area")] == list(AREAS)
 
 
 def _metrics() -> Iterator[tuple[str, set[str]]]:

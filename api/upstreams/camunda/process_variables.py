@@ -118,6 +118,28 @@ _NAMES = {field: name for name, field in _FIELDS.items()}
 VARIABLES = tuple(_FIELDS)
 
 
+class ChangeVariables(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a submission changes, for models that route by it; the service itself never reads them.
+
+    All are written, so that an expression may name any of them: null is what could not be compared or worked out.
+    """
+
+    is_new_plan: bool
+    change_count: int | None = None
+    changed_areas: str | None = None
+    cost_change_percent: float | None = None
+    premium_change_percent: float | None = None
+
+    def written(self) -> dict[str, Scalar]:
+        """As variables to write."""
+        return {
+            name: getattr(self, field) for name, field in zip(CHANGE_VARIABLES, self.__struct_fields__, strict=True)
+        }
+
+
+CHANGE_VARIABLES = ChangeVariables.__struct_encode_fields__
+
+
 class Verdict(StrEnum):
     """What a reviewer decides; CONFLICT is what an approval becomes when draft or plan have moved."""
 
