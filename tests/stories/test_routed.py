@@ -4,6 +4,7 @@ Only on systems the tests started: the model is deployed under the same key, and
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,17 @@ def test_withdrawn_on_every_route(api: Api, behind: Behind, plan: str | None, de
     assert perform(api, WITHDRAW, AUTHOR, draftId=draft_id)["draft"]["status"] == "WITHDRAWN"
     assert (behind.active(draft_id), status(api, draft_id)["state"]) == ([], "WITHDRAWN")
     assert behind.variables(behind.processes(draft_id)[0]["id"]).get("approved") is None
+
+
+def test_approved_for_later_by_the_first_of_two(api: Api, behind: Behind) -> None:
+    draft_id = new_plan(api, behind)
+    ids, later = tasks(api, draft_id), (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    payload = perform(api, COMPLETE, REVIEWER, taskId=ids["review"], approved=True, publishAt=later)
+    assert (payload["status"], payload["userErrors"]) == ("IN_REVIEW", [])
+    assert decided(api, draft_id, "actuarial-review") == "SCHEDULED"
+    assert behind.versions(draft_id) == []
+    assert perform(api, WITHDRAW, AUTHOR, draftId=draft_id)["draft"]["status"] == "WITHDRAWN"
+    assert behind.active(draft_id) == []
 
 
 INBOX = """query Inbox($id: ID!) { task(id: $id) { step priority candidateGroups decidable { allowed } } }"""
