@@ -17,9 +17,11 @@ from api.schema.requires import requires
 from api.schema.task import Task, task
 from api.upstreams.camunda.authorizations import READ_TASKS, demand
 from api.upstreams.camunda.process_variables import condition, instant, names
+from api.upstreams.camunda.publications import publications
 from api.upstreams.retool.records import DraftFilter as Narrowed
 
 MOST_SEARCHED = 5000  # tasks whose drafts' names are searched
+MOST_TIMED = 2000  # submissions that are to be published within a time
 MOST_NAMED = 1000  # drafts that match a name; the engine is then asked by the ids of their processes
 (SUBMITTED_BY,) = names("submitted_by")
 BY_SUBMITTER = {"sortBy": "processVariable", "parameters": {"variable": SUBMITTED_BY, "type": "String"}}
@@ -38,6 +40,12 @@ class TaskFilter:
     created_after: datetime | None = strawberry.field(default=None, description="Begun after this instant.")
     min_priority: int | None = strawberry.field(default=None, description="Of at least this priority.")
     submitted_by: strawberry.ID | None = strawberry.field(default=None, description="Submitted by this person.")
+    publish_after: datetime | None = strawberry.field(
+        default=None, description="Whose plan is proposed to be published after this instant."
+    )
+    publish_before: datetime | None = strawberry.field(
+        default=None, description="Whose plan is proposed to be published before this instant."
+    )
     draft_name_contains: str | None = strawberry.field(
         default=None,
         description="Of a submitted draft whose name contains this, ignoring case. Refused (INVALID) where more than "
@@ -139,9 +147,28 @@ def _plain_query(narrowed: TaskFilter) -> dict[str, object]:
     if narrowed.unassigned is not None:
         # `unassigned: false` is no condition to the engine; `assigned: true` is.
         query["unassigned" if narrowed.unassigned else "assigned"] = True
+    variables = between(narrowed.publish_after, narrowed.publish_before)
     if (submitted_by := checked_text(narrowed.submitted_by, SUBMITTED_BY)) is not None:
-        query["processVariables"] = [condition("submitted_by", submitted_by)]
+        variables.append(condition("submitted_by", submitted_by))
+    query["processVariables"] = variables or None
     return {name: value for name, value in query.items() if value is not None}
+
+
+def between(
+    after: datetime | None, before: datetime | None, *, bounds: tuple[str, str] = ("gt", "lt")
+) -> list[dict[str, object]]:
+    """Conditions on the time at which plans are to be published. `bounds`: the engine's operators."""
+    given = zip((after, before), bounds, strict=True)
+    return [condition("publish_at", moment, operator) for moment, operator in given if moment is not None]
+
+
+async def to_be_published(info: Info, conditions: Sequence[object], field: str) -> tuple[tuple[str, str], ...]:
+    """Drafts in approval and their processes that meet conditions, the first to be published first. Raises Refused."""
+    found = await publications(info.context.upstreams.camunda, conditions, limit=MOST_TIMED + 1)
+    if len(found) > MOST_TIMED:
+        message = f"More than {MOST_TIMED} plans are to be published in this time; narrow it."
+        raise Refused(UserErrorCode.INVALID, message, field=field)
+    return tuple((each.draft_id, each.process_id or "") for each in found)
 
 
 def engine_sorting(sort: Sequence[TaskSort] | None) -> list[dict[str, object]]:
@@ -162,6 +189,14 @@ class DraftFilter:
     created_by: strawberry.ID | None = strawberry.field(default=None, description="Written by this person.")
     name_contains: str | None = strawberry.field(default=None, description="Whose name contains this, ignoring case.")
     aidbox_id: strawberry.ID | None = strawberry.field(default=None, description="That edit or became this plan.")
+    publish_after: datetime | None = strawberry.field(
+        default=None, description="In approval, and to be published after this instant, as proposed or approved."
+    )
+    publish_before: datetime | None = strawberry.field(
+        default=None,
+        description="In approval, and to be published before this instant, as proposed or approved. Refused (INVALID) "
+        f"where more than {MOST_TIMED} are.",
+    )
 
 
 @strawberry.enum(description="The sort keys of drafts.")
@@ -226,15 +261,17 @@ class DraftPage:
         return (self.ids or [])[self.offset : self.offset + self.limit]
 
 
-def row_filter(narrowed: DraftFilter | None) -> Narrowed:
-    """The database's filter."""
+async def row_filter(info: Info, narrowed: DraftFilter | None) -> Narrowed:
+    """The database's filter. The engine is asked only for the time of publication, which rows do not have."""
     if narrowed is None:
         return Narrowed()
+    timed = between(narrowed.publish_after, narrowed.publish_before)
     return Narrowed(
         statuses=tuple(str(status.value) for status in narrowed.status) if narrowed.status is not None else None,
         created_by=checked_text(narrowed.created_by, "createdBy"),
         name_contains=checked_text(narrowed.name_contains, "nameContains"),
         aidbox_id=checked_text(narrowed.aidbox_id, "aidboxId"),
+        processes=await to_be_published(info, timed, "publishBefore") if timed else None,
     )
 
 

@@ -1,11 +1,13 @@
 """The root type Query. Reads go straight through loaders to the upstreams; coordination has no part in them."""
 
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from api.coordination.audit_log import audited
+from api.coordination.publication_time import EARLIEST
 from api.coordination.rules.permissions import acting_viewer
 from api.schema.approval_status import ApprovalStatus, approval_statuses_of
 from api.schema.arguments import checked_limit, checked_offset, demand_few
@@ -18,10 +20,12 @@ from api.schema.lists import (
     TaskFilter,
     TaskPage,
     TaskSort,
+    between,
     engine_query,
     engine_sorting,
     row_filter,
     row_sorting,
+    to_be_published,
 )
 from api.schema.person import Person, viewer_as_person
 from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
@@ -29,8 +33,10 @@ from api.schema.read_access import draft_by_id
 from api.schema.requires import requires
 from api.schema.task import Task, task_by_id
 from api.schema.task_counts import TaskCount, task_counts_of
-from api.upstreams.camunda.process_variables import names
+from api.upstreams.camunda.process_variables import condition, names
 from api.upstreams.camunda.records import concerns
+from api.upstreams.retool.records import GIVEN_ORDER
+from api.upstreams.retool.records import DraftFilter as Narrowed
 
 Limit = Annotated[int, strawberry.argument(description="The most items to return, 0 to 1000.")]
 Offset = Annotated[int, strawberry.argument(description="The number of items to skip.")]
@@ -118,7 +124,7 @@ class Query:
     )
     async def drafts(
         self,
-        info: Info,  # noqa: ARG002  # strawberry's signature
+        info: Info,
         ids: Annotated[
             list[strawberry.ID] | None,
             strawberry.argument(description="Only these; filter and sort are then ignored."),
@@ -135,11 +141,36 @@ class Query:
         """Filtered, sorted and paged by the database."""
         return DraftPage(
             ids=ids,
-            narrowed=row_filter(filter),
+            narrowed=await row_filter(info, filter),
             sorting=row_sorting(sort),
             limit=checked_limit(limit),
             offset=checked_offset(offset),
         )
+
+    @strawberry.field(
+        description="What goes live when: drafts that are approved and wait for their time, the first first, as far as "
+        "the viewer may read them in `drafts`. One whose time has come is there until it is published; one whose "
+        "publication has failed stays.",
+        metadata=requires(),
+    )
+    async def scheduled_publications(
+        self,
+        info: Info,
+        after: Annotated[
+            datetime | None, strawberry.argument(name="from", description="To be published then or later.")
+        ] = None,
+        before: Annotated[
+            datetime | None, strawberry.argument(name="to", description="To be published before that.")
+        ] = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> DraftPage | None:
+        """Found by the engine, read from the database."""
+        page = checked_limit(limit), checked_offset(offset)
+        timed = between(after or EARLIEST, before, bounds=("gteq", "lt"))
+        found = await to_be_published(info, [condition("approved", value=True), *timed], "from")
+        narrowed = Narrowed(processes=found)
+        return DraftPage(ids=None, narrowed=narrowed, sorting=[(GIVEN_ORDER, False)], limit=page[0], offset=page[1])
 
     @strawberry.field(
         description="One plan of the store; the given version, else the latest.",

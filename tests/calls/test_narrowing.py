@@ -56,6 +56,18 @@ NARROWED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"processVariables": [OURS, {"name": "submittedBy", "operator": "eq", "value": "ann"}]},
     ),
 }
+NARROWED |= {
+    "publication": (
+        {"publishAfter": "2031-01-01T02:00:00+02:00", "publishBefore": "2032-01-01T00:00:00Z"},
+        {
+            "processVariables": [
+                OURS,
+                {"name": "publishAt", "operator": "gt", "value": "2031-01-01T00:00:00.000+0000"},
+                {"name": "publishAt", "operator": "lt", "value": "2032-01-01T00:00:00.000+0000"},
+            ]
+        },
+    ),
+}
 EVERY = [key for given, _ in NARROWED.values() for key in given] + ["draftNameContains"]
 
 

@@ -106,14 +106,14 @@ class Retool:
         offset: int,
         parts: Parts = WHOLE,
     ) -> list[Draft]:
-        """A page of drafts; `sort` names (key of SORT_KEYS, descending)."""
+        """A page of drafts; `sort` names (key of SORT_KEYS or GIVEN_ORDER, descending)."""
         where, values = self.sql.condition(narrowed)
+        keys = [(*self.sql.order(key, narrowed), descending) for key, descending in (*sort, ("id", False))]
         order = [
-            sql.SQL("{column} {way} NULLS LAST").format(
-                column=self.sql.row(key), way=sql.SQL("DESC" if descending else "ASC")
-            )
-            for key, descending in (*sort, ("id", False))
+            sql.SQL("{key} {way} NULLS LAST").format(key=key, way=sql.SQL("DESC" if descending else "ASC"))
+            for key, _, descending in keys
         ]
+        values += [value for _, of_key, _ in keys for value in of_key]
         tail = sql.SQL("{where} ORDER BY {order} LIMIT %s OFFSET %s").format(
             where=where, order=sql.SQL(", ").join(order)
         )

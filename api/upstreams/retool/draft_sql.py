@@ -10,7 +10,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from api.draft_status import DRAFT, STATUSES, SUBMITTED
-from api.upstreams.retool.records import Columns, DraftFilter, Parts, table_name
+from api.upstreams.retool.records import GIVEN_ORDER, Columns, DraftFilter, Parts, table_name
 
 # Of all numbers of a jsonb plan, beyond 30 on either side of each one's point; 1e131071 has few bytes there, and
 # 131,072 here.
@@ -28,6 +28,10 @@ _DIGITS = (
     " FROM (SELECT value::numeric AS number FROM"
     " jsonb_array_elements(jsonb_path_query_array({plan}, 'strict $.** ? (@.type() == \"number\")')) AS value)"
     " AS numbers)"
+)
+# rows of these processes and drafts; the first condition is there for an index
+_NAMED_PAIRS: LiteralString = (
+    "({process}::text = ANY(%s) AND ({process}::text, {id}::text) IN (SELECT * FROM unnest(%s::text[], %s::text[])))"
 )
 _INSTANT = (
     "to_char(least(greatest(coalesce({instant}::timestamptz, to_timestamp(0)), '0001-01-01 00:00:00+00'),"
@@ -162,6 +166,10 @@ class DraftSql:
         if narrowed.statuses is not None:
             parts.append(sql.SQL("{status} = ANY(%s)").format(status=self.status()))
             values.append(list(narrowed.statuses))
+        if narrowed.processes is not None:
+            parts += [self.is_submitted(), sql.SQL(_NAMED_PAIRS).format(**self._pair())]
+            process_ids = [process_id for _, process_id in narrowed.processes]
+            values += [process_ids, process_ids, [draft_id for draft_id, _ in narrowed.processes]]
         named = narrowed.name_contains
         wanted: tuple[tuple[LiteralString, str, str | None], ...] = (
             ("{}::text = %s", "created_by", narrowed.created_by),
@@ -177,16 +185,24 @@ class DraftSql:
     def _read_by(self) -> sql.Composable:
         return sql.SQL(
             "lower(btrim({author}::text)) = %s"
-            " OR ({process}::text = ANY(%s)"
-            " AND ({process}::text, {id}::text) IN (SELECT * FROM unnest(%s::text[], %s::text[])))"
+            f" OR {_NAMED_PAIRS}"
             " OR ({author_text} IS NULL AND {process_text} IS NULL)"
         ).format(
-            id=self.name("id"),
             author=self.name("created_by"),
-            process=self.name("camunda_process_id"),
+            **self._pair(),
             author_text=self.text("created_by"),
             process_text=self.text("camunda_process_id"),
         )
+
+    def _pair(self) -> dict[str, sql.Composable]:
+        return {"id": self.name("id"), "process": self.name("camunda_process_id")}
+
+    def order(self, key: str, narrowed: DraftFilter) -> tuple[sql.Composable, list[object]]:
+        """What a sort key sorts by, and its values."""
+        if key != GIVEN_ORDER:
+            return self.row(key), []
+        process_ids = [process_id for _, process_id in narrowed.processes or ()]
+        return sql.SQL("array_position(%s::text[], {}::text)").format(self.row("camunda_process_id")), [process_ids]
 
     def assignments(self, columns: Sequence[str]) -> sql.Composable:
         """For UPDATE, a placeholder each; and the instant of the change."""

@@ -13,6 +13,7 @@ from api.errors import Misconfigured, Refused, UserErrorCode
 
 TOO_LARGE = "The plan of this draft is too large to be read: its numbers have too many digits, or its text is too long."
 SORT_KEYS = ("updated_at", "name", "status", "id")
+GIVEN_ORDER = "given_order"  # a sort key of a filter by processes: the order in which it names them
 
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"(?:\.|$)|([^."]+)(?:\.|$)')
 
@@ -97,12 +98,16 @@ class Reader(msgspec.Struct, frozen=True):
 
 
 class DraftFilter(msgspec.Struct, frozen=True):
-    """What a page of drafts is narrowed to; None leaves a condition out."""
+    """What a page of drafts is narrowed to; None leaves a condition out.
+
+    `processes`: drafts in approval, each with the process it must name.
+    """
 
     statuses: tuple[str, ...] | None = None
     created_by: str | None = None
     name_contains: str | None = None
     aidbox_id: str | None = None
+    processes: tuple[tuple[str, str], ...] | None = None
     reader: Reader | None = None
 
 
