@@ -6,6 +6,7 @@ A draft that anybody touched since is left alone.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Thread
 
 import httpx
@@ -32,6 +33,7 @@ FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasCon
 REVIEWER = Viewer("reviewer", frozenset({"benefit-reviewers"}))
 VERDICTS = {
     "approved": Verdict.APPROVED,
+    "scheduled": Verdict.APPROVED,
     "conflict": Verdict.APPROVED,
     "rejected": Verdict.REJECTED,
     "returned": Verdict.RETURNED,
@@ -94,6 +96,11 @@ def _overtaken_last(samples: Sequence[SampleDraft]) -> list[SampleDraft]:
     return sorted(samples, key=lambda sample: sample.overtaken_by is not None)
 
 
+def next_year() -> datetime:
+    """When what is scheduled goes live: on the first of January after this one, in UTC."""
+    return datetime(datetime.now(UTC).year + 1, 1, 1, tzinfo=UTC)
+
+
 async def _finish(upstreams: Upstreams, policy: Policy, sample: SampleDraft) -> None:
     if sample.state == "withdrawn":
         await withdraw(upstreams, policy, Viewer(sample.author), sample.id)
@@ -101,4 +108,5 @@ async def _finish(upstreams: Upstreams, policy: Policy, sample: SampleDraft) -> 
         process = await upstreams.camunda.active_process(sample.id)
         tasks = await upstreams.camunda.open_tasks_by_process([process.id] if process else [])
         for task in tasks[process.id] if process else []:
-            await decide(upstreams, policy, REVIEWER, task.id, verdict, sample.comment)
+            publish_at = next_year() if sample.state == "scheduled" else None
+            await decide(upstreams, policy, REVIEWER, task.id, verdict, sample.comment, publish_at)

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from sandbox.server import SandboxError
 
-State = Literal["draft", "submitted", "approved", "rejected", "returned", "conflict", "withdrawn"]
+State = Literal["draft", "submitted", "scheduled", "approved", "rejected", "returned", "conflict", "withdrawn"]
 Resource = dict[str, Any]
 # `plan.0.generalCost` and the like: where in the resource; what stands there then. An index past the end appends.
 Changes = Mapping[str, Any]
@@ -322,6 +322,19 @@ DRAFTS = (
         "398.45",
         "20.00",
         comment="Rates checked against the filing.",
+    ),
+    _new_summit(
+        "5b0f3c1e-0017-4c6a-9a53-1f2d7c8e0a27",
+        "author",
+        "scheduled",
+        "Summit Bronze EPO 5500",
+        "SUM-BRONZE-EPO-5500-2027",
+        "Bronze",
+        "5500.00",
+        "8000.00",
+        "261.30",
+        "45.00",
+        comment="For the new plan year.",
     ),
     _new_summit(
         "5b0f3c1e-0013-4c6a-9a53-1f2d7c8e0a23",

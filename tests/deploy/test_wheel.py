@@ -114,11 +114,12 @@ def demo(commands: Path, tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.timeout(600)
 def test_the_demo_works_outside_the_project(demo: str) -> None:
-    query = {"query": "{ pendingTasks { totalCount items { draft { name } } } }"}
-    answer = httpx.post(f"{demo}/graphql", json=query, trust_env=False).json()
+    asked = "{ pendingTasks { totalCount items { draft { name } } } scheduledPublications { items { name } } }"
+    answer = httpx.post(f"{demo}/graphql", json={"query": asked}, trust_env=False).json()
     assert "errors" not in answer, json.dumps(answer)
     tasks = answer["data"]["pendingTasks"]
     assert tasks["totalCount"] == len(tasks["items"]) > 0
+    assert answer["data"]["scheduledPublications"] == {"items": [{"name": "Summit Bronze EPO 5500"}]}
 
 
 def _is_ready(base: str, process: subprocess.Popen[bytes], log: Path) -> bool:
