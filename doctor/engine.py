@@ -22,6 +22,14 @@ class _Instance(msgspec.Struct, frozen=True):
     id: str
 
 
+class _Product(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Telemetry(msgspec.Struct, frozen=True):
+    product: _Product
+
+
 class _Counted(msgspec.Struct, frozen=True):
     count: int
 
@@ -30,7 +38,7 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
     """All findings on the engine; one if it does not answer."""
     address, findings = address_of(url), list[Finding]()
     try:
-        findings.append(judge_version(await camunda.version(), address))
+        findings.append(judge_version(await camunda.version(), address, product=await _product(camunda)))
         lacking = await missing(camunda, NEEDS)
         findings += judge_permissions(lacking, camunda.own.process_key)
         findings += [] if READ_MODEL in lacking else await _model(camunda)
@@ -72,16 +80,26 @@ async def _suspended(camunda: Camunda) -> list[Finding]:
     return [warning("approvals", message)] if count else []
 
 
-def judge_version(version: str, address: str) -> Finding:
+async def _product(camunda: Camunda) -> str:
+    """What the engine calls itself, "Operaton" or "Camunda"; "version" where it does not tell this user."""
+    response = await camunda.engine.call("GET", "/telemetry/data", answers=(200, 401, 403, 404, 500))
+    try:
+        told = msgspec.json.decode(response.content, type=_Telemetry)
+    except msgspec.DecodeError:
+        return "version"
+    return told.product.name.removesuffix(" BPM Runtime")[:40] or "version"
+
+
+def judge_version(version: str, address: str, *, product: str = "version") -> Finding:
     """The finding on a version. Camunda 7 is 7.x; Operaton and CIB seven restarted at 1.x, newer than 7.20. Pure."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
-        return warning("engine", f"version {version[:40]} at {address}; 7.20 or newer is needed")
+        return warning("engine", f"{product} {version[:40]} at {address}; 7.20 or newer is needed")
     major, minor = int(numbers[1]), int(numbers[2])
     if major == OLDEST[0] and minor < OLDEST[1]:
         message = "7.20 or newer is needed, older ones ignore conditions they do not know and answer with everything"
-        return wrong("engine", f"version {version} at {address}; {message}")
-    return ok("engine", f"version {version} at {address}")
+        return wrong("engine", f"{product} {version} at {address}; {message}")
+    return ok("engine", f"{product} {version} at {address}")
 
 
 async def _history(camunda: Camunda) -> Finding:

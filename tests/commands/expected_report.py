@@ -46,12 +46,13 @@ def server_line(settings: Settings, drafts: Drafts) -> str:
 
 def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
     version = engine.get("/version").json()["version"]
+    product = {"1": "Operaton", "7": "Camunda"}[version[0]]
     asked = {"key": "benefit-approval", "latestVersion": "true", "withoutTenantId": "true"}
     newest = engine.get("/process-definition", params=asked).json()[0]
     stuck = engine.get("/incident/count", params={"processDefinitionKeyIn": "benefit-approval"}).json()["count"]
     told = f"warning incidents: {stuck}: Cockpit shows why; once it is mended, retryPublication goes on"
     return [
-        f"ok      engine: version {version} at {settings.camunda_url}",
+        f"ok      engine: {product} {version} at {settings.camunda_url}",
         "ok      permissions: all that are needed",
         f"ok      model: benefit-approval, version {newest['version']}",
         *MODEL_LINES,
