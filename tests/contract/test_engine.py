@@ -193,7 +193,7 @@ def test_business_keys_are_not_unique(engine: httpx.Client, key: str) -> None:
 
 def test_the_start_form_names_what_a_submission_gives(engine: httpx.Client, key: str) -> None:
     fields = engine.get(f"/process-definition/key/{key}/form-variables").json()
-    assert set(fields) == {"draftId", "draftSource", "baseVersion", "submittedBy", "aidboxPlanId"}
+    assert set(fields) == {"draftId", "draftSource", "baseVersion", "submittedBy", "aidboxPlanId", "publishAt"}
     assert {field["type"] for field in fields.values()} == {"String"}
 
 
