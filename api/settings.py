@@ -242,6 +242,8 @@ class Settings(BaseSettings):
     """Group whose members may read everything."""
     allow_own_approval: bool = False
     """Whether submitters may decide their own submissions."""
+    allow_rule_decisions: bool = False
+    """Whether a process model may publish what no person has approved, by a decision table for example."""
     graphiql: bool = True
     """Whether browsers get the GraphiQL page at /graphql."""
 

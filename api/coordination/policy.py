@@ -9,6 +9,7 @@ class Policy(msgspec.Struct, frozen=True):
     """What operators decide about approvals; each is described among the settings. Times are in seconds."""
 
     allow_own_approval: bool
+    allow_rule_decisions: bool
     max_open_drafts: int
     max_plan_bytes: int
     aidbox_keeps_digits: bool

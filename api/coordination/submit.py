@@ -73,7 +73,9 @@ async def submit(
         process_id = await _process(upstreams, policy, viewer, draft, comment, publish_at, adopt=attempt == 0)
         await settle(upstreams, policy, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
-        if now.is_submitted and now.camunda_process_id == process_id:
+        # A model may decide at once: then the draft is not submitted any longer, but this process has had it.
+        is_registered = now.is_submitted or draft.camunda_process_id != process_id
+        if is_registered and now.camunda_process_id == process_id:
             return Submission(draft.id, process_id, validation)
         if now.revision != draft.revision:
             raise Refused(

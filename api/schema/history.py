@@ -40,6 +40,7 @@ class AuditEventKind(Enum):
 
 
 DECISIONS = (AuditEventKind.APPROVED, AuditEventKind.REJECTED, AuditEventKind.RETURNED)
+BY_RULE = "By a rule of the process model; no person decided"
 
 
 @strawberry.type(description="One thing that happened to a draft in approval.")
@@ -59,7 +60,9 @@ class AuditEvent:
     )
     step: str | None = strawberry.field(default=None, description="The review step, for a decision.")
     comment: str | None = strawberry.field(default=None, description="What the person wrote to it.")
-    reason: str | None = strawberry.field(default=None, description="Why, for a conflict.")
+    reason: str | None = strawberry.field(
+        default=None, description="Why, for a conflict; for an approval, that no person made it."
+    )
     plan_version_id: strawberry.ID | None = strawberry.field(
         default=None,
         description="SUBMITTED: the plan version it was submitted against. PUBLISHED: the one it became.",
@@ -168,6 +171,7 @@ def _end(submission: Submission, kind: AuditEventKind, at: datetime) -> AuditEve
     values = submission.values
     why = kind in (AuditEventKind.CONFLICT, AuditEventKind.SUPERSEDED)
     is_withdrawn = kind is AuditEventKind.WITHDRAWN
+    is_by_rule = kind is AuditEventKind.APPROVED and values.decided_by_rule is True
     return _event(
         submission,
         kind,
@@ -175,7 +179,7 @@ def _end(submission: Submission, kind: AuditEventKind, at: datetime) -> AuditEve
         by=person(_ended_by(values, kind)),
         acted_by=person(values.withdrawal_acted_by) if is_withdrawn else None,
         comment=values.comment if kind in DECISIONS else None,
-        reason=values.reason if why else None,
+        reason=BY_RULE if is_by_rule else values.reason if why else None,
         plan_version_id=_id(values.published_version) if kind is AuditEventKind.PUBLISHED else None,
     )
 

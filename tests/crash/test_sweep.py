@@ -19,7 +19,7 @@ from tests.serving import AUTHOR
 from tests.stories.behind import Behind, edited
 from tests.verbs import submitted
 
-CALLS = {"reconcile a new plan": 11, "reconcile an edit": 12, "reconcile a conflict": 12, "reconcile a rejection": 8}
+CALLS = {"reconcile a new plan": 12, "reconcile an edit": 13, "reconcile a conflict": 13, "reconcile a rejection": 8}
 
 
 def _decided(behind: Behind, draft_id: str, *, approved: bool, **variables: str) -> None:

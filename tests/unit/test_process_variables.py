@@ -60,7 +60,7 @@ def test_ids_fit_columns_of_255(longest: str, too_long: str) -> None:
 def test_what_is_read_is_a_text_or_none(name: str, value: Scalar) -> None:
     """Flags are read where they are flags: "true" decides nothing."""
     read = msgspec.to_builtins(ProcessVariables.read({name: value}))
-    is_flag = name in names("approved", "changes_requested", "conflict_detected")
+    is_flag = name in names("approved", "changes_requested", "conflict_detected", "decided_by_rule")
     as_text = None if value is None or not str(value).strip() else str(value)
     assert read[name] == ((value if value is True else None) if is_flag else as_text)
     assert {other for other, found in read.items() if found is not None} <= {name}

@@ -13,6 +13,7 @@ from api.coordination.process.task_result import BpmnError, Done, Incident, Task
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion, Tag
+from api.upstreams.camunda.confirmed_history import has_completed_task
 from api.upstreams.camunda.process_variables import Outcome, ProcessVariables, written
 from api.upstreams.camunda.records import LockedTask
 from api.upstreams.retool.records import Draft
@@ -21,6 +22,10 @@ from plandiff import comparison, plan_document
 VERSION_CHANGED = "Version changed during approval"
 DRAFT_CHANGED = "Draft changed since it was submitted"
 NOT_IN_APPROVAL = "Draft is not in this approval"
+NOT_DECIDED = (
+    "Nobody has approved this: the process model publishes by a rule. Give it a review that a person completes, or set "
+    "ALLOW_RULE_DECISIONS=true; then retry the publication"
+)
 WRITES_THAT_MAY_MEET = 4
 HISTORY_SEARCHED = 100
 TRIES_A_WRITE_MAY_TAKE = 4  # with backoff about 15 seconds
@@ -53,7 +58,10 @@ def _may_land_yet(policy: Policy, retries: int | None) -> bool:
 async def publish_reviewed(
     upstreams: Upstreams, policy: Policy, process_id: str, values: ProcessVariables
 ) -> TaskResult:
-    """Write the reviewed draft to the store and the plan's id to the draft. Steps, each of them idempotent:
+    """Write the reviewed draft to the store and the plan's id to the draft.
+
+    What no person has approved is an incident, unless the policy allows decisions by rule; then the process records it.
+    Steps, each of them idempotent:
 
     1. Read the draft and the plan. If the plan has moved, an earlier write of this process is recognised by its tag.
        Complete → step 4; incomplete and still the newest → step 2, based on it; anything else is a conflict.
@@ -62,6 +70,9 @@ async def publish_reviewed(
        submitted, and a repeat writes again. Crash after: as after step 2.
     4. Mark the draft as published. Crash after: a repeat finds the tag and the mark.
     """
+    is_by_rule = not await _is_decided_by_person(upstreams, process_id, values)
+    if is_by_rule and not policy.allow_rule_decisions:
+        return Incident(NOT_DECIDED)
     draft_id = values.draft_id or ""
     plan_id = values.aidbox_plan_id or plan_document.plan_id_for(draft_id)
     for _ in range(WRITES_THAT_MAY_MEET):
@@ -89,9 +100,15 @@ async def publish_reviewed(
                 published_version=published.version_id,
                 aidbox_plan_id=plan_id,
                 approval_outcome=Outcome.APPROVED.value,
+                **({"decided_by_rule": True} if is_by_rule else {}),
             )
         )
     raise Busy("aidbox", "Other writes to this plan keep conflicting with this one")
+
+
+async def _is_decided_by_person(upstreams: Upstreams, process_id: str, values: ProcessVariables) -> bool:
+    """Whether a person has approved this here, or completed a task of the process elsewhere. Raises Denied."""
+    return values.approved_by is not None or await has_completed_task(upstreams.camunda, process_id)
 
 
 def plan_id_of(draft: Draft) -> str:

@@ -15,10 +15,17 @@ from api.upstreams.camunda.involvement import NO_PROCESS
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES, ProcessVariables
 from api.upstreams.camunda.records import ProcessInstance, Task, plausible
 from api.upstreams.camunda.submissions import submissions
+from resilience.http.request import Params
+
+COMPLETED = "completed"  # how a task of the history ended, unless it was cancelled
 
 
 class _Counted(msgspec.Struct, frozen=True):
     count: int
+
+
+class _Ended(msgspec.Struct, frozen=True, rename="camel"):
+    delete_reason: str | None = None
 
 
 async def known_variables(
@@ -89,3 +96,17 @@ async def closed_task(camunda: Camunda, task_id: str) -> Task | None:
     if past is not None and past.ended is None:
         await demand(camunda, READ_TASKS)
     return past
+
+
+async def has_completed_task(camunda: Camunda, process_id: str) -> bool:
+    """Whether a person completed any user task of a process: one request, one more if nobody did. Raises Denied.
+
+    Of our key with any source: a process of an older model may have none.
+    """
+    body = {**camunda.own.of_our_key, "processInstanceId": process_id, "taskDeleteReason": COMPLETED, "finished": True}
+    params: Params = {"maxResults": 1}
+    answer = await camunda.engine.call("POST", "/history/task", body=body, idempotent=True, params=params)
+    if any(task.delete_reason == COMPLETED for task in camunda.engine.decode(answer, list[_Ended])):
+        return True
+    await demand(camunda, READ_HISTORY)
+    return False

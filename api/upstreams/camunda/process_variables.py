@@ -59,6 +59,7 @@ class ProcessVariables(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     comment: str | None = None
     changes_requested: bool | None = None
     conflict_detected: bool | None = None
+    decided_by_rule: bool | None = None
     reason: str | None = None
     publish_at: datetime | None = None
     rescheduled_by: str | None = None
@@ -268,7 +269,7 @@ def _as_instant(value: Scalar) -> datetime | None:
 
 
 _READERS: Mapping[str, Callable[[Scalar], object]] = {
-    **dict.fromkeys(names("approved", "changes_requested", "conflict_detected"), _as_flag),
+    **dict.fromkeys(names("approved", "changes_requested", "conflict_detected", "decided_by_rule"), _as_flag),
     **dict.fromkeys(names("publish_at"), _as_instant),
 }
 
