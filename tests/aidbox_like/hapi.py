@@ -67,6 +67,11 @@ class Hapi:
         content = encoded(resource)
         return _said(await self.client.put(f"/{address}", content=content, headers={**_SNAPSHOT, **condition}))
 
+    async def validate(self, kind: str, resource: Resource) -> Said:
+        """What its validator says; 400 for what it cannot parse."""
+        headers = {"Content-Type": "application/fhir+json"}
+        return _said(await self.client.post(f"/{kind}/$validate", content=encoded(resource), headers=headers))
+
     async def delete(self, address: str) -> None:
         """Delete it; a deletion is a version too."""
         (await self.client.delete(f"/{address}")).raise_for_status()

@@ -21,7 +21,7 @@ from tests.aidbox_like.outcomes import (
 )
 from tests.aidbox_like.switches import Switches
 from tests.aidbox_like.transaction_ids import TransactionIds
-from tests.aidbox_like.validation import problem_by_hapi, problems_of
+from tests.aidbox_like.validation import problem_by_hapi, problems_by_validator, problems_of
 
 CREATED_AT = "https://fhir.aidbox.app/fhir/StructureDefinition/created-at"
 USUAL_PAGE = 100  # entries
@@ -164,8 +164,13 @@ class Interactions:
         return Answer(200, await self._deleted(address, current.resource, current.version + 1))
 
     async def validate(self, kind: str, body: Resource) -> Answer:
-        """POST Type/$validate, by what is found without HAPI."""
-        problems = problems_of({"resourceType": kind, **body})
+        """POST Type/$validate: what is found without HAPI, else what its validator calls an error."""
+        resource = {"resourceType": kind, **body}
+        problems = problems_of(resource)
+        if not problems:
+            said = await self.hapi.validate(kind, resource)
+            refused = [problem_by_hapi(said.words, resource)] if said.status == 400 else []
+            problems = refused or problems_by_validator(said.resource)
         return Answer(200, validated(problems, self.switches.diagnostics))
 
     async def _write(self, address: str, body: Resource, after: int | None) -> Answer:

@@ -73,6 +73,16 @@ def problem_by_hapi(words: str, resource: Resource) -> Problem:
     return Problem(place[1] if place else kind, words, "invalid")
 
 
+def problems_by_validator(outcome: Resource) -> list[Problem]:
+    """The errors of HAPI's validator. That a profile is not known is none: the proxy knows no profiles at all."""
+    errors = [issue for issue in outcome.get("issue", []) if issue["severity"] in ("fatal", "error")]
+    return [
+        Problem(issue.get("expression", ["InsurancePlan"])[0], issue["diagnostics"], "invariant")
+        for issue in errors
+        if "rofile" not in issue["diagnostics"]
+    ]
+
+
 def _empty(value: Any, path: str) -> Iterator[Problem]:
     match value:
         case None:

@@ -44,21 +44,20 @@ def test_a_good_plan(asking: Api, behind: Behind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "path", "words"),
+    ("fields", "element"),
     [
-        ({"copayment": 1}, None, "copayment"),
-        ({"status": "live"}, None, "live"),
-        ({"coverage": [{"type": {"text": "Medical"}, "benefit": [{}]}]}, "coverage[0].benefit[0]", "type"),
-        ({"name": ["a list"]}, None, "name"),
-        ({"period": {"start": "next year"}}, None, "next year"),
-        ({"period": {"start": "2027-12-31", "end": "2027-01-01"}}, None, "per-1"),
+        ({"copayment": 1}, "copayment"),
+        ({"status": "live"}, "status"),
+        ({"coverage": [{"type": {"text": "Medical"}, "benefit": [{}]}]}, "benefit"),
+        ({"name": ["a list"]}, "name"),
+        ({"period": {"start": "next year"}}, "start"),
+        ({"period": {"start": "2027-12-31", "end": "2027-01-01"}}, "period"),
     ],
 )
-def test_what_the_store_says(asking: Api, behind: Behind, fields: dict[str, Any], path: str | None, words: str) -> None:
+def test_what_the_store_says(asking: Api, behind: Behind, fields: dict[str, Any], element: str) -> None:
     draft_id = behind.drafts.new(plan=edited(**fields))
     found = [each for each in problems(asking, draft_id) if each["severity"] == "ERROR" and each["source"] == "STORE"]
-    assert any(words in each["message"] for each in found), found
-    assert path is None or path in [each["path"] for each in found]
+    assert any(element in f"{each['path']} {each['message']}".lower() for each in found), found
     before = behind.picture(draft_id)
     payload = perform(asking, SUBMIT, AUTHOR, draftId=draft_id)
     assert (codes(payload), payload["processId"], payload["validated"]) == (["INVALID_PLAN"], None, True)
@@ -99,13 +98,17 @@ def test_the_sample_with_mistakes(api: Api, behind: Behind) -> None:
     assert [each["path"] for each in problems(api, draft_id)] == ["status", "ownedBy.reference"]
 
 
-def test_a_profile_that_the_store_does_not_know_is_a_warning(asking: Api, behind: Behind) -> None:
+def test_a_profile_that_the_store_does_not_know_is_a_warning(
+    asking: Api, behind: Behind, request: pytest.FixtureRequest
+) -> None:
     profile = "http://example.org/fhir/StructureDefinition/a-profile-of-ours"
     draft_id = behind.drafts.new(plan=edited(meta={"profile": [profile]}))
     payload = perform(asking, SUBMIT, AUTHOR, draftId=draft_id)
     assert payload["userErrors"] == []
-    assert {each["severity"] for each in payload["problems"]} == {"WARNING"}
-    assert any(profile in each["message"] for each in payload["problems"])
+    named = [each["severity"] for each in payload["problems"] if profile in each["message"]]
+    # The proxy that behaves as Aidbox knows no profiles, and says nothing of them.
+    assert bool(named) is (request.config.getoption("--store") == "hapi")
+    assert {each["severity"] for each in payload["problems"]} <= {"WARNING"}
 
 
 @pytest.mark.parametrize("is_required", [False, True])
