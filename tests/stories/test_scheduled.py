@@ -43,13 +43,14 @@ def ahead(**by: float) -> str:
 NEXT_MONTH, LATER_STILL = ahead(days=30), ahead(days=60)
 
 
-def _deployed(engine: httpx.Client, tenant: str, target: str, further: str = "") -> str:
-    """Our model of a tenant, in which an approval leads elsewhere than to our timer."""
+def _deployed(engine: httpx.Client, tenant: str, source: str, target: str, further: str = "") -> str:
+    """Our model of a tenant, in which what leaves an element leads elsewhere: to a target."""
     model, diagram, _ = MODEL.read_text("utf-8").partition("<bpmndi:BPMNDiagram")
-    flow = 'sourceRef="decision" targetRef="publish-when"'
+    after = {"decision": "publish-when", "scheduled-withdrawn": "record-withdrawn"}[source]
+    flow = f'sourceRef="{source}" targetRef="{after}"'
     assert diagram
     assert flow in model
-    model = model.replace(flow, f'sourceRef="decision" targetRef="{target}"')
+    model = model.replace(flow, f'sourceRef="{source}" targetRef="{target}"')
     model = model.replace("<bpmn:sequenceFlow", f"{further}<bpmn:sequenceFlow", 1) + "</bpmn:definitions>"
     form = {"deployment-name": tenant, "tenant-id": tenant, "enable-duplicate-filtering": "true"}
     files = {MODEL.name: (MODEL.name, model.encode(), "application/xml")}
@@ -60,13 +61,13 @@ def _deployed(engine: httpx.Client, tenant: str, target: str, further: str = "")
 @pytest.fixture(scope="module")
 def tenant(engine: httpx.Client) -> str:
     """A tenant whose model waits for thirty days before it publishes."""
-    return _deployed(engine, "scheduled", "until-january", TIMER)
+    return _deployed(engine, "scheduled", "decision", "until-january", TIMER)
 
 
 @pytest.fixture(scope="module")
 def timerless(engine: httpx.Client) -> str:
     """A tenant whose model publishes at once, as ours did before it had a timer."""
-    return _deployed(engine, "timerless", "publish-plan")
+    return _deployed(engine, "timerless", "decision", "publish-plan")
 
 
 def in_review(api: Api, behind: Behind, tenant: str | None = None, **given: object) -> tuple[str, str]:
@@ -271,6 +272,19 @@ def test_it_can_be_withdrawn_until_it_is_due(api: Api, behind: Behind) -> None:
     assert refusal["code"] == "NOT_SUBMITTED"
     submitted(api, draft_id, AUTHOR)
     assert perform(api, COMPLETE, REVIEWER, taskId=open_task(api, draft_id), approved=True)["status"] == "APPROVED"
+
+
+def test_withdrawn_from_a_model_that_records_nothing_it_is_not_published_either(
+    engine: httpx.Client, api: Api, behind: Behind
+) -> None:
+    """Reconciliation publishes what such a model has approved, but not what was taken back since."""
+    tenant = _deployed(engine, "silent", "scheduled-withdrawn", "withdrawn")
+    draft_id, task_id = in_review(api, behind, tenant)
+    payload = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=True, publishAt=NEXT_MONTH)
+    assert payload["status"] == "SCHEDULED"
+    payload = perform(api, WITHDRAW, AUTHOR, draftId=draft_id)
+    assert payload == {"draft": {"id": draft_id, "status": "WITHDRAWN"}, "userErrors": []}
+    assert behind.versions(draft_id) == []
 
 
 def test_it_is_moved_and_then_published(api: Api, behind: Behind) -> None:
