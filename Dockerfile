@@ -1,4 +1,4 @@
-# The service alone: the locked production packages, api/ and the libraries it stands on, the doctor, and the process.
+# The service alone: the locked production packages, api/ and the libraries it stands on, doctor and migration, and the process.
 #   docker build -t plan-api .
 # A base image with its digest (PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…) makes a build repeatable to the byte.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
@@ -16,12 +16,13 @@ COPY columnar ./columnar
 COPY doctor ./doctor
 COPY fhir_answers ./fhir_answers
 COPY graphql_server ./graphql_server
+COPY migration ./migration
 COPY plandiff ./plandiff
 COPY resilience ./resilience
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
 RUN python -m compileall -q --invalidation-mode unchecked-hash \
-        api authentication columnar doctor fhir_answers graphql_server plandiff resilience
+        api authentication columnar doctor fhir_answers graphql_server migration plandiff resilience
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -40,6 +41,7 @@ COPY --from=build /app/columnar ./columnar
 COPY --from=build /app/doctor ./doctor
 COPY --from=build /app/fhir_answers ./fhir_answers
 COPY --from=build /app/graphql_server ./graphql_server
+COPY --from=build /app/migration ./migration
 COPY --from=build /app/plandiff ./plandiff
 COPY --from=build /app/resilience ./resilience
 COPY --from=build /app/bpmn ./bpmn

@@ -1,8 +1,8 @@
 """The command line, `plan-api` or `python -m api`: every way to start this service, and to look after it.
 
 Each command reads the settings and hands them down; what is wrong with them is one line and exit code 1. What only
-looks after the service is imported by its own commands alone: the doctor, which nothing that serves may need, and the
-sandbox, which production installs do not have.
+looks after the service is imported by its own commands alone: the doctor and the migration, which nothing that serves
+may need, and the sandbox, which production installs do not have.
 """
 
 import asyncio
@@ -251,6 +251,36 @@ def check(
     for finding in findings:
         typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.message}", fg=COLOURS[finding.grade])
     raise typer.Exit(1 if any(finding.grade is Grade.WRONG for finding in findings) else 0)
+
+
+@app.command("import")
+def import_old(
+    *,
+    dsn: Annotated[
+        str,
+        typer.Option("--from", metavar="DSN", help="The old database; its password also by PGPASSWORD or ~/.pgpass."),
+    ],
+    table: Annotated[str, typer.Option(help="The old table.")] = "orchestration_state",
+    columns: Annotated[
+        str, typer.Option(help="Its columns, where named otherwise: draft_id=…,process_id=…; nothing after = for none.")
+    ] = "",
+    over: Annotated[
+        str, typer.Option(help="Its statuses of approvals that have ended, instead of the usual ones.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only say whether the old table can be dropped; exit code 1 if not.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Where to write the report as JSON.")] = None,
+) -> None:
+    """Adopt the approvals of the service with a database. Safe to stop and to repeat. Exit code 1 while rows remain."""
+    with _errors_in_one_line():
+        from migration import command  # noqa: PLC0415  # see the module's docstring
+
+        old = command.old_table(dsn, table, columns, over)
+    settings = _settings_without_auth()
+    done = command.run(settings, old, is_dry_run=dry_run, verifies=verify, report=report, console=console)
+    raise typer.Exit(_run(done))
 
 
 @app.command()

@@ -32,7 +32,11 @@ from graphql_server.http.problem_details import problem
 from graphql_server.http.request_body import received
 from graphql_server.refusals import HttpRefusal
 
-LARGEST_BODY = 10_000  # bytes
+LARGEST_BODY = 10_000  # bytes; larger ones are read for the plan that an earlier service took
+OLD_BODY = (
+    "Send {draftId, userId} instead of {planData, userId}: the plan is read from the draft, so write it there first."
+    " docs/migration.md says how to move."
+)
 STATUSES = {
     UserErrorCode.NOT_FOUND: 404,
     UserErrorCode.FORBIDDEN: 403,
@@ -73,12 +77,25 @@ async def _submit(request: Request) -> Submission:
 
 
 async def _submit_for(state: State, viewer: Viewer, request: Request) -> Submission:
-    body = SubmitBody.model_validate_json(await _body(request))
+    body = _submission_of(await _body(request))
     if body.draft_id != request.path_params["id"]:
         raise Refused(UserErrorCode.INVALID, "draftId and the id in the path must be the same.", field="draftId")
     with audited(viewer, "submit", draft_id=body.draft_id, user_id=body.user_id):
         acting = acting_viewer(viewer, body.user_id)
         return await submit(state.upstreams, policy_of(state.settings), acting, body.draft_id)
+
+
+def _submission_of(body: bytes) -> SubmitBody:
+    """What the body says. Raises ValidationError, HttpRefusal, and Refused for one that carries the plan as well."""
+    try:
+        submission = SubmitBody.model_validate_json(body)
+    except ValidationError as wrong:
+        if any(error["loc"] == ("planData",) for error in wrong.errors(include_url=False, include_input=False)):
+            raise Refused(UserErrorCode.INVALID, OLD_BODY, field="planData") from wrong
+        raise
+    if len(body) > LARGEST_BODY:
+        raise HttpRefusal(413, f"The body may have at most {LARGEST_BODY} bytes.", code="REQUEST_TOO_LARGE")
+    return submission
 
 
 def _problem_of(failure: HttpRefusal | ValidationError | ServiceError) -> Response:
@@ -104,7 +121,8 @@ async def _body(request: Request) -> bytes:
     """The body. Raises HttpRefusal, also for media types that a page of another site can send without a preflight."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HttpRefusal(415, "The body must be application/json.", code=UserErrorCode.INVALID)
-    return await received(request, at_most=LARGEST_BODY, seconds=state_of(request).settings.receive_seconds)
+    settings = state_of(request).settings
+    return await received(request, at_most=settings.max_body_bytes, seconds=settings.receive_seconds)
 
 
 def _status(failure: UpstreamFailed) -> int:

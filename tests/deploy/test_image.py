@@ -29,6 +29,7 @@ def test_it_has_the_service_and_the_process_and_nothing_else(stage: Stage) -> No
             "doctor",
             "fhir_answers",
             "graphql_server",
+            "migration",
             "plandiff",
             "resilience",
         )

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone, serving
+from tests.serving import ADMIN, AUDITOR, AUTHOR, GOLD, REVIEWER, STRANGER, Api, Someone, serving
 from tests.stories.behind import Behind, edited
 from tests.verbs import approved, status, submitted
 
@@ -121,6 +121,29 @@ def test_a_body_that_a_web_page_could_send_for_its_visitor(api: Api, behind: Beh
     )
     assert problem(answer)[:2] == (415, "INVALID")
     assert behind.picture(draft_id) == before
+
+
+@pytest.mark.parametrize("more", [{}, {"draftId": "x"}], ids=["as it was", "half moved"])
+@pytest.mark.parametrize("plan", [{}, None, "{}", GOLD * 20], ids=["empty", "null", "text", "large"])
+def test_the_body_of_the_service_before_it(api: Api, behind: Behind, plan: object, more: dict[str, str]) -> None:
+    draft_id = behind.drafts.new()
+    before = behind.picture(draft_id)
+    answer = post(api, draft_id, AUTHOR, {"planData": plan, "userId": "author", **more})
+    assert problem(answer) == (
+        400,
+        "INVALID",
+        (
+            "Send {draftId, userId} instead of {planData, userId}: the plan is read from the draft, so write it there"
+            " first. docs/migration.md says how to move."
+        ),
+    )
+    assert behind.picture(draft_id) == before
+    assert problem(post(api, draft_id, None, {"planData": plan}))[:2] == (401, "UNAUTHENTICATED")
+
+
+def test_a_body_that_is_larger_than_any_plan(api: Api, behind: Behind, settings: Settings) -> None:
+    body = {"planData": "x" * settings.max_body_bytes, "userId": "author"}
+    assert problem(post(api, behind.drafts.new(), AUTHOR, body))[:2] == (413, "REQUEST_TOO_LARGE")
 
 
 def test_an_unknown_draft(api: Api) -> None:
