@@ -116,6 +116,14 @@ BUGS = (
         "(conflict and at and publication)",
     ),
     Bug(
+        "what nobody approved is published",
+        PUBLISH,
+        "    if is_by_rule and not policy.allow_rule_decisions:",
+        "    if False:",
+        "nobody_approved",
+        tests="tests/stories/test_rule_decisions.py",
+    ),
+    Bug(
         "the task is completed before the plan is written",
         PUBLISH,
         "    report = await publish_reviewed(",

@@ -168,6 +168,16 @@ def test_every_topic_message_and_error_of_the_model_is_explained() -> None:
     assert rows == {"".join(found) for found in names} | {"benefit-approval"}
 
 
+PICTURES = sorted((ROOT / "bpmn").rglob("*.svg"))
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_a_picture_of_a_model_shows_all_of_it(picture: Path) -> None:
+    drawn = set(re.findall(r'bpmnElement="([\w-]+)"', picture.with_suffix(".bpmn").read_text("utf-8")))
+    shown = set(re.findall(r'data-element-id="([\w-]+)"', picture.read_text("utf-8")))
+    assert {each for each in shown if not each.endswith("_label")} == drawn - {"benefit-approval"}
+
+
 def test_every_command_has_its_row() -> None:
     named = re.findall(r"`plan-api ([a-z]+)", " ".join(column(page("operations.md"), "command")))
     assert set(named) == set(_commands())
