@@ -288,8 +288,8 @@ BUGS = (
     Bug(
         "four eyes look at the person named alone",
         "api/coordination/rules/permissions.py",
-        "    demand_four_eyes(viewer.people, submitters, allow_own=allow_own)\n",
-        "    demand_four_eyes([viewer.id], submitters, allow_own=allow_own)\n",
+        "    demand_four_eyes(viewer.people, submitters, allow_own=allow_own)\n    demand_decider(",
+        "    demand_four_eyes([viewer.id], submitters, allow_own=allow_own)\n    demand_decider(",
         "whomevers_name",
         "tests/auth/test_on_behalf.py",
     ),
