@@ -121,7 +121,7 @@ def test_the_loser_of_two_submissions_is_superseded(api: Api, drafts: Drafts, en
     assert kinds == [("SUBMITTED", None), lost, ("SUBMITTED", None)]
 
 
-def test_many_drafts_are_three_requests(drafts: Drafts, calls: list[httpx.Request], watched: Api) -> None:
+def test_many_drafts_are_four_requests(drafts: Drafts, calls: list[httpx.Request], watched: Api) -> None:
     ids = [drafts.new() for _ in range(4)]
     for draft_id in ids[1:]:
         submitted(watched, draft_id, AUTHOR)
@@ -137,6 +137,7 @@ def test_many_drafts_are_three_requests(drafts: Drafts, calls: list[httpx.Reques
     ]
     assert sorted(request.url.path.removeprefix("/engine-rest") for request in calls) == [
         "/history/process-instance",
+        "/history/variable-instance",
         "/history/variable-instance",
         "/history/variable-instance",
     ]
