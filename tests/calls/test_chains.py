@@ -64,7 +64,7 @@ CHAINS = {
         [[SQL], [WAITING, PROCESSES, VARIABLES, TASKS]],
     ),
     "what happened to drafts": (
-        TABLE["what happened to drafts"].query, [[SQL], [PROCESSES], [VARIABLES, VARIABLES]],
+        TABLE["what happened to drafts"].query, [[SQL], [PROCESSES], [VARIABLES, VARIABLES, VARIABLES]],
     ),
     "several things": (
         """{ viewer { id } one: pendingTasks(limit: 1) { totalCount } two: pendingTasks { items { id } }
