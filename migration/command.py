@@ -4,10 +4,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.coordination.policy import policy_of
+from api.errors import Misconfigured
 from api.settings import Settings
 from api.upstreams import open_upstreams
 from migration import OldTable, Report, Result, columns_of, import_rows, reading, reporting
@@ -16,7 +19,11 @@ COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), 
 
 
 def old_table(dsn: str, table: str, columns: str, over: str) -> OldTable:
-    """The old table as the command's options name it. Raises Misconfigured."""
+    """The old table as the command's options name it. Raises Misconfigured, never with the DSN and its password."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise Misconfigured("--from must be a connection string, like postgresql://user@host/database") from None
     named = OldTable(dsn, table, columns_of(columns))
     statuses = [status for status in over.split(",") if status.strip()]
     return replace(named, over=statuses) if statuses else named

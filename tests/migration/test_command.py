@@ -87,6 +87,8 @@ def test_what_is_wrong_is_one_line(old: Old, tmp_path: Path) -> None:
         (("--columns", "draft_id="), "--columns must name a column for draft_id"),
         (("--report", str(tmp_path / "no" / "such.json")), "The report can not be written"),
         (("--from", f"postgresql://somebody:{secret}@127.0.0.1:9/old"), "The old database can not be read"),
+        (("--from", f"postgres//somebody:{secret}@old"), "--from must be a connection string"),
+        (("--from", f"password {secret}"), "--from must be a connection string"),
     ):
         ran = old.run(*words)
         assert (ran.exit_code, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1), words

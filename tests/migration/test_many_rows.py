@@ -67,7 +67,9 @@ class Calls:
 def test_stopped_and_repeated_and_what_it_costs(of_its_own: Old, tmp_path: Path) -> None:
     old = of_its_own
     many_rows(old)
-    stopped = _stopped_after_the_first_lines(old, tmp_path / "stopped.json")
+    _stopped_after_the_first_lines(old, tmp_path / "killed.json", signal.SIGKILL)
+    _stopped_after_the_first_lines(old, tmp_path / "stopped.json", signal.SIGINT)
+    stopped = json.loads((tmp_path / "stopped.json").read_text("utf-8"))
     assert stopped["isComplete"] is False
     assert 0 < len(stopped["rows"]) < ROWS
     assert sum(stopped["summary"].values()) == len(stopped["rows"])
@@ -93,14 +95,12 @@ def test_stopped_and_repeated_and_what_it_costs(of_its_own: Old, tmp_path: Path)
     }
 
 
-def _stopped_after_the_first_lines(old: Old, report: Path) -> dict[str, Any]:
+def _stopped_after_the_first_lines(old: Old, report: Path, how: signal.Signals) -> None:
     words = old.command("--report", str(report))
     environment = {**old.environment, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603  # our own interpreter
         assert process.stdout is not None
         assert process.stdout.readline()
-        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, how)
         process.communicate(timeout=60)
         assert process.returncode != 0
-    found: dict[str, Any] = json.loads(report.read_text("utf-8"))
-    return found
