@@ -2,9 +2,14 @@
 
 import json
 import uuid
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
+from rich.console import Console
+
+from migration.command import run
 from tests.migration.conftest import Old
 
 
@@ -48,6 +53,20 @@ def test_dry_run_import_verify(old: Old, tmp_path: Path) -> None:
         0,
         ["0 to do, 2 already, 0 cannot", "The old table can be dropped: nothing of it is needed any longer."],
     )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_terminal", [True, False])
+async def test_progress_is_for_terminals(old: Old, *, is_terminal: bool) -> None:
+    old.row(None)
+    console = Console(file=StringIO(), force_terminal=is_terminal, width=200)
+    ended = await run(old.settings, old.table, is_dry_run=False, verifies=False, report=None, console=console)
+    assert isinstance(console.file, StringIO)
+    told = console.file.getvalue()
+    assert ("Rows" in told, "0/1" in told or "1/1" in told) == (is_terminal, is_terminal)
+    assert ended == 1
+    assert "cannot  (no draft): the row names no draft: delete it, or write its draft\n" in told
+    assert told.endswith("0 done, 0 already, 1 cannot\n")
 
 
 def test_what_can_not_be_moved_is_exit_code_1(old: Old) -> None:
