@@ -167,7 +167,7 @@ def test_the_approver_may_move_what_was_proposed(api: Api, behind: Behind) -> No
 
 
 @pytest.mark.parametrize("past", ["0001-01-01T00:00:00Z", "1969-12-31T23:00:00-01:00", "2020-02-29T12:00:00.000001Z"])
-@pytest.mark.parametrize("proposed", [None, NEXT_MONTH])
+@pytest.mark.parametrize("proposed", [None, NEXT_MONTH], ids=["not proposed", "proposed"])
 def test_an_instant_that_is_past_publishes_at_once(api: Api, behind: Behind, past: str, proposed: str | None) -> None:
     draft_id, task_id = in_review(api, behind, publishAt=proposed)
     payload = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=True, publishAt=past)
@@ -181,7 +181,7 @@ def test_what_is_proposed_for_the_past_waits_for_its_approval_alone(api: Api, be
     assert perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=True)["status"] == "APPROVED"
 
 
-@pytest.mark.parametrize("given", [{}, {"publishAt": LATER_STILL}])
+@pytest.mark.parametrize("given", [{}, {"publishAt": LATER_STILL}], ids=["without", "with"])
 def test_a_rejection_schedules_nothing(api: Api, behind: Behind, given: dict[str, object]) -> None:
     draft_id, task_id = in_review(api, behind, publishAt=NEXT_MONTH)
     payload = perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=False, **given)
@@ -317,7 +317,7 @@ def test_it_is_moved_and_then_published(api: Api, behind: Behind) -> None:
         (Someone(AUTHOR.id, ADMIN.groups), "OWN_SUBMISSION"),
     ],
 )
-@pytest.mark.parametrize("publish_at", [None, LATER_STILL])
+@pytest.mark.parametrize("publish_at", [None, LATER_STILL], ids=["now", "later"])
 def test_nobody_else_moves_it(api: Api, behind: Behind, who: Someone, code: str, publish_at: str | None) -> None:
     draft_id = scheduled(api, behind)
     before = behind.picture(draft_id)
@@ -335,7 +335,7 @@ def test_what_does_not_wait_is_not_moved(api: Api, behind: Behind) -> None:
     assert behind.picture(draft_id) == before
 
 
-@pytest.mark.parametrize("proposed", [None, NEXT_MONTH])
+@pytest.mark.parametrize("proposed", [None, NEXT_MONTH], ids=["not proposed", "proposed"])
 def test_a_model_without_a_timer_publishes_at_once_and_says_so(
     api: Api, behind: Behind, timerless: str, proposed: str | None
 ) -> None:
@@ -389,7 +389,7 @@ def test_many_are_approved_for_later_at_once(api: Api, behind: Behind) -> None:
     ]
 
 
-@pytest.mark.parametrize("publish_at", [None, LATER_STILL])
+@pytest.mark.parametrize("publish_at", [None, LATER_STILL], ids=["now", "later"])
 def test_of_several_at_once_one_wins(api: Api, behind: Behind, publish_at: str | None) -> None:
     """A withdrawal, the timer and a move: whichever comes first, the answers and the systems say one thing."""
 
