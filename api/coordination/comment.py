@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from api.coordination.comments import checked_comment, demand_short
+from api.coordination.comment_text import checked_comment, demand_short
 from api.coordination.draft_process import linked_process
 from api.coordination.rules.permissions import demand_participant
 from api.coordination.rules.visibility import is_participant, readable_draft

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from api.coordination.approval_snapshot import Approval, approval_of
-from api.coordination.comments import checked_comment, demand_short
+from api.coordination.comment_text import checked_comment, demand_short
 from api.coordination.policy import Policy
 from api.coordination.process.external_tasks import settle
 from api.coordination.process.publish import conflict

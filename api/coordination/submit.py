@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.coordination.change_variables import change_variables
-from api.coordination.comments import checked_comment, demand_short
+from api.coordination.comment_text import checked_comment, demand_short
 from api.coordination.draft_process import linked_process, linked_variables, stale_revision
 from api.coordination.policy import Policy
 from api.coordination.process.external_tasks import settle, waiting_tasks
