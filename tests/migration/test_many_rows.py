@@ -98,7 +98,10 @@ def test_stopped_and_repeated_and_what_it_costs(of_its_own: Old, tmp_path: Path)
 def _stopped_after_the_first_lines(old: Old, report: Path, how: signal.Signals) -> None:
     words = old.command("--report", str(report))
     environment = {**old.environment, "PYTHONUNBUFFERED": "1"}
+    # Whoever runs the tests in the background has SIGINT ignored, and what they start would ignore it, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603  # our own interpreter
+        signal.signal(signal.SIGINT, before)
         assert process.stdout is not None
         assert process.stdout.readline()
         os.kill(process.pid, how)
