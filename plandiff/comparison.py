@@ -189,11 +189,6 @@ def _text(value: Any, code: bytes | None) -> str | None:
 # What publication and submission ask of plans
 
 
-def demand_fit(plan: str, *, max_bytes: int) -> None:
-    """Raises InvalidPlan for a draft's plan that can not be submitted."""
-    plan_document.check(plan_document.parse(plan, max_bytes=max_bytes))
-
-
 def says_all(plan: str, plan_id: str, held: bytes, *, max_bytes: int, keeps_digits: bool) -> bool:
     """Whether a version of the plan says all that a draft says; what is no plan says nothing a version could."""
     try:

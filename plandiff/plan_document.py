@@ -62,14 +62,8 @@ def write(plan: object) -> bytes:
     return _encoder.encode(plan)
 
 
-def check(plan: Plan) -> None:
-    """Rules of FHIR R4 that stores differ on. Raises InvalidPlan. The store has the last word."""
-    for _, message in broken_rules(plan):
-        raise InvalidPlan(message)
-
-
 def broken_rules(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Where the plan breaks one of these rules, and what is wrong."""
+    """Where the plan breaks a rule of FHIR R4 that stores differ on, and what is wrong. The store has the last word."""
     if not plan.get("identifier") and not plan.get("name"):
         yield "name", "The plan needs an identifier or a name (FHIR R4 InsurancePlan, rule ipn-1)."
     status = plan.get("status")

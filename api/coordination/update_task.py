@@ -1,6 +1,6 @@
 """The verb that sets when a task is due, when to look at it again, and how urgent it is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,33 +14,23 @@ from authentication.identity import Viewer
 HIGHEST_PRIORITY = 100
 
 
-@dataclass(frozen=True)
-class TaskUpdate:
-    """What is to change; a field that is not `given` stays as it is, and None clears a date."""
-
-    given: dict[str, Any]
-
-    def value(self, name: str, now: Any) -> Any:
-        """The value that a field is to have, which it may have already."""
-        return self.given.get(name, now)
-
-
-async def update_task(upstreams: Upstreams, viewer: Viewer, task_id: str, update: TaskUpdate) -> None:
+async def update_task(upstreams: Upstreams, viewer: Viewer, task_id: str, given: Mapping[str, Any]) -> None:
     """Change the dates and the priority of a task: one's own, or anybody's for an administrator. Idempotent.
 
+    `given`: `due`, `follow_up` and `priority`; what is absent stays as it is, and None clears a date.
     Raises Refused, UpstreamFailed.
     """
-    priority = update.given.get("priority", 0)
+    priority = given.get("priority", 0)
     if priority is None or not 0 <= priority <= HIGHEST_PRIORITY:
         message = f"priority must be from 0 to {HIGHEST_PRIORITY}."
         raise Refused(UserErrorCode.INVALID, message, field="priority")
     for name in ("due", "follow_up"):
-        _demand_plausible(update.given.get(name), name)
+        _demand_plausible(given.get(name), name)
     task = (await visible_open_task(upstreams, viewer, task_id)).task
     demand_holder(viewer, task.assignee)
     demand_running(task)
-    due, follow_up = update.value("due", task.due), update.value("follow_up", task.follow_up)
-    priority = update.value("priority", task.priority)
+    due, follow_up = given.get("due", task.due), given.get("follow_up", task.follow_up)
+    priority = given.get("priority", task.priority)
     if (due, follow_up, priority) == (task.due, task.follow_up, task.priority):
         return
     try:

@@ -24,19 +24,10 @@ class Validation:
         return any(problem.is_error for problem in (*self.own, *(self.stores or ())))
 
 
-async def own_problems(upstreams: Upstreams, policy: Policy, draft: Draft) -> list[Problem]:
-    """The problems that the document itself shows."""
-    asked = partial(problems, draft.plan_data, max_bytes=policy.max_plan_bytes)
-    return await upstreams.plan_processes.run(asked, size=len(draft.plan_data))
-
-
 async def validated(upstreams: Upstreams, policy: Policy, draft: Draft) -> Validation:
-    """All problems of a draft's plan. What is no plan is not sent to the store. Raises UpstreamFailed."""
-    own = await own_problems(upstreams, policy, draft)
-    if any(problem.path is None and problem.is_error for problem in own) or not policy.validate_plans:
-        return Validation(own, None)
-    issues = await upstreams.aidbox.validate(draft.plan_data.encode(), profile=policy.plan_profile)
-    return Validation(own, limited([_problem(issue) for issue in issues]))
+    """All problems of a draft's plan. Raises UpstreamFailed."""
+    own = await _own_problems(upstreams, policy, draft)
+    return Validation(own, await _stores_problems(upstreams, policy, draft, own))
 
 
 async def demand_valid(upstreams: Upstreams, policy: Policy, draft: Draft) -> Validation:
@@ -44,15 +35,31 @@ async def demand_valid(upstreams: Upstreams, policy: Policy, draft: Draft) -> Va
 
     A store that cannot be asked raises UpstreamFailed where REQUIRE_VALIDATION is set; otherwise it was not asked.
     """
+    own, stores = await _own_problems(upstreams, policy, draft), None
     try:
-        found = await validated(upstreams, policy, draft)
+        stores = await _stores_problems(upstreams, policy, draft, own)
     except UpstreamFailed:
         if policy.require_validation:
             raise
-        found = Validation(await own_problems(upstreams, policy, draft), None)
+    found = Validation(own, stores)
     if found.has_errors:
         raise _refusal(found)
     return found
+
+
+async def _own_problems(upstreams: Upstreams, policy: Policy, draft: Draft) -> list[Problem]:
+    asked = partial(problems, draft.plan_data, max_bytes=policy.max_plan_bytes)
+    return await upstreams.plan_processes.run(asked, size=len(draft.plan_data))
+
+
+async def _stores_problems(
+    upstreams: Upstreams, policy: Policy, draft: Draft, own: list[Problem]
+) -> list[Problem] | None:
+    """None where the store is not asked: that is switched off, or the draft holds no plan."""
+    if any(problem.path is None and problem.is_error for problem in own) or not policy.validate_plans:
+        return None
+    issues = await upstreams.aidbox.validate(draft.plan_data.encode(), profile=policy.plan_profile)
+    return limited([_problem(issue) for issue in issues])
 
 
 def _refusal(found: Validation) -> Refused:

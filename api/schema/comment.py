@@ -1,6 +1,5 @@
 """The type Comment: what people wrote on a submission beside their decisions."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -8,9 +7,9 @@ from itertools import islice
 import strawberry
 
 from api.schema.info import Info
-from api.schema.person import Person
+from api.schema.person import Person, person
+from api.schema.submissions import submissions_of
 from api.upstreams.camunda import process_variables
-from api.upstreams.camunda.process_variables import NO_VARIABLES
 from api.upstreams.retool.records import Draft
 
 Comments = Mapping[str, process_variables.Comment]
@@ -35,7 +34,7 @@ def comment(process_id: str, comment_id: str, written: process_variables.Comment
     return Comment(
         id=strawberry.ID(comment_id),
         by=Person(id=strawberry.ID(written.by)),
-        acted_by=Person(id=strawberry.ID(written.acted_by)) if written.acted_by else None,
+        acted_by=person(written.acted_by),
         at=written.at,
         text=written.text,
         process_id=strawberry.ID(process_id),
@@ -49,14 +48,9 @@ async def comments_of_process(info: Info, process_id: str, limit: int) -> list[C
 
 async def comments_of_draft(info: Info, draft: Draft, limit: int) -> list[Comment]:
     """The last comments on a draft: its submissions newest first, the comments on each newest first."""
-    loaders = info.context.loaders
-    processes = await loaders.processes_by_draft.load(draft.id) or []
-    ids = [process.id for process in processes]
-    variables, found = await asyncio.gather(loaders.variables.load_many(ids), loaders.comments.load_many(ids))
-    values_of = {process_id: values or NO_VARIABLES for process_id, values in zip(ids, variables, strict=True)}
-    submissions = info.context.upstreams.camunda.own.submissions(draft.id, draft.camunda_process_id, values_of)
-    of_it = [(process_id, written or {}) for process_id, written in zip(ids, found, strict=True)]
-    return _newest_first([each for each in of_it if each[0] in submissions], limit)
+    submissions, (found,) = await submissions_of(info, draft, info.context.loaders.comments)
+    of_each = zip(submissions.processes, found, strict=True)
+    return _newest_first([(each.id, made or {}) for each, made in of_each if each.id in submissions.own], limit)
 
 
 def _newest_first(found: Sequence[tuple[str, Comments]], limit: int) -> list[Comment]:

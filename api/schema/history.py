@@ -3,7 +3,6 @@
 All drafts of an answer share four reads: submissions, variables, decisions and comments.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +14,9 @@ import strawberry
 
 from api.schema.info import Info
 from api.schema.person import Person, person
+from api.schema.submissions import submissions_of
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.process_variables import NO_VARIABLES, Comment, Decision, Outcome, ProcessVariables
+from api.upstreams.camunda.process_variables import Comment, Decision, Outcome, ProcessVariables
 from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft
 
@@ -81,29 +81,15 @@ class Submission:
 
 async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
     """The last events of a draft: its submissions newest first, the events of each newest first."""
-    loaders = info.context.loaders
-    processes = await loaders.processes_by_draft.load(draft.id) or []
-    ids = [process.id for process in processes]
-    variables, decisions, comments = await asyncio.gather(
-        loaders.variables.load_many(ids), loaders.decisions.load_many(ids), loaders.comments.load_many(ids)
+    loaders, own = info.context.loaders, info.context.upstreams.camunda.own
+    submissions, (decisions, comments) = await submissions_of(info, draft, loaders.decisions, loaders.comments)
+    variables = submissions.variables
+    every = (
+        Submission(process, variables[process.id], list((made or {}).values()), list((written or {}).values()))
+        for process, made, written in zip(submissions.processes, decisions, comments, strict=True)
+        if process.id in submissions.own or _is_superseded(own, draft, variables[process.id])
     )
-    values_of = {process_id: values or NO_VARIABLES for process_id, values in zip(ids, variables, strict=True)}
-    own = info.context.upstreams.camunda.own
-    submissions = own.submissions(draft.id, draft.camunda_process_id, values_of)
-    events = (
-        event
-        for process, made, written in zip(processes, decisions, comments, strict=True)
-        if process.id in submissions or _is_superseded(own, draft, values_of[process.id])
-        for event in reversed(
-            list(
-                _events(
-                    Submission(
-                        process, values_of[process.id], list((made or {}).values()), list((written or {}).values())
-                    )
-                )
-            )
-        )
-    )
+    events = (event for each in every for event in reversed(list(_events(each))))
     return list(islice(events, limit))
 
 

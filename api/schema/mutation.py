@@ -15,7 +15,6 @@ from api.coordination.rebase import Choices, rebase
 from api.coordination.reschedule import reschedule
 from api.coordination.retry_publication import retry_publication as retry
 from api.coordination.submit import submit
-from api.coordination.update_task import TaskUpdate
 from api.coordination.update_task import update_task as update
 from api.coordination.validation import Validation
 from api.coordination.withdraw import withdraw
@@ -73,7 +72,14 @@ def _validation(found: Validation | None) -> dict[str, Any]:
     return {"validated": found is not None and found.stores is not None, "problems": plan_problems(found)}
 
 
-async def _submit(context: Context, viewer: Viewer, args: SubmitForApprovalInput) -> SubmitForApprovalPayload:
+@verb(
+    "Submit a draft for approval. Idempotent: repeated, it answers with the process already running.",
+    on_refusal=_why_not_submitted,
+)
+async def submit_for_approval(
+    context: Context, viewer: Viewer, args: SubmitForApprovalInput
+) -> SubmitForApprovalPayload:
+    """See coordination/submit.py."""
     done = await submit(
         context.upstreams,
         context.policy,
@@ -88,44 +94,28 @@ async def _submit(context: Context, viewer: Viewer, args: SubmitForApprovalInput
     )
 
 
-@verb(
-    "Submit a draft for approval. Idempotent: repeated, it answers with the process already running.",
-    on_refusal=_why_not_submitted,
-)
-async def submit_for_approval(
-    context: Context, viewer: Viewer, args: SubmitForApprovalInput
-) -> SubmitForApprovalPayload:
-    """See coordination/submit.py."""
-    return await _submit(context, viewer, args)
-
-
 @verbs(
     f"Submit many drafts, at most {MOST_AT_ONCE}, each as by submitForApproval.",
     payload=SubmitDraftsPayload,
-    one=_submit,
+    one=submit_for_approval,
     key=lambda each: str(each.draft_id),
-    on_refusal=_why_not_submitted,
 )
 def submit_drafts(args: SubmitDraftsInput) -> list[SubmitForApprovalInput]:
     """Each with its own payload."""
     return args.submissions
 
 
-async def _approve_or_reject(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
-    verdict = Verdict.APPROVED if args.approved else Verdict.REJECTED
-    return await _decide(context, viewer, args.task_id, verdict, args.comment, args.publish_at)
-
-
 @verb("Decide a task. The last approval publishes the plan before it answers, or schedules it for publishAt.")
 async def complete_approval(context: Context, viewer: Viewer, args: CompleteApprovalInput) -> CompleteApprovalPayload:
     """See coordination/decide.py."""
-    return await _approve_or_reject(context, viewer, args)
+    verdict = Verdict.APPROVED if args.approved else Verdict.REJECTED
+    return await _decide(context, viewer, args.task_id, verdict, args.comment, args.publish_at)
 
 
 @verbs(
     f"Decide many tasks, at most {MOST_AT_ONCE}, each as by completeApproval.",
     payload=CompleteApprovalsPayload,
-    one=_approve_or_reject,
+    one=complete_approval,
     key=lambda each: str(each.task_id),
 )
 def complete_approvals(args: CompleteApprovalsInput) -> list[CompleteApprovalInput]:
@@ -141,21 +131,17 @@ async def request_changes(context: Context, viewer: Viewer, args: RequestChanges
     return await _decide(context, viewer, args.task_id, Verdict.RETURNED, args.comment)
 
 
-async def _claim(context: Context, viewer: Viewer, args: ClaimTaskInput) -> TaskPayload:
-    await claims.claim(context.upstreams, context.policy, viewer, args.task_id)
-    return TaskPayload(task_id=args.task_id)
-
-
 @verb("Claim a task of one of the viewer's groups.")
 async def claim_task(context: Context, viewer: Viewer, args: ClaimTaskInput) -> TaskPayload:
     """See coordination/claim.py."""
-    return await _claim(context, viewer, args)
+    await claims.claim(context.upstreams, context.policy, viewer, args.task_id)
+    return TaskPayload(task_id=args.task_id)
 
 
 @verbs(
     f"Claim many tasks, at most {MOST_AT_ONCE}, each as by claimTask.",
     payload=ClaimTasksPayload,
-    one=_claim,
+    one=claim_task,
     key=lambda each: str(each.task_id),
 )
 def claim_tasks(args: ClaimTasksInput) -> list[ClaimTaskInput]:
@@ -182,7 +168,7 @@ async def update_task(context: Context, viewer: Viewer, args: UpdateTaskInput) -
     """See coordination/update_task.py."""
     fields = {"due": args.due_at, "follow_up": args.follow_up_at, "priority": args.priority}
     given = {name: value for name, value in fields.items() if value is not strawberry.UNSET}
-    await update(context.upstreams, viewer, args.task_id, TaskUpdate(given))
+    await update(context.upstreams, viewer, args.task_id, given)
     return TaskPayload(task_id=args.task_id)
 
 
@@ -259,7 +245,7 @@ async def _decide(
     done = await decide(context.upstreams, context.policy, viewer, task_id, verdict, comment, publish_at)
     record = done.approval.draft
     if record and record.camunda_process_id == done.approval.process_id:
-        # Whoever decided on the draft is involved in its process: the engine need not be args for that.
+        # Whoever decided on the draft is involved in its process: the engine need not be asked for that.
         context.loaders.involved.know({Submitted(record.id, record.camunda_process_id): True})
     return CompleteApprovalPayload(
         task_id=done.task_id,

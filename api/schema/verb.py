@@ -26,6 +26,7 @@ Verb = Callable[[Context, Viewer, Input], Awaitable[Payload]]
 
 INPUT = strawberry.argument(description="The input.")
 NAMED = ("draft_id", "task_id", "plan_id", "version_id", "user_id", "approved")  # of inputs, for the audit log
+REPEATABLE = "repeatable"  # in the metadata of a mutation: its function, and what is around each call of it
 MOST_AT_ONCE = 200  # inputs of a bulk mutation
 SIDE_BY_SIDE = 8  # of them carried out at the same time
 FOR_PAYLOADS = 0.25  # of a request's time
@@ -56,13 +57,18 @@ def verb(
             async def done() -> Payload:
                 return await function(info.context, _acting(info.context, user_id), input)
 
+            return await once(info, input, done)
+
+        async def once(info: Info, named: object, work: Callable[[], Awaitable[Payload]]) -> Payload:
             try:
-                return await _with_audit(info, input, done)
+                return await _with_audit(info, named, work)
             except Refused as refusal:
                 refused: Payload = payload_type(user_errors=[user_error(refusal)], **on_refusal(refusal))
                 return refused
 
-        return _mutation(resolver, function, input_type, payload_type, description)
+        field = _mutation(resolver, function, input_type, payload_type, description)
+        field.metadata = {REPEATABLE: (function, once)}
+        return field
 
     return decorate
 
@@ -71,17 +77,16 @@ def verbs(
     description: str,
     *,
     payload: type[Any],
-    one: Verb[Any, Any],
+    one: Any,
     key: Callable[[Any], str],
-    on_refusal: Callable[[Refused], Mapping[str, object]] = _nothing,
 ) -> Callable[[Callable[[Any], Sequence[Any]]], Any]:
     """A mutation that carries out a verb for each of many inputs, and answers with a payload for each, in their order.
 
-    The function gives the inputs of `one` in the mutation's own. What a system's fault kept from being carried out is
-    null, with an error of its own path; others are not affected. `key`: what no two inputs may share, since two on the
-    same task or draft would race. Repeated as a whole it is as idempotent as its verb.
+    `one`: the mutation of one; the function gives its inputs in the mutation's own. What a system's fault kept from
+    being carried out is null, with an error of its own path; others are not affected. `key`: what no two inputs may
+    share, since two on the same task or draft would race. Repeated as a whole it is as idempotent as its verb.
     """
-    _, payload_of_one = _types(one)
+    function_of_one, once = one.metadata[REPEATABLE]
 
     def decorate(function: Callable[[Any], Sequence[Any]]) -> Any:
         input_type, _ = _types(function)
@@ -99,19 +104,14 @@ def verbs(
             async def result(each: Any) -> Any:
                 async def done() -> Any:
                     _demand_no_other_person(each, input.user_id)
-                    return await one(info.context, viewer, each)
+                    return await function_of_one(info.context, viewer, each)
 
                 async with slots:
                     _demand_time(info.context)
-                    return await _with_audit(info, each, done)
-
-            def answer(found: Any) -> Any:
-                is_refused = isinstance(found, Refused)
-                return payload_of_one(user_errors=[user_error(found)], **on_refusal(found)) if is_refused else found
+                    return await once(info, each, done)
 
             # An exception in a list is, to graphql-core, the error of its item.
-            found = await asyncio.gather(*map(result, inputs), return_exceptions=True)
-            return payload(results=[answer(each) for each in found])
+            return payload(results=await asyncio.gather(*map(result, inputs), return_exceptions=True))
 
         return _mutation(resolver, function, input_type, payload, description)
 

@@ -15,6 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+PACKAGES = {
+    "api",
+    "authentication",
+    "columnar",
+    "doctor",
+    "fhir_answers",
+    "graphql_server",
+    "migration",
+    "plandiff",
+    "resilience",
+    "sandbox",
+}
 SILENT = {"ARG", "LABEL", "EXPOSE"}  # change no file and no process
 
 

@@ -19,21 +19,9 @@ import pytest
 from api import __version__
 from graphql_server.graphiql.files import manifest
 from sandbox.ports import free_port
-from tests.deploy.dockerfile import ROOT
+from tests.deploy.dockerfile import PACKAGES, ROOT
 from tests.stories.behind import until
 
-PACKAGES = {
-    "api",
-    "authentication",
-    "columnar",
-    "doctor",
-    "fhir_answers",
-    "graphql_server",
-    "migration",
-    "plandiff",
-    "resilience",
-    "sandbox",
-}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SLOW_START = 240  # seconds the demo may take on a busy machine
 
