@@ -117,7 +117,9 @@ def old_dsn(settings: Settings) -> Iterator[str]:
     url, name = settings.retool_database_url.get_secret_value(), f"old_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        yield make_conninfo(url, dbname=name)
+    yield make_conninfo(url, dbname=name)
+    # by a connection of its own: tests in between kill the database
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
