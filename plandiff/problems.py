@@ -7,7 +7,6 @@ whether what is referred to exists.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any, NamedTuple
 
 from plandiff import labels, plan_document
@@ -137,4 +136,4 @@ def _wrong_references(path: str, element: Object, contained: Mapping[str, int]) 
 def _contained_ids(plan: Object) -> Counter[str]:
     contained = plan.get("contained")
     resources: list[Any] = contained if isinstance(contained, list) else []
-    return Counter(islice((str(each.get("id")) for each in resources if isinstance(each, dict)), 10_000))
+    return Counter(str(each.get("id")) for each in resources if isinstance(each, dict))

@@ -120,6 +120,14 @@ def test_a_contained_resource_that_is_there() -> None:
     assert problems(json.dumps(plan), max_bytes=MOST) == []
 
 
+def test_every_one_of_many_contained_resources_counts() -> None:
+    plan = json.loads(edited("ownedBy", {"reference": "#10001"}))
+    plan["contained"] = [{"resourceType": "Organization", "id": f"{number}"} for number in (*range(10_002), 10_001)]
+    assert problems(json.dumps(plan), max_bytes=MOST) == [
+        Problem(is_error=True, path="contained", message="Two contained resources have the id 10001.")
+    ]
+
+
 def test_labels() -> None:
     assert label_of("coverage[0].benefit[1].type") == "Coverage 1 › benefit 2 › type"
 
