@@ -14,9 +14,8 @@ from typing import Any, TypeGuard
 from plandiff.changes import Change
 from plandiff.labels import Steps
 from plandiff.matching import Key, canonical
-from plandiff.summary import COST, OTHER, SUBJECTS, WORDING, subject
+from plandiff.summary import COST, OTHER, REST, SUBJECTS, WORDING, subject
 
-WORDING_FIELDS = frozenset({"name", "alias", "text", "_name", "_alias"})
 AMOUNTS = ("cost", "value")  # of a general cost, and of a benefit's: Money and Quantity
 GENERAL_COST, PREMIUM = "generalCost", "premium"
 
@@ -51,10 +50,7 @@ def extent(found: Iterable[Change]) -> Extent:
 def _areas(change: Change) -> set[str]:
     """The area of the changed field, and the areas of what is new or gone with it."""
     rank, _ = subject(change.steps)
-    if rank < len(SUBJECTS):
-        own = SUBJECTS[rank].area
-    else:
-        own = WORDING if WORDING_FIELDS.intersection(change.steps[:1]) else OTHER
+    own = (*(each.area for each in SUBJECTS), *(area for _, area in REST))[rank]
     inside = {name for part in _parts(change) for name in part}
     areas = {each.area for each in SUBJECTS if not inside.isdisjoint(each.fields)} - {OTHER}
     return {own} | (areas if own != WORDING else set())
