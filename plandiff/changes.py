@@ -62,7 +62,7 @@ class Change:
     @property
     def pointer(self) -> str:
         """Where it is by RFC 6901, in `before` for a removal, else in `after`."""
-        return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in self.place)
+        return pointer(self.place)
 
     @property
     def is_precision_only(self) -> bool:
@@ -102,6 +102,11 @@ def changes(
     not where new ones are put in. Raises InvalidPlan for documents nested deeper than MAX_DEPTH.
     """
     return limited(_differences(content(before), content(after), Way(), terms), at_most)
+
+
+def pointer(place: Place) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in place)
 
 
 def limited(found: Iterable[Change], at_most: int) -> list[Change]:
@@ -175,7 +180,7 @@ def _differences(before: Any, after: Any, way: Way, terms: Terms) -> Iterator[Ch
 
 def _differences_of_lists(before: list[Object], after: list[Object], way: Way, terms: Terms) -> Iterator[Change]:
     old, new = keyed([before, after])
-    was_at, is_at = (_places(*each) for each in ((before, old), (after, new)))
+    was_at, is_at = (indexes(*each) for each in ((before, old), (after, new)))
     for key in names(old, new):
         on = way.element(key, was_at.get(key), is_at.get(key))
         yield from _differences(old.get(key), new.get(key), on, terms)
@@ -185,7 +190,7 @@ def _differences_of_lists(before: list[Object], after: list[Object], way: Way, t
         yield Change((*way.steps, ORDER), Kind.CHANGED, was, now, place=way.after)
 
 
-def _places(objects: list[Object], keys: Iterable[Key]) -> dict[Key, int]:
+def indexes(objects: list[Object], keys: Iterable[Key]) -> dict[Key, int]:
     """Each element's index in the list as it was written; keys come in the elements' order."""
     return dict(zip(keys, getattr(objects, "places", range(len(objects))), strict=True))
 
@@ -196,7 +201,7 @@ def _whole(before: Any, after: Any, way: Way, new_from: int) -> Iterator[Change]
     parts: Iterable[tuple[Way, Any]] = ()
     if is_objects(part):
         elements = keyed([part])[0]
-        places = _places(part, elements)
+        places = indexes(part, elements)
         parts = [(way.element(key, places[key], places[key]), inner) for key, inner in elements.items()]
     elif isinstance(part, dict) and way.steps != NARRATIVE and (way.steps == META or _is_big(part)):
         parts = [(way.field(name), inner) for name, inner in part.items()]

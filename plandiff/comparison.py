@@ -56,13 +56,7 @@ def compared(
     Raises InvalidPlan.
     """
     listed = limited(_all_changes(plan, other, max_bytes, terms), limit)
-    made = entries([(each, each.kind.value, (each.before, each.after)) for each in listed], wanted)
-    if not wanted & {POINTER, PRECISION}:
-        return made
-    return [
-        entry._replace(pointer=each.pointer, is_precision_only=each.is_precision_only)
-        for entry, each in zip(made, listed, strict=True)
-    ]
+    return entries([(each, each.kind.value, (each.before, each.after)) for each in listed], wanted)
 
 
 def summarized(plan: str, other: bytes | None, *, max_bytes: int, terms: Terms) -> Summary:
@@ -103,6 +97,11 @@ def conflicting(
 def of_conflicts(found: list[Conflict], wanted: AbstractSet[str] = ALL, *, limit: int = MOST_ENTRIES) -> list[Entry]:
     """The entries of conflicts; those past the most that are shown are one last entry."""
     return entries([(each, "", (each.base, each.mine, each.theirs)) for each in bounded(found, at_most=limit)], wanted)
+
+
+def cut(found: list[Entry], limit: int, *, count: int) -> list[Entry]:
+    """The first entries of those of `count` conflicts; what is more than `limit` is one last entry that counts it."""
+    return found if count <= limit else [*found[:limit], Entry("", MORE, f"And {count - limit} more", (), ())]
 
 
 def noted_version(plan: str, process_id: str, *, max_bytes: int) -> str | None:
@@ -169,7 +168,10 @@ def entries(found: Sequence[tuple[Change | Conflict, str, tuple[Any, ...]]], wan
         texts = (
             tuple(_text(value, code) for value, code in zip(values, encoded, strict=True)) if TEXTS in wanted else ()
         )
-        made.append(Entry(kind, name, words, encoded if VALUES in wanted else (), texts))
+        place = each.pointer if POINTER in wanted else ""
+        is_precision_only = PRECISION in wanted and each.is_precision_only
+        shown = encoded if VALUES in wanted else ()
+        made.append(Entry(kind, name, words, shown, texts, place, is_precision_only))
     return made
 
 

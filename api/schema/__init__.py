@@ -22,14 +22,12 @@ from graphql_server.documents.answer_cost import CostRules
 from graphql_server.documents.document import Documents
 from graphql_server.documents.preparation import Preparation
 from graphql_server.federation import FederationSchema, text_of
-from plandiff.changes import MOST_ENTRIES
 from plandiff.problems import MOST_PROBLEMS
 
 # The longest that lists without a `limit` are taken to be. What no limit of ours bounds is bounded by what people do.
 LENGTHS = {
     "ApprovalStatus.openTasks": 20,
     "ApprovalStatus.decisions": 50,
-    "RebaseDraftPayload.conflicts": MOST_ENTRIES,
     "Draft.problems": 2 * (MOST_PROBLEMS + 1),
     "SubmitForApprovalPayload.problems": 2 * (MOST_PROBLEMS + 1),
     "userErrors": 10,

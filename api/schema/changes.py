@@ -32,6 +32,7 @@ AS_TEXT = (
     "for people, which no client's JSON parser alters: text without quotes, numbers with all digits (1500.00), objects "
     "and lists as JSON."
 )
+REST = "Null for the entry that counts the rest."
 PATH = (
     "Its path, such as plan[0].generalCost[type=deductible,groupSize=1].cost.value: elements of a list by what "
     "identifies them in FHIR, else by number; [order] is the order of a list; … stands for entries left out."
@@ -81,7 +82,7 @@ class FieldChange:
     after_text: str | None = strawberry.field(description=f"`after` {AS_TEXT}", metadata=requires(comparison.TEXTS))
     pointer: str | None = strawberry.field(
         description="Its JSON pointer (RFC 6901): in the plan's earlier version for a removal, else in the draft's "
-        "plan. Null for the entry that counts the rest.",
+        f"plan. {REST}",
         metadata=requires(comparison.POINTER),
     )
     precision_only: bool = strawberry.field(
@@ -105,7 +106,8 @@ class ChangeSummary:
     total: int = strawberry.field(description="All of these.", metadata=requires())
     headline: str = strawberry.field(
         description="The most important changes in a few words, costs before wording: `2 costs changed, 1 network "
-        "added and 3 more`.",
+        "added and 3 more`. It counts elements: a period once whichever of its dates changed, and a part that is new "
+        "or gone once with all that is in it.",
         metadata=requires(),
     )
 
@@ -131,6 +133,15 @@ class FieldConflict:
     base_text: str | None = strawberry.field(description=f"`base` {AS_TEXT}", metadata=requires(comparison.TEXTS))
     mine_text: str | None = strawberry.field(description=f"`mine` {AS_TEXT}", metadata=requires(comparison.TEXTS))
     theirs_text: str | None = strawberry.field(description=f"`theirs` {AS_TEXT}", metadata=requires(comparison.TEXTS))
+    pointer: str | None = strawberry.field(
+        description="Its JSON pointer (RFC 6901): in the draft's plan, or in the store's current version where the "
+        f"draft has removed it. {REST}",
+        metadata=requires(comparison.POINTER),
+    )
+    precision_only: bool = strawberry.field(
+        description="Whether both have the same amount and only write it with other digits: 3000.0 and 3000.00.",
+        metadata=requires(comparison.PRECISION),
+    )
 
 
 @strawberry.enum(description="Whose value a conflicting field takes.")
@@ -242,6 +253,8 @@ def _conflict(entry: Entry) -> FieldConflict:
         base_text=base_text,
         mine_text=mine_text,
         theirs_text=theirs_text,
+        pointer=entry.pointer if entry.path != MORE else None,
+        precision_only=entry.is_precision_only,
     )
 
 

@@ -216,7 +216,9 @@ async def rebase_draft(context: Context, viewer: Viewer, args: RebaseDraftInput)
         version_id=args.version_id,
     )
     errors = [user_error(_undecided(done.count))] if done.conflicts else []
-    return RebaseDraftPayload(draft_id=done.draft_id, undecided=done.conflicts, user_errors=errors)
+    return RebaseDraftPayload(
+        draft_id=done.draft_id, undecided=done.conflicts, undecided_count=done.count, user_errors=errors
+    )
 
 
 @verb("Start a new draft from any version of a plan: to edit it, or to restore it.")

@@ -10,7 +10,7 @@ import strawberry
 from api.schema.approval_status import ApprovalState
 from api.schema.changes import FieldConflict, to_field_conflicts
 from api.schema.comment import Comment
-from api.schema.draft import Draft, DraftStatus, draft, draft_status
+from api.schema.draft import ChangeLimit, Draft, DraftStatus, draft, draft_status
 from api.schema.info import Info
 from api.schema.plan_version import PlanVersion, current_plans_of
 from api.schema.problems import PlanProblem
@@ -18,7 +18,8 @@ from api.schema.read_access import draft_by_id
 from api.schema.task import Task, task_by_id
 from api.schema.user_error import UserError
 from api.upstreams.retool import records as retool_records
-from plandiff.comparison import Entry
+from plandiff.changes import MOST_ENTRIES
+from plandiff.comparison import Entry, cut
 
 ERRORS = "What the user can correct; empty when it was done."
 RESULTS = (
@@ -163,6 +164,7 @@ class RebaseDraftPayload:
 
     draft_id: strawberry.Private[str | None] = None
     undecided: strawberry.Private[list[Entry]] = dataclasses.field(default_factory=list)
+    undecided_count: strawberry.Private[int] = 0
     user_errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
     @strawberry.field(
@@ -172,10 +174,14 @@ class RebaseDraftPayload:
         """Read after the write."""
         return draft(await _read(info, self.draft_id))
 
-    @strawberry.field(description="The conflicts that no choice decides; while there is one, nothing is written.")
-    def conflicts(self) -> list[FieldConflict]:
-        """As the merge found them."""
-        return to_field_conflicts(self.undecided)
+    @strawberry.field(
+        description="The conflicts that no choice decides; while there is one, nothing is written. After `limit` "
+        "entries one more says how many others there are."
+    )
+    def conflicts(self, limit: ChangeLimit = 50) -> list[FieldConflict]:
+        """As the merge found them. A limit out of range is not refused, which would erase the answer of a write."""
+        at_most = min(max(limit, 0), MOST_ENTRIES)
+        return to_field_conflicts(cut(self.undecided, at_most, count=self.undecided_count))
 
 
 async def _read(info: Info, draft_id: str | None) -> retool_records.Draft | None:

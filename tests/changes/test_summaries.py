@@ -8,7 +8,7 @@ from jsonpointer import resolve_pointer
 
 from tests.changes.conftest import DEDUCTIBLE, Conflicting, Store, costing, gold, text
 from tests.serving import AUTHOR, REVIEWER, Api, Drafts
-from tests.verbs import submitted
+from tests.verbs import perform, submitted
 
 QUERY = """query Q($id: ID!, $limit: Int!, $against: ChangeBase!) { draft(id: $id) {
   changes(limit: $limit, against: $against) { path kind pointer precisionOnly label }
@@ -93,6 +93,36 @@ def test_conflicts_by_their_limit(api: Api, conflicting: Conflicting) -> None:
     found = api.ask(query, AUTHOR, id=draft_id)["draft"]
     assert [each["path"] for each in found["all"]] == ["name", DEDUCTIBLE]
     assert found["first"] == [{"path": "name", "label": "Name"}, {"path": "…", "label": "And 1 more"}]
+
+
+def test_a_pointer_leads_to_each_conflict(api: Api, conflicting: Conflicting) -> None:
+    """In the draft's plan, or in the store's where the draft has removed it."""
+    mine = costing("3000.0", name="Mine")
+    theirs = costing("3000.00", name="Theirs", alias=["Theirs"])
+    del mine["alias"]
+    draft_id, _, _ = conflicting(gold(), mine, theirs)
+    query = """query Q($id: ID!) { draft(id: $id) { revision conflicts { path pointer precisionOnly }
+      first: conflicts(limit: 1) { path pointer precisionOnly } } }"""
+    found = api.ask(query, AUTHOR, id=draft_id)["draft"]
+    pointers = {each["path"]: each["pointer"] for each in found["conflicts"]}
+    assert list(pointers) == ["name", "alias", DEDUCTIBLE]
+    assert [each["precisionOnly"] for each in found["conflicts"]] == [False, False, True]
+    assert resolve_pointer(mine, pointers["name"]) == "Mine"
+    assert resolve_pointer(theirs, pointers["alias"]) == ["Theirs"]
+    assert resolve_pointer(mine, pointers[DEDUCTIBLE]) == Decimal("3000.0")
+    assert found["first"] == [found["conflicts"][0], {"path": "…", "pointer": None, "precisionOnly": False}]
+    rebase = """mutation R($input: RebaseDraftInput!) { rebaseDraft(input: $input) {
+      every: conflicts { path pointer } one: conflicts(limit: 1) { path pointer label }
+      none: conflicts(limit: 0) { label } most: conflicts(limit: 501) { path pointer } userErrors { message } } }"""
+    answer = perform(api, rebase, AUTHOR, draftId=draft_id, revision=found["revision"])
+    assert {each["path"]: each["pointer"] for each in answer["every"]} == pointers
+    assert answer["one"] == [
+        {"path": "name", "pointer": "/name", "label": "Name"},
+        {"path": "…", "pointer": None, "label": "And 2 more"},
+    ]
+    assert answer["none"] == [{"label": "And 3 more"}]
+    assert answer["most"] == answer["every"]
+    assert answer["userErrors"][0]["message"].startswith("3 fields were changed")
 
 
 def test_a_reviewers_list_says_what_changed(api: Api, drafts: Drafts, plans: Store) -> None:

@@ -80,6 +80,17 @@ def test_a_pointer_leads_to_the_value(before: Plan, after: Plan) -> None:
         assert spelled_content({"x": found}) == spelled_content({"x": value})
 
 
+@LAWS
+@given(documents, documents, documents)
+def test_a_conflicts_pointer_leads_to_the_value(base: Plan, mine: Plan, theirs: Plan) -> None:
+    """In my document as it was written, in theirs where it is gone from mine."""
+    for each in merge(base, mine, theirs).conflicts:
+        if each.steps[0] == "meta" or ORDER in each.steps:
+            continue
+        document, value = (theirs, each.theirs) if each.mine is None else (mine, each.mine)
+        assert spelled_content({"x": resolve_pointer(document, each.pointer)}) == spelled_content({"x": value})
+
+
 def test_the_readmes_example() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     exec(compile(code, str(README), "exec"), {})  # noqa: S102  # our own page
