@@ -57,6 +57,7 @@ class Loaders:
     variables = by_key(lambda own: partial(known_variables, own.camunda, names=own.requirements.names))
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     comments = by_key(lambda own: own.camunda.comments_by_process)
+    moves = by_key(lambda own: own.camunda.moves_by_process)
     open_tasks = by_key(lambda own: own.camunda.open_tasks_by_process)
     timers = by_key(lambda own: own.camunda.timers_by_process)
     waiting = by_key(lambda own: own.camunda.external_tasks_by_process)

@@ -97,6 +97,7 @@ async def decide(
         comment,
         acted_by=viewer.acted_by,
         publish_at=publish_at,
+        publish_at_before=variables.publish_at if publish_at else None,
     )
     decision, noted = await _unless_moved(upstreams, task.process_instance_id, variables, decision)
     noted |= _as_variables(task.id, decision)

@@ -1,6 +1,9 @@
 """The verb that moves the publication of a scheduled plan, or publishes it now."""
 
-from datetime import datetime
+import uuid
+from datetime import UTC, datetime
+
+import msgspec
 
 from api.coordination.approval_snapshot import Approval, approval_of
 from api.coordination.draft_process import linked_process, names_another
@@ -13,7 +16,7 @@ from api.coordination.rules.permissions import demand_scheduler
 from api.coordination.rules.visibility import readable_draft
 from api.errors import Gone, Refused, TimedOut, Unreachable, UpstreamFailed, UserErrorCode
 from api.upstreams import Upstreams
-from api.upstreams.camunda.process_variables import written
+from api.upstreams.camunda.process_variables import MOVE_PREFIX, Move, Scalar, written
 from authentication.identity import Viewer
 
 BEING_PUBLISHED = "The plan is being published already, so that can no longer be moved."
@@ -33,8 +36,9 @@ async def reschedule(
 
     1. Read the draft and its process; refuse all but who approved it and administrators. Nothing is written, except on
        a draft whose process is gone.
-    2. Send the message with the new time. In one transaction the engine changes the variable and its timer, and lets
-       either this, or the timer, or a withdrawal happen. Crash after: it is moved, and a repeat moves it to the same.
+    2. Send the message with the new time, and a record of the move. In one transaction the engine changes the variables
+       and its timer, and lets either this, or the timer, or a withdrawal happen. Crash after: it is moved, and a repeat
+       moves it to the same.
     3. Carry out the publication if it is due. Crash after: it waits in the engine for the worker.
 
     Draft and plan are compared with what was approved when it is published. Raises Refused, UpstreamFailed.
@@ -48,8 +52,8 @@ async def reschedule(
         raise names_another()
     draft = await settled_draft(upstreams, policy, draft, linked)
     if draft.is_submitted:
-        is_so = publish_at is not None and values.publish_at == publish_at
-        await _move(upstreams, policy, viewer, draft.id, process_id, publish_at, is_so=is_so)
+        move = Move(viewer.id, datetime.now(UTC), publish_at, values.publish_at, viewer.acted_by)
+        await _move(upstreams, policy, draft.id, process_id, move)
     elif draft.status != "approved":
         raise Refused(UserErrorCode.NOT_SUBMITTED, "This draft is not in approval.", field="draftId")
     elif is_ahead(publish_at):
@@ -58,25 +62,17 @@ async def reschedule(
         await settle(upstreams, policy, draft.id, process_id)
 
 
-async def _move(
-    upstreams: Upstreams,
-    policy: Policy,
-    viewer: Viewer,
-    draft_id: str,
-    process_id: str,
-    publish_at: datetime | None,
-    *,
-    is_so: bool,
-) -> None:
-    """Steps 2 and 3. After a failure, and where the time is that already (`is_so`), the state says what became of it.
+async def _move(upstreams: Upstreams, policy: Policy, draft_id: str, process_id: str, move: Move) -> None:
+    """Steps 2 and 3. After a failure, and where the time is that already, the state says what became of it.
 
     Raises Refused (NOT_SCHEDULED) where the process did not wait, and is not where it was to be.
     """
-    by = written(rescheduled_by=viewer.id, reschedule_acted_by=viewer.acted_by)
+    publish_at = move.publish_at
+    is_so = publish_at is not None and publish_at == move.publish_at_before
     failure: UpstreamFailed | None = None
     try:
         if not is_so:
-            await upstreams.camunda.reschedule(process_id, written(publish_at=publish_at) | by)
+            await upstreams.camunda.reschedule(process_id, _as_variables(move))
     except (Gone, TimedOut, Unreachable) as failed:
         failure = failed
     await settle(upstreams, policy, draft_id, process_id)
@@ -88,6 +84,11 @@ async def _move(
     if failure is not None and not isinstance(failure, Gone):
         raise failure
     raise _not_scheduled(approval.progress.state)
+
+
+def _as_variables(move: Move) -> dict[str, Scalar]:
+    last = written(publish_at=move.publish_at, rescheduled_by=move.by, reschedule_acted_by=move.acted_by)
+    return last | {f"{MOVE_PREFIX}{uuid.uuid4().hex}": msgspec.json.encode(move).decode()}
 
 
 def _is_as_asked(approval: Approval, publish_at: datetime | None) -> bool:

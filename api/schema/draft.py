@@ -203,7 +203,7 @@ class Draft:
         info: Info,
         limit: Annotated[int, strawberry.argument(description="The most events to return, 0 to 1000.")] = 50,
     ) -> list[AuditEvent] | None:
-        """Four requests to the engine, for all drafts of an answer."""
+        """Four requests to the engine, for all drafts of an answer; five where a publication was moved."""
         return await history_of(info, self.record, checked_limit(limit))
 
     @strawberry.field(

@@ -1,6 +1,7 @@
 """The type AuditEvent: an event in the approvals of a draft, derived from the engine's history.
 
-All drafts of an answer share four reads: submissions, variables, decisions and comments.
+All drafts of an answer share four reads: submissions, variables, decisions and comments; and one more where the
+publication of any of them was moved.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,14 +17,14 @@ from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.submissions import submissions_of
 from api.upstreams.camunda.ownership import Ownership
-from api.upstreams.camunda.process_variables import Comment, Decision, Outcome, ProcessVariables
+from api.upstreams.camunda.process_variables import Comment, Decision, Move, Outcome, ProcessVariables, Verdict
 from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft
 
 
 @strawberry.enum(description="What happened to a draft in approval.")
 class AuditEventKind(Enum):
-    """The kinds of events: a submission, the decisions on it, and its end."""
+    """The kinds of events: a submission, what people did with it, and its end."""
 
     SUBMITTED = strawberry.enum_value("SUBMITTED", description="It was sent into approval.")
     APPROVED = strawberry.enum_value("APPROVED", description="A reviewer approved it; several steps, several of these.")
@@ -31,6 +32,9 @@ class AuditEventKind(Enum):
     RETURNED = strawberry.enum_value("RETURNED", description="A reviewer sent it back with what to change.")
     CONFLICT = strawberry.enum_value("CONFLICT", description="Draft or plan had moved, so nothing was published.")
     COMMENTED = strawberry.enum_value("COMMENTED", description="Somebody wrote a comment on it.")
+    RESCHEDULED = strawberry.enum_value(
+        "RESCHEDULED", description="Its publication was moved from `publishAtBefore` to `publishAt`, null for at once."
+    )
     WITHDRAWN = strawberry.enum_value("WITHDRAWN", description="It was taken back out of approval.")
     PUBLISHED = strawberry.enum_value("PUBLISHED", description="It became a version of its plan.")
     SUPERSEDED = strawberry.enum_value(
@@ -67,26 +71,43 @@ class AuditEvent:
         default=None,
         description="SUBMITTED: the plan version it was submitted against. PUBLISHED: the one it became.",
     )
+    publish_at: datetime | None = strawberry.field(
+        default=None,
+        description="When the plan was to be published from then on. SUBMITTED: as proposed. APPROVED: as set with the "
+        "decision, null where it was left as it was. RESCHEDULED: the new time, null for at once.",
+    )
+    publish_at_before: datetime | None = strawberry.field(
+        default=None, description="With APPROVED and RESCHEDULED: what `publishAt` replaced; null for no time."
+    )
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A process, its variables, the decisions on its tasks and the comments on it, each oldest first."""
+    """A process, its variables, the decisions on its tasks, the comments on it and its moves, each oldest first."""
 
     process: ProcessInstance
     values: ProcessVariables
     decisions: list[Decision]
     comments: list[Comment]
+    moves: list[Move]
 
 
 async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
     """The last events of a draft: its submissions newest first, the events of each newest first."""
     loaders, own = info.context.loaders, info.context.upstreams.camunda.own
     submissions, (decisions, comments) = await submissions_of(info, draft, loaders.decisions, loaders.comments)
-    variables = submissions.variables
+    variables, processes = submissions.variables, submissions.processes
+    moved = [process.id for process in processes if variables[process.id].rescheduled_by is not None]
+    moves = dict(zip(moved, await loaders.moves.load_many(moved), strict=True))
     every = (
-        Submission(process, variables[process.id], list((made or {}).values()), list((written or {}).values()))
-        for process, made, written in zip(submissions.processes, decisions, comments, strict=True)
+        Submission(
+            process,
+            variables[process.id],
+            list((made or {}).values()),
+            list((written or {}).values()),
+            moves.get(process.id) or [],
+        )
+        for process, made, written in zip(processes, decisions, comments, strict=True)
         if process.id in submissions.own or _is_superseded(own, draft, variables[process.id])
     )
     events = (event for each in every for event in reversed(list(_events(each))))
@@ -109,17 +130,48 @@ def _events(submission: Submission) -> Iterator[AuditEvent]:
         acted_by=person(values.submission_acted_by),
         comment=values.submission_comment,
         plan_version_id=_id(values.base_version),
+        publish_at=_proposed(submission),
     )
-    # `merge` keeps decisions in their order, whatever their clocks say, and puts comments between them.
-    said: list[Sequence[Decision | Comment]] = [submission.decisions, submission.comments]
-    for made in merge(*said, key=lambda each: each.at):
-        yield _decided(submission, made) if isinstance(made, Decision) else _commented(submission, made)
+    # `merge` keeps decisions in their order, whatever their clocks say, and puts comments and moves between them.
+    acts: list[Sequence[Decision | Comment | Move]] = [submission.decisions, submission.comments, submission.moves]
+    for act in merge(*acts, key=lambda each: each.at):
+        yield _act(submission, act)
     if process.end_time is not None:
         for kind in _ends(submission):
             yield _end(submission, kind, process.end_time)
 
 
+def _proposed(submission: Submission) -> datetime | None:
+    """When the submission proposed to publish: what was replaced first, else what stands."""
+    replaced: list[Decision | Move] = [*filter(_is_timed, submission.decisions), *submission.moves]
+    return replaced[0].publish_at_before if replaced else submission.values.publish_at
+
+
+def _is_timed(decision: Decision) -> bool:
+    """Whether a decision set the time of publication."""
+    return decision.verdict is Verdict.APPROVED and decision.publish_at is not None
+
+
+def _act(submission: Submission, act: Decision | Comment | Move) -> AuditEvent:
+    if isinstance(act, Decision):
+        return _decided(submission, act)
+    return _commented(submission, act) if isinstance(act, Comment) else _moved(submission, act)
+
+
+def _moved(submission: Submission, move: Move) -> AuditEvent:
+    return _event(
+        submission,
+        AuditEventKind.RESCHEDULED,
+        move.at,
+        by=person(move.by),
+        acted_by=person(move.acted_by),
+        publish_at=move.publish_at,
+        publish_at_before=move.publish_at_before,
+    )
+
+
 def _decided(submission: Submission, decision: Decision) -> AuditEvent:
+    is_timed = _is_timed(decision)
     return _event(
         submission,
         AuditEventKind[decision.verdict.name],
@@ -129,6 +181,8 @@ def _decided(submission: Submission, decision: Decision) -> AuditEvent:
         step=decision.step,
         comment=decision.comment,
         reason=decision.reason,
+        publish_at=decision.publish_at if is_timed else None,
+        publish_at_before=decision.publish_at_before if is_timed else None,
     )
 
 
@@ -189,6 +243,8 @@ def _event(
     comment: str | None = None,
     reason: str | None = None,
     plan_version_id: strawberry.ID | None = None,
+    publish_at: datetime | None = None,
+    publish_at_before: datetime | None = None,
 ) -> AuditEvent:
     return AuditEvent(
         kind=kind,
@@ -201,6 +257,8 @@ def _event(
         comment=comment,
         reason=reason,
         plan_version_id=plan_version_id,
+        publish_at=publish_at,
+        publish_at_before=publish_at_before,
     )
 
 

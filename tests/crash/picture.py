@@ -74,9 +74,10 @@ def _process(behind: Behind, process: Mapping[str, Any], numbers: Mapping[str, s
 def _variable(name: str, value: Any, numbers: Mapping[str, str]) -> tuple[str, Any]:
     if name in OF_VERSIONS:
         return name, numbers.get(value, value)
-    if not name.startswith(("decision_", "comment_")):
+    if not name.startswith(("decision_", "comment_", "move_")):
         return name, value
-    return name, {key: said for key, said in json.loads(value).items() if key != "at"}
+    known = "move_…" if name.startswith("move_") else name  # whose names are random
+    return known, {key: said for key, said in json.loads(value).items() if key != "at"}
 
 
 def _task(task: Mapping[str, Any]) -> Picture:

@@ -25,6 +25,9 @@ WHEN = """query When($draftId: ID!) { draft(id: $draftId) { publishAt
   approval { state publishAt openTasks { publishAt } decisions { publishAt } }
   history { kind } } }"""
 
+HISTORY = """query History($ids: [ID!]!) { drafts(ids: $ids) { items { history {
+  kind by { id } publishAt publishAtBefore } } } }"""
+
 TIMER = """<bpmn:intermediateCatchEvent id="until-january" name="Until January">
   <bpmn:timerEventDefinition id="until-january-event">
     <bpmn:timeDuration xsi:type="bpmn:tFormalExpression">P30D</bpmn:timeDuration>
@@ -305,6 +308,34 @@ def test_it_is_moved_and_then_published(api: Api, behind: Behind) -> None:
     (refusal,) = perform(api, RESCHEDULE, REVIEWER, draftId=draft_id, publishAt=LATER_STILL)["userErrors"]
     message = "The plan is published already; a new draft of it can change it."
     assert refusal == {"code": "NOT_SCHEDULED", "message": message, "field": "draftId"}
+
+
+def test_the_history_says_who_moved_it_from_when_to_when(settings: Settings, api: Api, behind: Behind) -> None:
+    """And what was proposed, and set with the decision. It costs one more request where something was moved."""
+    draft_id, task_id = in_review(api, behind, publishAt=NEXT_MONTH)
+    unmoved_id, _ = in_review(api, behind)
+    latest = ahead(days=90)
+    perform(api, COMPLETE, REVIEWER, taskId=task_id, approved=True, publishAt=LATER_STILL)
+    for who, publish_at in ((REVIEWER, latest), (ADMIN, LATER_STILL), (ADMIN, LATER_STILL), (ADMIN, None)):
+        assert perform(api, RESCHEDULE, who, draftId=draft_id, publishAt=publish_at, userId=who.id)["userErrors"] == []
+    perform(api, RESCHEDULE, REVIEWER, draftId=draft_id)
+    recording = Recording()
+    with recording.before(settings) as watched:
+        of_both = watched.ask(HISTORY, AUTHOR, ids=[draft_id, unmoved_id])["drafts"]["items"]
+        assert recording.counts()["POST /history/variable-instance"] == 4
+        recording.calls.clear()
+        assert watched.ask(HISTORY, AUTHOR, ids=[unmoved_id])["drafts"]["items"] == of_both[1:]
+        assert recording.counts()["POST /history/variable-instance"] == 3
+    found = [tuple(event.values()) for event in of_both[0]["history"]]
+    assert found == [
+        ("PUBLISHED", None, None, None),
+        ("RESCHEDULED", {"id": ADMIN.id}, None, LATER_STILL),
+        ("RESCHEDULED", {"id": ADMIN.id}, LATER_STILL, latest),
+        ("RESCHEDULED", {"id": REVIEWER.id}, latest, LATER_STILL),
+        ("APPROVED", {"id": REVIEWER.id}, LATER_STILL, NEXT_MONTH),
+        ("SUBMITTED", {"id": AUTHOR.id}, NEXT_MONTH, None),
+    ]
+    assert [tuple(event.values()) for event in of_both[1]["history"]] == [("SUBMITTED", {"id": AUTHOR.id}, None, None)]
 
 
 @pytest.mark.parametrize(

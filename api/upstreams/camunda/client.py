@@ -18,9 +18,11 @@ from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.process_variables import (
     COMMENT_PREFIX,
     DECISION_PREFIX,
+    MOVE_PREFIX,
     VARIABLES,
     Comment,
     Decision,
+    Move,
     ProcessVariables,
     Scalar,
     Variables,
@@ -28,6 +30,7 @@ from api.upstreams.camunda.process_variables import (
     condition,
     decisions_in,
     instant,
+    moves_in,
     typed,
     written,
 )
@@ -260,6 +263,11 @@ class Camunda:
         """The comments written on processes: process id → (comment id → comment), oldest first."""
         found = await self._variables(plausible(process_ids), {"variableNameLike": f"{COMMENT_PREFIX}%"})
         return {process_id: comments_in(values) for process_id, values in found.items()}
+
+    async def moves_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Move]]:
+        """The moves of publications: process id → its moves, oldest first."""
+        found = await self._variables(plausible(process_ids), {"variableNameLike": f"{MOVE_PREFIX}%"})
+        return {process_id: moves_in(values) for process_id, values in found.items()}
 
     async def _variables(
         self, process_ids: Sequence[str], query: Mapping[str, object], *, page: int = PAGE

@@ -16,6 +16,7 @@ from authentication.identity import utf16_length
 
 DECISION_PREFIX = "decision_"
 COMMENT_PREFIX = "comment_"
+MOVE_PREFIX = "move_"
 DECIDER = "decider"  # written with a decision: who held the task, which the model compares with its assignee
 OUTCOME = "outcome"  # input parameter of an external task of the topic record-outcome
 
@@ -150,11 +151,11 @@ class Verdict(StrEnum):
     CONFLICT = "CONFLICT"
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """One reviewer's decision, stored as a process variable that is named after its task.
 
     `by`: whose decision it is; `acted_by`: who made it on their behalf, where that is another person. `publish_at`:
-    when to publish the plan, where that was set with this decision.
+    when to publish the plan, where that was set with this decision; `publish_at_before`: when it was to be until then.
     """
 
     verdict: Verdict
@@ -166,6 +167,20 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str | None = None
     acted_by: str | None = None
     publish_at: datetime | None = None
+    publish_at_before: datetime | None = None
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A publication moved from one time to another, stored as a process variable of its own. None: none, or at once.
+
+    `by`: in whose name; `acted_by`: who did it on their behalf, where that is another person.
+    """
+
+    by: str
+    at: datetime
+    publish_at: datetime | None
+    publish_at_before: datetime | None
+    acted_by: str | None = None
 
 
 class Comment(msgspec.Struct, frozen=True):
@@ -213,6 +228,12 @@ def comments_in(values: Variables) -> dict[str, Comment]:
     read = {name.removeprefix(COMMENT_PREFIX): _decoded(value, Comment) for name, value in values.items()}
     made = [(comment_id, comment) for comment_id, comment in read.items() if comment is not None]
     return dict(sorted(made, key=lambda each: each[1].at))
+
+
+def moves_in(values: Variables) -> list[Move]:
+    """The moves of a publication, oldest first. What is none of ours is left out."""
+    read = [_decoded(value, Move) for value in values.values()]
+    return sorted((move for move in read if move is not None), key=lambda move: move.at)
 
 
 def typed(variables: Variables) -> dict[str, dict[str, object]]:
