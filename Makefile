@@ -26,7 +26,7 @@ check: .venv/ready ## Look at your own systems (by .env or the environment) and 
 test: .venv/ready ## Run all tests on the real systems (ENGINE=camunda, TESTS=tests/stories, ARGS="--store aidbox-like", WORKERS=2)
 	@exec .venv/bin/python -m pytest $(TESTS) --engine $(ENGINE) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
-test-quick: .venv/ready ## Run the tests for people at work: unit, contract, stories, calls, without the slow ones (some 5 minutes on 2 cores)
+test-quick: .venv/ready ## Run the tests for people at work: unit, contract, stories, calls, without the slow ones (under 3 minutes on 2 cores)
 	@exec .venv/bin/python -m pytest tests/unit tests/contract tests/stories tests/calls -m "not slow" --engine $(ENGINE) --numprocesses 2 --dist worksteal $(ARGS)
 
 races: .venv/ready ## Run the races hundreds of rounds each (ARGS="--seed 7 --rounds 1" is round 7 again)

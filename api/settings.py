@@ -18,6 +18,9 @@ from authentication.addresses import LOOPBACK, is_private_enough
 from authentication.gateway import GatewayKey, gateway_key
 from resilience.tls import secure_context
 
+OTHER_TYPES = "*"  # in PROCESS_KEYS: of drafts whose type is not named
+_KEY = re.compile(r"[\w.-]{1,64}")  # of a process definition, an XML id
+
 
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")) or not _has_host_and_port(value):
@@ -56,6 +59,20 @@ def _draft_statuses(value: object) -> object:
     return status_names(_split(value)) if isinstance(value, str) else value
 
 
+def _process_keys(value: object) -> object:
+    """Raises ValueError for an entry without a type or a key, and for a type that is there twice."""
+    if not isinstance(value, str):
+        return value
+    pairs = [
+        (draft_type.strip(), key.strip()) for draft_type, _, key in (each.rpartition(":") for each in _split(value))
+    ]
+    if not all(draft_type and _KEY.fullmatch(key) for draft_type, key in pairs):
+        raise ValueError("pairs of a type and a process definition key are needed, like dental:dental-approval")
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("each type can have one process definition key")
+    return dict(pairs)
+
+
 def _names(value: object) -> object:
     return _split(value) if isinstance(value, str) else value
 
@@ -88,6 +105,7 @@ PrivateAddress = Annotated[str, AfterValidator(_private_url)]
 GatewayKeys = Annotated[tuple[GatewayKey, ...], NoDecode, BeforeValidator(_gateway_keys)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 Kinds = Annotated[frozenset[Literal["oidc", "gateway", "headers"]], NoDecode, BeforeValidator(_names)]
+ProcessKeys = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_process_keys)]
 DraftStatuses = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_draft_statuses)]
 Algorithms = Annotated[
     frozenset[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]],
@@ -136,6 +154,14 @@ class Settings(BaseSettings):
     draft_source: str = Field("retool", pattern="^[A-Za-z0-9_.-]{1,64}$")
     """This deployment's name in the engine: it starts processes with it as `draftSource` and touches none with another
     name. Deployments that share an engine each need their own."""
+
+    draft_type: str | None = Field(None, min_length=1)
+    """Where a draft's type stands, for `PROCESS_KEYS`: a column, or a path in the plan that begins with `$`, as
+    PostgreSQL writes them: `$.type[0].coding[0].code`."""
+    process_keys: ProcessKeys = {}
+    """Process definition keys by a draft's type, separated by commas: `dental:dental-approval,*:plan-approval`. Drafts
+    of other types go to the key of `*`, or else to `benefit-approval`. Processes of all these keys are this
+    deployment's, if they are of its `DRAFT_SOURCE`."""
 
     camunda_url: HttpAddress
     """Base URL of the engine's REST API, ending in /engine-rest."""
@@ -359,6 +385,12 @@ class Settings(BaseSettings):
     def _coherent_about_ports(self) -> "Settings":
         if self.operations_port is not None and self.operations_port == self.port:
             raise ValueError("OPERATIONS_PORT must be another port than PORT")
+        return self
+
+    @model_validator(mode="after")
+    def _coherent_about_types(self) -> "Settings":
+        if set(self.process_keys) - {OTHER_TYPES} and not self.draft_type:
+            raise ValueError("PROCESS_KEYS needs DRAFT_TYPE, which says where a draft's type stands")
         return self
 
     @model_validator(mode="after")

@@ -46,16 +46,17 @@ async def _looked(upstreams: Upstreams) -> list[Finding]:
     camunda, retool = upstreams.camunda, upstreams.retool
     rows = await retool.submitted(None, limit=MOST_LOOKED_AT)
     answer = await camunda.engine.call(
-        "POST", "/process-instance", body=camunda.own.of_our_key, params={"maxResults": MOST_LOOKED_AT}
+        "POST", "/process-instance", body=camunda.own.of_our_keys, params={"maxResults": MOST_LOOKED_AT}
     )
     running = [each.id for each in camunda.engine.decode(answer, list[_Instance])]
     asked = [*running, *(row.process_id for row in rows if row.process_id and row.process_id not in running)]
     links = await camunda.variables_by_process(asked, LINK_VARIABLES)
     ours = {draft_id for each in running if (draft_id := _of(links, each).draft_id)}
     found = set(await retool.drafts_by_id(sorted(ours), parts=NEITHER))
-    definition = await newest_definition(camunda)
-    model = await camunda.model(definition.id) if definition else None
-    findings = [*judge(camunda.own, rows, running, links, found), *judge_default(camunda.own, model)]
+    findings = list(judge(camunda.own, rows, running, links, found))
+    for key in camunda.own.process_keys:
+        definition = await newest_definition(camunda, key)
+        findings += judge_default(camunda.own, await camunda.model(definition.id) if definition else None)
     if MOST_LOOKED_AT in (len(rows), len(running)):
         findings.append(
             warning(SUBJECT, f"there are more than {MOST_LOOKED_AT}, of which the others were not compared")

@@ -23,9 +23,8 @@ class _Deployed(msgspec.Struct, frozen=True, rename="camel"):
     deployed_process_definitions: dict[str, Definition] | None = None
 
 
-async def newest_definition(camunda: Camunda) -> Definition | None:
-    """The newest deployed version of the process model, or None. Raises UpstreamFailed."""
-    key = camunda.own.process_key
+async def newest_definition(camunda: Camunda, key: str) -> Definition | None:
+    """The newest deployed version of a process model, or None. Raises UpstreamFailed."""
     params: Params = {"key": key, "latestVersion": "true", "withoutTenantId": "true", "maxResults": 1}
     response = await camunda.engine.call("GET", "/process-definition", params=params, idempotent=True)
     found = camunda.engine.decode(response, list[Definition])

@@ -40,8 +40,9 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
     try:
         findings.append(judge_version(await camunda.version(), address, product=await _product(camunda)))
         lacking = await missing(camunda, NEEDS)
-        findings += judge_permissions(lacking, camunda.own.process_key)
-        findings += [] if READ_MODEL in lacking else await _model(camunda)
+        findings += judge_permissions(lacking, camunda.own.process_keys)
+        for key in () if READ_MODEL in lacking else camunda.own.process_keys:
+            findings += await _model(camunda, key)
         findings += [] if {READ_HISTORY, READ_INSTANCES} & set(lacking) else [await _history(camunda)]
         findings += [] if READ_INSTANCES in lacking else [*await _suspended(camunda), await _incidents(camunda)]
     except UpstreamFailed as failed:
@@ -49,18 +50,18 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
     return findings
 
 
-def judge_permissions(lacking: Sequence[Need], key: str) -> list[Finding]:
+def judge_permissions(lacking: Sequence[Need], keys: Sequence[str]) -> list[Finding]:
     """What the engine does not let the service's user do. Pure."""
     if not lacking:
         return [ok("permissions", "all that are needed")]
-    return [wrong("permissions", f"may not {need.purpose}: grant {need.named(key)}") for need in lacking]
+    return [wrong("permissions", f"may not {need.purpose}: grant {need.named(keys)}") for need in lacking]
 
 
-async def _model(camunda: Camunda) -> list[Finding]:
-    key, definition = camunda.own.process_key, await newest_definition(camunda)
+async def _model(camunda: Camunda, key: str) -> list[Finding]:
+    definition = await newest_definition(camunda, key)
     if definition is None:
         may_deploy = not await missing(camunda, [DEPLOY])
-        message = "run `plan-api setup`" if may_deploy else f"`plan-api setup` needs {DEPLOY.named(key)}"
+        message = "run `plan-api setup`" if may_deploy else f"`plan-api setup` needs {DEPLOY.named([key])}"
         return [wrong("model", f"{key} is not deployed: {message}")]
     if definition.suspended:
         finding = wrong(
@@ -74,7 +75,7 @@ async def _model(camunda: Camunda) -> list[Finding]:
 
 async def _suspended(camunda: Camunda) -> list[Finding]:
     """A finding on approvals that an operator has suspended, and may have forgotten."""
-    of_ours = {"processDefinitionKey": camunda.own.process_key, "suspended": "true"}
+    of_ours = {"processDefinitionKeyIn": _keys(camunda), "suspended": "true"}
     count = await _count(camunda, "/process-instance/count", of_ours)
     message = f"{count} suspended, so nobody can decide or withdraw them: Cockpit activates them"
     return [warning("approvals", message)] if count else []
@@ -104,7 +105,7 @@ def judge_version(version: str, address: str, *, product: str = "version") -> Fi
 
 async def _history(camunda: Camunda) -> Finding:
     """The finding on the history level. The REST API does not tell it, but the newest process shows what is stored."""
-    body = {**camunda.own.of_our_key, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
+    body = {**camunda.own.of_our_keys, "sorting": [{"sortBy": "startTime", "sortOrder": "desc"}]}
     response = await camunda.engine.call("POST", "/history/process-instance", body=body, params={"maxResults": 1})
     newest = camunda.engine.decode(response, list[_Instance])
     level = "the engine's history level must be full, or audit"
@@ -113,7 +114,7 @@ async def _history(camunda: Camunda) -> Finding:
         found = await camunda.variables_by_process([process_id], LINK_VARIABLES)
         details = await _count(camunda, "/history/detail/count", {"processInstanceId": process_id})
         return judge_history(keeps_variables=process_id in found, keeps_details=bool(details))
-    if await _count(camunda, "/process-instance/count", {"processDefinitionKey": camunda.own.process_key}):
+    if await _count(camunda, "/process-instance/count", {"processDefinitionKeyIn": _keys(camunda)}):
         return wrong("history", f"keeps no processes: {level}")
     return warning("history", f"not known before a first approval was started; {level}")
 
@@ -132,10 +133,15 @@ def judge_history(*, keeps_variables: bool, keeps_details: bool) -> Finding:
 
 
 async def _incidents(camunda: Camunda) -> Finding:
-    stuck = await _count(camunda, "/incident/count", {"processDefinitionKeyIn": camunda.own.process_key})
+    stuck = await _count(camunda, "/incident/count", {"processDefinitionKeyIn": _keys(camunda)})
     if stuck == 0:
         return ok("incidents", "none")
     return warning("incidents", f"{stuck}: Cockpit shows why; once it is mended, retryPublication goes on")
+
+
+def _keys(camunda: Camunda) -> str:
+    """As a query string lists them."""
+    return ",".join(camunda.own.process_keys)
 
 
 async def _count(camunda: Camunda, path: str, params: dict[str, str]) -> int:

@@ -92,7 +92,7 @@ async def _running(camunda: Camunda, draft_ids: Sequence[str]) -> dict[str, Proc
     """Processes of our model that run with one of these business keys. Raises Denied."""
     if not draft_ids:
         return {}
-    query = {**camunda.own.of_our_key, "processInstanceBusinessKeyIn": list(draft_ids), "unfinished": True}
+    query = {**camunda.own.of_our_keys, "processInstanceBusinessKeyIn": list(draft_ids), "unfinished": True}
     answer = await camunda.engine.call(
         "POST", "/history/process-instance", body=query, params={"maxResults": PAGE}, idempotent=True
     )

@@ -170,8 +170,9 @@ async def _process(
         )
         | (written(publish_at=publish_at) if publish_at else {})
     )
+    key = upstreams.camunda.own.key_of(await upstreams.retool.draft_type(draft.id))
     try:
-        return await upstreams.camunda.start(draft.id, variables)
+        return await upstreams.camunda.start(key, draft.id, variables)
     except UpstreamFailed as failed:
         if failed.status == 404:
             await demand(upstreams.camunda, READ_MODEL)

@@ -9,12 +9,13 @@ from pydantic import SecretStr
 
 from api.draft_status import StatusNames
 from api.plan_processes import PlanProcesses
-from api.settings import Settings
+from api.settings import OTHER_TYPES, Settings
 from api.telemetry import SERVICE, upstream_called
 from api.upstreams.aidbox.client import Aidbox
 from api.upstreams.aidbox.version_cache import VersionCache
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.ownership import Ownership
+from api.upstreams.camunda.records import PROCESS_KEY
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.failure_messages import failure_messages
 from api.upstreams.retool.records import Columns
@@ -93,8 +94,10 @@ async def open_upstreams(
                 messages=failure_messages(columns.table),
                 observe=upstream_called,
             )
-            drafts = Retool(database, columns, largest=LARGEST_PLANS * settings.max_plan_bytes)
-            own = Ownership(settings.draft_source)
+            drafts = Retool(
+                database, columns, largest=LARGEST_PLANS * settings.max_plan_bytes, type_at=settings.draft_type
+            )
+            own = ownership_of(settings)
             plans = Aidbox(store, VersionCache(settings.kept_versions_bytes))
             yield Upstreams(drafts, Camunda(engine, own), plans, PlanProcesses(settings.calculating_processes))
         finally:
@@ -103,6 +106,12 @@ async def open_upstreams(
 
 def _breaker(name: str, slots: int, settings: Settings) -> CircuitBreaker:
     return CircuitBreaker(name, slots=slots, failures=settings.breaker_failures, pause=settings.breaker_seconds)
+
+
+def ownership_of(settings: Settings) -> Ownership:
+    """Which processes are this deployment's."""
+    keys = dict(settings.process_keys)
+    return Ownership(settings.draft_source, keys.pop(OTHER_TYPES, PROCESS_KEY), keys)
 
 
 def columns_of(settings: Settings) -> Columns:

@@ -14,7 +14,7 @@ from tests.calls.inboxes import Inbox, Inboxes
 from tests.calls.recording import Recording
 from tests.serving import ADMIN, Api, Drafts, Someone
 
-LENGTHS = (0, 1, 50, 200, pytest.param(1000, marks=pytest.mark.slow))
+LENGTHS = (0, 1, 50, *(pytest.param(length, marks=pytest.mark.slow) for length in (200, 1000)))
 TASKS, COUNT = "POST /task", "POST /task/count"
 VARIABLES, LINKS = "POST /history/variable-instance", "GET /task/{id}/identity-links"
 PROCESSES, WAITING = "POST /history/process-instance", "POST /external-task"
@@ -202,7 +202,7 @@ def test_requests(cold: Api, recording: Recording, inboxes: Inboxes, name: str, 
     assert page.get("totalCount", length) == length
 
 
-@pytest.mark.parametrize("length", [1, 200])
+@pytest.mark.parametrize("length", [1, pytest.param(200, marks=pytest.mark.slow)])
 def test_base_versions_are_asked_for_once(cold: Api, recording: Recording, inboxes: Inboxes, length: int) -> None:
     inbox = inboxes.of(length)
     first = cold.ask(TABLE["the inbox"].query, inbox.reviewer)

@@ -12,6 +12,8 @@ from tests.serving import ADMIN, AUTHOR, Api, serving
 from tests.stories.behind import PROCESS_TAG, Behind, Resource, edited, exactly, read, until
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted
 
+pytestmark = pytest.mark.slow
+
 Header = Callable[[str], str]
 PUT = "PUT /fhir/InsurancePlan/.*|POST /fhir/InsurancePlan"  # a first version is a POST in some stores
 LOST = (

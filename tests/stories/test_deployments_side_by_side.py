@@ -18,6 +18,8 @@ from tests.stories.behind import Behind, edited, exactly, read, until
 from tests.verbs import COMPLETE, REASSIGN, WITHDRAW, approved, codes, open_task, perform, rejected, status, submitted
 from tests.wiretap import noting, tapped
 
+pytestmark = pytest.mark.slow
+
 SOURCES = ("west", "east")
 PENDING = "query Pending($by: ID) { pendingTasks(filter: {submittedBy: $by}) { totalCount items { draft { id } } } }"
 TASK = "query Task($id: ID!) { task(id: $id) { id } }"

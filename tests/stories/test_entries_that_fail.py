@@ -12,6 +12,8 @@ from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, serving
 from tests.stories.behind import Behind, edited, until
 from tests.verbs import RETRY, WITHDRAW, approved, codes, perform, status, submitted
 
+pytestmark = pytest.mark.slow
+
 BATCH = "POST /fhir/?"
 TASKS = """query Tasks($ids: [ID!]!) { drafts(ids: $ids, sort: [{by: NAME}]) { items { id
   basePlan { versionId } } } }"""

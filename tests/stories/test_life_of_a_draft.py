@@ -77,6 +77,7 @@ def test_a_sample_draft_becomes_the_version_it_describes(api: Api, behind: Behin
 
 @pytest.mark.usefixtures("_references")
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.id)
+@pytest.mark.slow
 def test_a_sample_plan_is_stored_as_a_new_plan_and_version_by_version(
     api: Api, behind: Behind, plan: SamplePlan
 ) -> None:

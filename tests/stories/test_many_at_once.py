@@ -15,6 +15,8 @@ from tests.stories.behind import Behind, edited, until
 from tests.verbs import codes, open_task, perform
 from tests.wiretap import Send, tapped
 
+pytestmark = pytest.mark.slow
+
 SUBMIT_DRAFTS = """mutation Submit($input: SubmitDraftsInput!) { submitDrafts(input: $input) {
   results { processId status draft { id status } userErrors { code field } } userErrors { code message } } }"""
 COMPLETE_ALL = """mutation Complete($input: CompleteApprovalsInput!) { completeApprovals(input: $input) {

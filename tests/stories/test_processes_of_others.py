@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, Api, Someone
+from api.settings import Settings
+from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, Api, Someone, serving
 from tests.stories.behind import Behind
 from tests.verbs import (
     CLAIM,
@@ -47,6 +48,13 @@ ON_TASKS: dict[str, tuple[str, dict[str, object]]] = {
     "reassign": (REASSIGN, {"userId": "another"}),
 }
 EVERYBODY = (REVIEWER, ADMIN, AUDITOR, AUTHOR)
+
+
+@pytest.fixture(scope="module", params=[{}, {"dental": "dental-approval"}], ids=["one process", "several"])
+def api(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Api]:
+    """An API with one process, and one whose drafts have several; the invoice's is none of them."""
+    with serving(settings.model_copy(update={"draft_type": "$.type", "process_keys": request.param})) as api:
+        yield api
 
 
 @dataclass(frozen=True)

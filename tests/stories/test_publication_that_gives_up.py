@@ -14,6 +14,8 @@ from tests.stories.behind import FHIR_JSON, PROCESS_TAG, Behind, edited, exactly
 from tests.verbs import RETRY, SUBMIT, WITHDRAW, approved, codes, perform, status, submitted
 from tests.wiretap import failing, meanwhile, tapped
 
+pytestmark = pytest.mark.slow
+
 SUBMITTER = Someone("submitter")
 HISTORY = "query H($id: ID!) { draft(id: $id) { history { kind by { id } } } }"
 

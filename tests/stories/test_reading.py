@@ -155,6 +155,7 @@ def task_of(api: Api, viewer: Someone, task_id: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.slow
 def test_a_task_open_and_closed(api: Api, behind: Behind) -> None:
     plan_id, base = behind.stored_plan()
     draft_id = behind.drafts.new("An edit", edited(name="Edited"), aidbox_id=plan_id)
@@ -385,6 +386,7 @@ def test_no_such_draft(api: Api) -> None:
         assert api.ask(asked, AUTHOR, id=unknown) == {"draft": None, "approvalStatus": None}
 
 
+@pytest.mark.slow
 def test_decisions_of_the_present_submission_alone(api: Api, behind: Behind) -> None:
     draft_id = behind.drafts.new()
     submitted(api, draft_id, AUTHOR)

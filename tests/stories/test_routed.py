@@ -19,6 +19,8 @@ from tests.stories.behind import Behind, edited, exactly, read, until
 from tests.stories.test_change_variables import DEDUCTIBLE, costing
 from tests.verbs import COMPLETE, REQUEST_CHANGES, WITHDRAW, codes, perform, status, submitted
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = MODEL.parent / "examples"
 ROUTED, TABLE = EXAMPLES / "routed-approval.bpmn", EXAMPLES / "routed-approval.dmn"
 ACTUARY = Someone("actuary", ("benefit-actuaries",))

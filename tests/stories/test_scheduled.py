@@ -96,6 +96,7 @@ def timers(behind: Behind, draft_id: str) -> list[datetime]:
     return [datetime.fromisoformat(job["dueDate"]) for job in behind.engine.get("/job", params=params).json()]
 
 
+@pytest.mark.slow
 def test_it_is_approved_for_later_and_goes_live_by_the_clock_of_the_engine(
     settings: Settings, api: Api, behind: Behind
 ) -> None:
@@ -421,6 +422,7 @@ def test_many_are_approved_for_later_at_once(api: Api, behind: Behind) -> None:
 
 
 @pytest.mark.parametrize("publish_at", [None, LATER_STILL], ids=["now", "later"])
+@pytest.mark.slow
 def test_of_several_at_once_one_wins(api: Api, behind: Behind, publish_at: str | None) -> None:
     """A withdrawal, the timer and a move: whichever comes first, the answers and the systems say one thing."""
 

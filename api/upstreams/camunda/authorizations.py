@@ -21,7 +21,7 @@ UNAUTHENTICATED = "InvalidRequestException"  # of an engine that asks nobody who
 _log = logging.getLogger(__name__)
 
 Permission = tuple[str, str]
-"""A permission and the resource it is on: of the process model's definition, or of every task, instance, deployment."""
+"""A permission and the resource it is on: of our process definitions, or of every task, instance, deployment."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,11 @@ class Need:
     purpose: str
     alternatives: tuple[tuple[Permission, ...], ...]
 
-    def named(self, key: str) -> str:
+    def named(self, keys: Sequence[str]) -> str:
         """The permissions of the first alternative, with what they are on."""
+        definitions = f"ProcessDefinition {', '.join(keys)}"
         return " and ".join(
-            f"{permission} on {f'ProcessDefinition {key}' if kind == 'ProcessDefinition' else f'{kind} *'}"
+            f"{permission} on {definitions if kind == 'ProcessDefinition' else f'{kind} *'}"
             for permission, kind in self.alternatives[0]
         )
 
@@ -77,8 +78,8 @@ async def missing(camunda: Camunda, needs: Sequence[Need]) -> list[Need]:
 async def demand(camunda: Camunda, *needs: Need) -> None:
     """Make sure that what was not found is not there, and is not only hidden. Raises Denied, which names what lacks."""
     if lacking := await missing(camunda, needs):
-        key = camunda.own.process_key
-        message = "; ".join(f"to {need.purpose} it needs {need.named(key)}" for need in lacking)
+        keys = camunda.own.process_keys
+        message = "; ".join(f"to {need.purpose} it needs {need.named(keys)}" for need in lacking)
         _log.error("a permission is missing in the engine", extra={"reason": message})
         raise Denied("camunda", f"The engine does not show this service all of an approval: {message}", status=403)
 
@@ -101,8 +102,12 @@ async def _is_met(camunda: Camunda, need: Need) -> bool:
 
 async def _has(camunda: Camunda, permission: str, kind: str) -> bool:
     params: Params = {"permissionName": permission, "resourceName": kind, "resourceType": RESOURCES[kind]}
-    if kind == "ProcessDefinition":
-        params = {**params, "resourceId": camunda.own.process_key}
+    if kind != "ProcessDefinition":
+        return await _is_authorized(camunda, params)
+    return all([await _is_authorized(camunda, {**params, "resourceId": key}) for key in camunda.own.process_keys])
+
+
+async def _is_authorized(camunda: Camunda, params: Params) -> bool:
     answer = await camunda.engine.call(
         "GET", "/authorization/check", params=params, answers=(200, 401), idempotent=True
     )

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -86,6 +87,7 @@ class _PastTask(msgspec.Struct, frozen=True, rename="camel"):
 class _HistoricVariable(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     process_instance_id: str
+    process_definition_key: str
     value: Any = None
     task_id: str | None = None
 
@@ -172,18 +174,23 @@ class Camunda:
     async def past_tasks(
         self, query: Mapping[str, object], *, limit: int, sorting: Sequence[Mapping[str, object]] = ()
     ) -> list[Task]:
-        """Tasks of ours by the history, open or not, that match the engine's own query fields."""
+        """Tasks of ours by the history, open or not, that match the engine's own query fields. A request for each key.
+
+        `limit`: of the tasks of each process definition.
+        """
         params: Params = {"maxResults": limit}
-        body = {**self.own.tasks(query), "sorting": sorting}
-        answer = await self.engine.call("POST", "/history/task", body=body, idempotent=True, params=params)
-        return [_from_history(past) for past in self.engine.decode(answer, list[_PastTask])]
+        bodies = [{**narrowed, "sorting": sorting} for narrowed in self.own.past_tasks(query)]
+        answers = await asyncio.gather(
+            *(self.engine.call("POST", "/history/task", body=body, idempotent=True, params=params) for body in bodies)
+        )
+        return [_from_history(past) for each in answers for past in self.engine.decode(each, list[_PastTask])]
 
     async def open_tasks_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Task]]:
-        """The open tasks of each process of our model, oldest first."""
+        """The open tasks of each process of our models, oldest first."""
         asked = plausible(process_ids)
         if not asked:
             return {}
-        query = {**self.own.of_our_key, "processInstanceIdIn": asked}
+        query = {**self.own.of_our_keys, "processInstanceIdIn": asked}
         by_age = [{"sortBy": "created", "sortOrder": "asc"}]
         grouped: dict[str, list[Task]] = {process_id: [] for process_id in asked}
         for task in await self._all_tasks(query, by_age):
@@ -210,11 +217,11 @@ class Camunda:
     # Reading: processes
 
     async def processes_by_id(self, process_ids: Sequence[str]) -> dict[str, ProcessInstance]:
-        """Running and ended instances of our model, by id. Whether they are a draft's, `own.links` says."""
+        """Running and ended instances of our models, by id. Whether they are a draft's, `own.links` says."""
         asked = plausible(process_ids)
         if not asked:
             return {}
-        found = await self._processes({**self.own.of_our_key, "processInstanceIds": asked}, limit=len(asked))
+        found = await self._processes({**self.own.of_our_keys, "processInstanceIds": asked}, limit=len(asked))
         return {process.id: process for process in found}
 
     async def processes(self, query: Mapping[str, object], *, limit: int, offset: int = 0) -> list[ProcessInstance]:
@@ -242,7 +249,7 @@ class Camunda:
     async def variables_by_process(
         self, process_ids: Sequence[str], names: Sequence[str] = VARIABLES
     ) -> dict[str, ProcessVariables]:
-        """The named variables of running and ended processes of our model, by process id. Absent: those with none."""
+        """The named variables of running and ended processes of our models, by process id. Absent: those with none."""
         found = await self.values_by_process(process_ids, names)
         return {process_id: ProcessVariables.read(values) for process_id, values in found.items() if values}
 
@@ -275,21 +282,17 @@ class Camunda:
         if not process_ids:
             return {}
         grouped: dict[str, dict[str, Scalar]] = {process_id: {} for process_id in process_ids}
-        offset = 0
+        keys, offset = self.own.process_keys, 0
         while True:
             params: Params = {"deserializeValues": "false", "maxResults": page, "firstResult": offset}
-            body = {
-                **query,
-                **self.own.of_our_key,
-                "processInstanceIdIn": list(process_ids),
-                "sorting": _BY_INSTANCE_AND_NAME,
-            }
+            body = {**query, "processInstanceIdIn": list(process_ids), "sorting": _BY_INSTANCE_AND_NAME}
             response = await self.engine.call(
                 "POST", "/history/variable-instance", body=body, idempotent=True, params=params
             )
             rows = self.engine.decode(response, list[_HistoricVariable])
             for row in rows:
-                grouped[row.process_instance_id][row.name] = row.value
+                if row.process_definition_key in keys:
+                    grouped[row.process_instance_id][row.name] = row.value
             if len(rows) < page:
                 return grouped
             offset += page
@@ -300,7 +303,7 @@ class Camunda:
         if not asked:
             return {}
         grouped: dict[str, list[ExternalTask]] = {process_id: [] for process_id in asked}
-        body = {**self.own.of_our_key, "processInstanceIdIn": asked}
+        body = {**self.own.of_our_keys, "processInstanceIdIn": asked}
         response = await self.engine.call(
             "POST", "/external-task", body=body, params={"maxResults": PAGE}, idempotent=True
         )
@@ -323,25 +326,14 @@ class Camunda:
 
     # Writing: processes and messages
 
-    async def start(self, business_key: str, variables: Variables) -> str:
-        """Start the approval of a draft; the id of the new process instance."""
+    async def start(self, key: str, business_key: str, variables: Variables) -> str:
+        """Start the approval of a draft by one of our process definitions; the id of the new process instance."""
         body = {"businessKey": business_key, "variables": typed({**variables, **self._source()})}
-        path = f"/process-definition/key/{self.own.process_key}/start"
+        path = f"/process-definition/key/{quote(key, safe='')}/start"
         response = await self.engine.call("POST", path, answers=(200, 404, 500), body=body)
         if response.status_code != 200:
-            raise self._not_started(response)
+            raise _not_started(key, response)
         return self.engine.decode(response, _Identified).id
-
-    def _not_started(self, response: httpx.Response) -> UpstreamFailed:
-        """For people, with the engine's own words where there is no better one."""
-        key, words = self.own.process_key, words_of(response)
-        if SUSPENDED in words:
-            words = f"The process {key} is suspended in the engine; ask its operators to activate it, then submit again"
-        elif response.status_code == 404:
-            words = (
-                f"The engine does not have the process {key}, or does not show it to this service; see plan-api check"
-            )
-        return UpstreamFailed("camunda", words, status=response.status_code)
 
     async def label(self, process_id: str) -> None:
         """Note on a process that is ours, but does not say so, whose it is. Raises Gone when it does not run."""
@@ -523,6 +515,16 @@ def words_of(response: httpx.Response) -> str:
     except msgspec.DecodeError:
         return f"camunda answered with status {response.status_code}"
     return problem.message or problem.type or f"camunda answered with status {response.status_code}"
+
+
+def _not_started(key: str, response: httpx.Response) -> UpstreamFailed:
+    """For people, with the engine's own words where there is no better one."""
+    words = words_of(response)
+    if SUSPENDED in words:
+        words = f"The process {key} is suspended in the engine; ask its operators to activate it, then submit again"
+    elif response.status_code == 404:
+        words = f"The engine does not have the process {key}, or does not show it to this service; see plan-api check"
+    return UpstreamFailed("camunda", words, status=response.status_code)
 
 
 def _from_history(past: _PastTask) -> Task:

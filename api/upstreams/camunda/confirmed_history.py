@@ -54,7 +54,7 @@ async def known_processes(camunda: Camunda, process_ids: Sequence[str]) -> dict[
 
 async def _demand_ended(camunda: Camunda, process_ids: Sequence[str]) -> None:
     """Make sure that none of these processes runs, since the history has none of them. Raises Denied."""
-    body = {**camunda.own.of_our_key, "processInstanceIds": process_ids}
+    body = {**camunda.own.of_our_keys, "processInstanceIds": process_ids}
     answer = await camunda.engine.call("POST", "/process-instance/count", body=body, idempotent=True)
     if camunda.engine.decode(answer, _Counted).count:
         raise hidden()
@@ -99,14 +99,16 @@ async def closed_task(camunda: Camunda, task_id: str) -> Task | None:
 
 
 async def has_completed_task(camunda: Camunda, process_id: str) -> bool:
-    """Whether a person completed any user task of a process: one request, one more if nobody did. Raises Denied.
+    """Whether a person completed any user task of a process: a request for each key of ours, more if nobody did.
 
-    Of our key with any source: a process of an older model may have none.
+    Of our keys with any source: a process of an older model may have none. Raises Denied.
     """
-    body = {**camunda.own.of_our_key, "processInstanceId": process_id, "taskDeleteReason": COMPLETED, "finished": True}
+    query = {"processInstanceId": process_id, "taskDeleteReason": COMPLETED, "finished": True}
     params: Params = {"maxResults": 1}
-    answer = await camunda.engine.call("POST", "/history/task", body=body, idempotent=True, params=params)
-    if any(task.delete_reason == COMPLETED for task in camunda.engine.decode(answer, list[_Ended])):
-        return True
+    for of_a_key in camunda.own.of_each_key:
+        body = {**query, **of_a_key}
+        answer = await camunda.engine.call("POST", "/history/task", body=body, idempotent=True, params=params)
+        if any(task.delete_reason == COMPLETED for task in camunda.engine.decode(answer, list[_Ended])):
+            return True
     await demand(camunda, READ_HISTORY)
     return False

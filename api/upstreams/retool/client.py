@@ -36,10 +36,11 @@ class Retool:
     Every statement is idempotent, so `Database.rows` may run it again.
     """
 
-    def __init__(self, database: Database, columns: Columns, *, largest: int) -> None:
+    def __init__(self, database: Database, columns: Columns, *, largest: int, type_at: str | None = None) -> None:
         self.connections = database.connections
         self.columns = columns
         self.sql = DraftSql(columns, largest=largest)
+        self.type_at = type_at
         self._rows = database.rows
         self._types: dict[str, str] | None = None
         self._heads: dict[Parts, sql.SQL] = {}  # put together once: that takes longer than to send it
@@ -59,6 +60,20 @@ class Retool:
         where = sql.SQL("{id} = ANY(%s::text[]::{type}[])").format(id=self.sql.name("id"), type=sql.SQL(id_type))
         found = {draft.id: draft for draft in await self._select(where, [list(keys.values())], parts)}
         return {asked: found[key] for asked, key in keys.items() if key in found}
+
+    async def draft_type(self, draft_id: str) -> str | None:
+        """The type of a draft, by which its process is chosen. None where it has none, or types are not told apart."""
+        if self.type_at is None:
+            return None
+        id_type = await self._type_of_ids()
+        statement = sql.SQL("SELECT {type} FROM {table} WHERE {id} = %s::text::{id_type}").format(
+            type=self.sql.draft_type(self.type_at),
+            table=self.sql.table,
+            id=self.sql.name("id"),
+            id_type=sql.SQL(id_type),
+        )
+        found: list[str | None] = await self._rows(statement, [as_key(draft_id, id_type)], scalar_row)
+        return found[0] if found else None
 
     async def can_have(self, draft_id: str) -> bool:
         """Whether a text can be an id of this table."""

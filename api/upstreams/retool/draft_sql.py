@@ -100,6 +100,14 @@ class DraftSql:
             column=self.name(column), visible=sql.Literal(_NOT_BLANK)
         )
 
+    def draft_type(self, type_at: str) -> sql.Composable:
+        """A draft's type as text: of a column, or what a path that begins with $ finds first in the plan."""
+        if not type_at.startswith("$"):
+            return sql.SQL("{column}::text").format(column=sql.Identifier(type_at))
+        return sql.SQL("jsonb_path_query_first({plan}::text::jsonb, {path}, '{{}}', true) #>> '{{}}'").format(
+            plan=self.name("plan_data"), path=sql.Literal(type_at)
+        )
+
     def revision(self, plan_type: str) -> sql.Composable:
         """The fingerprint of name and plan, in SQL so that reads and conditional writes agree; NULL where the plan is
         too large. jsonb's text is canonical.
