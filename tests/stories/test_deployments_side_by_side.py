@@ -4,11 +4,14 @@ Both have a worker that looks all the time, and approvals are made in the engine
 """
 
 import json
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import httpx
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -21,6 +24,7 @@ from tests.wiretap import noting, tapped
 pytestmark = pytest.mark.slow
 
 SOURCES = ("west", "east")
+THREADS = 8
 PENDING = "query Pending($by: ID) { pendingTasks(filter: {submittedBy: $by}) { totalCount items { draft { id } } } }"
 TASK = "query Task($id: ID!) { task(id: $id) { id } }"
 
@@ -83,6 +87,40 @@ def test_approvals_made_in_the_engine_come_to_their_own(deployments: tuple[Deplo
         until(lambda each=each, draft_id=draft_id: each.behind.end_of(processes[draft_id]) == ["approved"])  # type: ignore[misc]  # bound at once
         assert exactly(each.behind.plan(draft_id)) == exactly(read(GOLD))
         assert "conflictDetected" not in each.behind.variables(processes[draft_id])
+
+
+def test_under_load_none_takes_what_is_the_others(
+    request: pytest.FixtureRequest, deployments: tuple[Deployment, Deployment]
+) -> None:
+    """Approvals of both at once, every second one made in the engine; `--rounds 1000`: a thousand each."""
+    rounds: int = request.config.getoption("--rounds")
+    with ThreadPoolExecutor(THREADS) as threads:
+        made = list(threads.map(_approved, deployments * rounds, [each // 2 % 2 == 0 for each in range(2 * rounds)]))
+    for draft_id, deployment in made:
+        _becomes(deployment, draft_id, "approved")
+    plans = [deployment.drafts.row(draft_id)["aidbox_id"] for draft_id, deployment in made]
+    assert len(set(plans)) == 2 * rounds
+    for (draft_id, deployment), plan_id in zip(made, plans, strict=True):
+        (version,) = deployment.behind.versions(plan_id)
+        (process,) = deployment.behind.processes(draft_id)
+        variables = deployment.behind.variables(process["id"])
+        assert (variables["draftSource"], variables["approvalOutcome"]) == (deployment.source, "approved")
+        assert process["id"] in json.dumps(version["meta"], default=str)
+
+
+def _approved(deployment: Deployment, by_graphql: bool) -> tuple[str, Deployment]:  # noqa: FBT001  # for map
+    """A draft that was submitted and approved."""
+    draft_id = str(uuid.uuid4())
+    with psycopg.connect(deployment.drafts.url, autocommit=True) as connection:
+        new = "INSERT INTO benefit_plan_drafts (id, name, plan_data, created_by) VALUES (%s, 'Many', %s, 'author')"
+        connection.execute(new, [draft_id, GOLD])
+    submitted(deployment.api, draft_id, AUTHOR)
+    if by_graphql:
+        assert approved(deployment.api, draft_id)["userErrors"] == []
+    else:
+        (task,) = deployment.behind.tasks(draft_id)
+        deployment.behind.complete(task["id"], approved=True)
+    return draft_id, deployment
 
 
 def test_other_ends_come_to_their_own(deployments: tuple[Deployment, Deployment]) -> None:
