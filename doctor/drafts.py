@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+import psycopg
+from psycopg import sql
+
 from api.draft_status import ALL_STATUSES
 from api.errors import Misconfigured, UpstreamFailed
 from api.upstreams.retool.client import Retool
@@ -39,7 +42,26 @@ async def look_at_drafts(drafts: Retool, *, deadline: float) -> list[Finding]:
         return [wrong("drafts database", f"{address} {failed.message}")]
     except Misconfigured as misconfigured:
         return [wrong("drafts table", str(misconfigured))]
-    return list(judge(seen, drafts.columns, address))
+    findings = list(judge(seen, drafts.columns, address))
+    if drafts.type_at is not None and seen.table is not None:
+        findings.append(await _look_at_type(drafts, drafts.type_at))
+    return findings
+
+
+async def _look_at_type(drafts: Retool, type_at: str) -> Finding:
+    """The finding on DRAFT_TYPE: whether the database can read a draft's type there."""
+    statement = sql.SQL("SELECT {type} FROM {table} LIMIT 0").format(
+        type=drafts.sql.draft_type(type_at), table=drafts.sql.table
+    )
+    try:
+        async with drafts.connections.connection() as connection:
+            await connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return wrong("draft type", f"our role may not read {type_at}: grant SELECT on it")
+    except psycopg.Error:
+        what = "is no path as PostgreSQL writes them" if type_at.startswith("$") else "is no column of the table"
+        return wrong("draft type", f"{type_at} {what}: see DRAFT_TYPE")
+    return ok("draft type", type_at)
 
 
 def judge(seen: SeenDatabase, columns: Columns, address: str) -> Iterator[Finding]:

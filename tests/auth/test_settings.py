@@ -6,6 +6,7 @@ import pytest
 
 from api import settings as configuration
 from api.errors import Misconfigured
+from api.settings import described
 
 SYSTEMS = {
     "retool_database_url": "postgresql://retool:hidden-password@127.0.0.1:1/retool",
@@ -19,6 +20,8 @@ KINDS = "How callers prove who they are: `oidc`, `gateway`, both separated by a 
 KINDS += " X-User-Id as it is sent (development only)."
 ENTRIES = "With AUTH=gateway: the entries of the accepted keys, separated by commas, as `plan-api key` prints them."
 ENTRY = "an entry must be name:sha256, or name:sha256:trusted, as `plan-api key` prints it"
+PAIR = "like dental:dental-approval"
+KEYS = described("process_keys")
 PLAIN = "an address without user and password is needed; they have settings of their own"
 ALGORITHMS = "'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512' or 'Ed25519'"
 AUTHORITIES = "Certificate authorities of your own (PEM file), trusted in addition to the public ones."
@@ -39,6 +42,26 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "a default user beside tokens": (
         {**OIDC, "auth_default_user": "ann"},
         "AUTH_DEFAULT_USER belongs to AUTH=headers: nobody else is known without saying who asks",
+    ),
+    "types that stand nowhere": (
+        {"auth": "headers", "process_keys": "dental:dental-approval"},
+        "PROCESS_KEYS needs DRAFT_TYPE, which says where a draft's type stands",
+    ),
+    "a type without a process": (
+        {"auth": "headers", "process_keys": "dental:, vision:v"},
+        f"PROCESS_KEYS is wrong (pairs of a type and a process definition key are needed, {PAIR}): {KEYS}",
+    ),
+    "a process without a type": (
+        {"auth": "headers", "process_keys": "dental-approval"},
+        f"PROCESS_KEYS is wrong (pairs of a type and a process definition key are needed, {PAIR}): {KEYS}",
+    ),
+    "a process that is a path": (
+        {"auth": "headers", "process_keys": "dental:../user"},
+        f"PROCESS_KEYS is wrong (pairs of a type and a process definition key are needed, {PAIR}): {KEYS}",
+    ),
+    "a type twice": (
+        {"auth": "headers", "process_keys": "dental:a,dental:b"},
+        f"PROCESS_KEYS is wrong (each type can have one process definition key): {KEYS}",
     ),
     "gateway without keys": ({"auth": "gateway"}, "AUTH=gateway needs GATEWAY_KEYS; `plan-api key` makes one"),
     "the key for its hash": (
@@ -122,3 +145,17 @@ def test_each_description_can_be_read_alone(name: str) -> None:
     assert re.match(r"[A-Z]", description)
     assert not re.match(r"(And|Or|Its|Their|These|Those|It|They)\b", description)
     assert description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", {}),
+        ("*:plan-approval", {"*": "plan-approval"}),
+        (" dental : dental-approval , *:x.y_z-1,", {"dental": "dental-approval", "*": "x.y_z-1"}),
+        ("http://types#dental:dental-approval", {"http://types#dental": "dental-approval"}),
+    ],
+)
+def test_process_keys_by_type(value: str, expected: dict[str, str]) -> None:
+    given = {**SYSTEMS, "auth": "headers", "draft_type": "kind", "process_keys": value}
+    assert configuration.read(_env_file=None, **given).process_keys == expected

@@ -42,6 +42,30 @@ def test_a_wrong_table_hides_nothing_else(settings: Settings, drafts: Drafts, en
     assert (ran.code, ran.errors) == (1, "")
 
 
+@pytest.mark.usefixtures("stated")
+@pytest.mark.parametrize(
+    ("draft_type", "line"),
+    [
+        ("name", "ok      draft type: name"),
+        ("$.type[0].coding[0].code", "ok      draft type: $.type[0].coding[0].code"),
+        ("kind", "wrong   draft type: kind is no column of the table: see DRAFT_TYPE"),
+        ("Name", "wrong   draft type: Name is no column of the table: see DRAFT_TYPE"),
+        ("$.type[", "wrong   draft type: $.type[ is no path as PostgreSQL writes them: see DRAFT_TYPE"),
+        (
+            "$'; DROP TABLE x",
+            "wrong   draft type: $'; DROP TABLE x is no path as PostgreSQL writes them: see DRAFT_TYPE",
+        ),
+    ],
+)
+def test_where_a_drafts_type_stands(settings: Settings, table: str, draft_type: str, line: str) -> None:
+    """And a model for each type: of one that is not deployed, it says so."""
+    keys = "dental:no-such-approval,*:benefit-approval"
+    ran = run(settings, "check", DRAFTS_TABLE=table, DRAFT_TYPE=draft_type, PROCESS_KEYS=keys)
+    assert [each for each in ran.lines if " draft type: " in each] == [line]
+    missing = "wrong   model: no-such-approval is not deployed: run `plan-api setup`"
+    assert [each for each in ran.lines if " is not deployed" in each] == [missing]
+
+
 @pytest.mark.parametrize(
     ("statement", "line"),
     [
