@@ -164,8 +164,8 @@ def between(
 
 async def to_be_published(info: Info, conditions: Sequence[object], field: str) -> tuple[tuple[str, str], ...]:
     """Drafts in approval and their processes that meet conditions, the first to be published first. Raises Refused."""
-    found = await publications(info.context.upstreams.camunda, conditions, limit=MOST_TIMED + 1)
-    if len(found) > MOST_TIMED:
+    found = await publications(info.context.upstreams.camunda, conditions, at_most=MOST_TIMED)
+    if found is None:
         message = f"More than {MOST_TIMED} plans are to be published in this time; narrow it."
         raise Refused(UserErrorCode.INVALID, message, field=field)
     return tuple((each.draft_id, each.process_id or "") for each in found)

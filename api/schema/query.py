@@ -14,6 +14,7 @@ from api.schema.arguments import checked_limit, checked_offset, demand_few
 from api.schema.draft import Draft, draft
 from api.schema.info import Info
 from api.schema.lists import (
+    MOST_TIMED,
     DraftFilter,
     DraftPage,
     DraftSort,
@@ -150,7 +151,7 @@ class Query:
     @strawberry.field(
         description="What goes live when: drafts that are approved and wait for their time, the first first, as far as "
         "the viewer may read them in `drafts`. One whose time has come is there until it is published; one whose "
-        "publication has failed stays.",
+        f"publication has failed stays. Refused (INVALID) where there are more than {MOST_TIMED}.",
         metadata=requires(),
     )
     async def scheduled_publications(

@@ -1,12 +1,16 @@
 """What goes live when: lists and filters by the time at which plans are to be published."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
+from api.schema.lists import MOST_TIMED
 from api.settings import Settings
+from sandbox import Sandbox
 from tests.calls.recording import Recording
 from tests.serving import AUDITOR, AUTHOR, REVIEWER, STRANGER, Api, Someone
 from tests.stories.behind import Behind
@@ -17,6 +21,21 @@ SCHEDULED = """query Scheduled($from: DateTime, $to: DateTime, $limit: Int, $off
 DRAFTS = """query Drafts($filter: DraftFilter) { drafts(filter: $filter, sort: [{by: NAME}]) {
   totalCount items { id } } }"""
 TASKS = """query Tasks($filter: TaskFilter) { pendingTasks(filter: $filter) { totalCount items { draft { id } } } }"""
+# Of a running process and the variables it is found by, under other ids, in the engine's history.
+COPIES = """
+WITH copy AS (
+  SELECT number, md5(%(process)s || number)::uuid::text AS id FROM generate_series(%(first)s::int, %(last)s) AS number
+), processes AS (
+  INSERT INTO act_hi_procinst SELECT (jsonb_populate_record(was, jsonb_build_object(
+    'id_', copy.id, 'proc_inst_id_', copy.id, 'start_user_id_', 'copies'))).*
+  FROM act_hi_procinst AS was, copy WHERE was.id_ = %(process)s
+)
+INSERT INTO act_hi_varinst SELECT (jsonb_populate_record(was, jsonb_build_object(
+  'id_', md5(was.id_ || copy.id)::uuid::text, 'proc_inst_id_', copy.id, 'execution_id_', copy.id,
+  'act_inst_id_', copy.id))).*
+FROM act_hi_varinst AS was, copy
+WHERE was.proc_inst_id_ = %(process)s AND was.name_ IN ('draftId', 'draftSource', 'publishAt', 'approved')
+"""
 ASKED_OF_THE_ENGINE = {"POST /history/process-instance": 1, "POST /history/variable-instance": 1}
 
 
@@ -107,6 +126,47 @@ def test_what_is_withdrawn_is_there_no_longer_nor_is_a_copied_row(api: Api, behi
         0,
         [],
     )
+
+
+@pytest.fixture
+def as_many_as_there_may_be(sandbox: Sandbox, behind: Behind, days: Days) -> Iterator[psycopg.Connection]:
+    """The engine's database, in which the first of the days' processes is there so often that one more is too many."""
+    process_id = behind.drafts.row(days.scheduled[0])["camunda_process_id"]
+    with psycopg.connect(sandbox.retool_database_url, dbname="engine", autocommit=True) as engine:
+        engine.execute(COPIES, {"process": process_id, "first": 3, "last": MOST_TIMED})
+        yield engine
+        copies = "SELECT id_ FROM act_hi_procinst WHERE start_user_id_ = 'copies'"
+        engine.execute(f"DELETE FROM act_hi_varinst WHERE proc_inst_id_ IN ({copies})")  # noqa: S608  # the line above
+        engine.execute("DELETE FROM act_hi_procinst WHERE start_user_id_ = 'copies'")
+
+
+@pytest.mark.slow
+def test_more_than_are_looked_at_are_refused_rather_than_cut(
+    api: Api, as_many_as_there_may_be: psycopg.Connection, behind: Behind, days: Days
+) -> None:
+    """A process without a draft is one of them: what the engine cuts must never pass for all there is."""
+    asked = {"from": days.first, "to": days.third}
+    narrowed = {"publishAfter": days.second, "publishBefore": days.third}
+    before_all = _instant(datetime.fromisoformat(days.first) - timedelta(seconds=1))
+    all_of_them = {"publishAfter": before_all, "publishBefore": days.third, "status": ["SUBMITTED"]}
+    assert scheduled(api, AUDITOR, **asked)[0] == 2
+    process_id = behind.drafts.row(days.scheduled[0])["camunda_process_id"]
+    as_many_as_there_may_be.execute(COPIES, {"process": process_id, "first": MOST_TIMED + 1, "last": MOST_TIMED + 1})
+    as_many_as_there_may_be.execute(
+        "DELETE FROM act_hi_varinst WHERE name_ = 'draftId' AND proc_inst_id_ ="
+        " (SELECT min(id_) FROM act_hi_procinst WHERE start_user_id_ = 'copies')"
+    )
+    message = f"More than {MOST_TIMED} plans are to be published in this time; narrow it."
+    for query, given, root, field in (
+        (SCHEDULED, asked, "scheduledPublications", "from"),
+        (DRAFTS, {"filter": all_of_them}, "drafts", "publishBefore"),
+    ):
+        answer = api.answer(query, AUDITOR, **given)
+        assert answer["data"] == {root: None}
+        (error,) = answer["errors"]
+        assert (error["message"], error["extensions"]["code"]) == (message, "INVALID")
+        assert error["extensions"].get("field") == field
+    assert api.ask(DRAFTS, AUTHOR, filter=narrowed)["drafts"]["totalCount"] == 0
 
 
 def test_drafts_are_filtered_by_it(api: Api, days: Days) -> None:

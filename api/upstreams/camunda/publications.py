@@ -10,12 +10,15 @@ from api.upstreams.camunda.process_variables import NO_VARIABLES, names
 _TIMED = names("draft_id", "publish_at")
 
 
-async def publications(camunda: Camunda, conditions: Sequence[object], *, limit: int) -> list[Submitted]:
+async def publications(camunda: Camunda, conditions: Sequence[object], *, at_most: int) -> list[Submitted] | None:
     """Drafts and their running processes that meet conditions on variables, the first to be published first.
 
-    Two requests; one where there is none, and then one more that confirms it. Raises Denied.
+    None for more than `at_most` processes, whether or not each is about a draft. Two requests; one where there is none,
+    and then one more that confirms it, or where there are too many. Raises Denied.
     """
-    found = await camunda.processes({"unfinished": True, "variables": list(conditions)}, limit=limit)
+    found = await camunda.processes({"unfinished": True, "variables": list(conditions)}, limit=at_most + 1)
+    if len(found) > at_most:
+        return None
     if not found:
         await demand(camunda, READ_HISTORY)
         return []
