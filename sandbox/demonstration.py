@@ -21,7 +21,7 @@ from api.settings import Settings
 from api.upstreams import Upstreams, open_upstreams
 from api.upstreams.camunda.process_variables import Verdict
 from authentication.identity import Viewer
-from doctor.setup import set_up
+from doctor.setup import MODEL, as_files, set_up
 from sandbox import Sandbox
 from sandbox.samples import DRAFTS, ENCODER, PLANS, SampleDraft, latest, load_drafts, load_plans
 
@@ -31,6 +31,7 @@ NOTE = (
 )
 FIRST_QUERY = "{ pendingTasks { totalCount items { id name draft { name } hasConflict } } }"
 REVIEWER = Viewer("reviewer", frozenset({"benefit-reviewers"}))
+ROUTED = MODEL.parent / "examples" / "routed-approval.bpmn"
 VERDICTS = {
     "approved": Verdict.APPROVED,
     "scheduled": Verdict.APPROVED,
@@ -79,17 +80,27 @@ def places(sandbox: Sandbox, port: int) -> dict[str, str]:
 async def bring_to_states(upstreams: Upstreams, policy: Policy) -> None:
     """Submit, decide and withdraw the sample drafts that still are as they were loaded.
 
-    What conflicts is submitted before what overtakes it, and decided after.
+    What conflicts is submitted before what overtakes it, and decided after. What is routed is submitted while the
+    example model is the newest one; its processes stay with it when ours is deployed again.
     """
     rows = await upstreams.retool.drafts_by_id([sample.id for sample in DRAFTS])
     untouched = [sample for sample in DRAFTS if sample.id in rows and rows[sample.id].camunda_process_id is None]
     moving = [sample for sample in untouched if sample.state != "draft"]
-    for sample in moving:
+    routed = [sample for sample in moving if sample.is_routed]
+    if routed:
+        await set_up(upstreams, as_files([ROUTED, ROUTED.with_suffix(".dmn")]))
+        await _submit(upstreams, policy, routed)
+        await set_up(upstreams)
+    await _submit(upstreams, policy, [sample for sample in moving if not sample.is_routed])
+    for sample in _overtaken_last(moving):
+        await _finish(upstreams, policy, sample)
+
+
+async def _submit(upstreams: Upstreams, policy: Policy, samples: Sequence[SampleDraft]) -> None:
+    for sample in samples:
         await submit(upstreams, policy, Viewer(sample.author), sample.id)
         for person, text in sample.said:
             await add_comment(upstreams, REVIEWER if person == REVIEWER.id else Viewer(person), sample.id, text)
-    for sample in _overtaken_last(moving):
-        await _finish(upstreams, policy, sample)
 
 
 def _overtaken_last(samples: Sequence[SampleDraft]) -> list[SampleDraft]:

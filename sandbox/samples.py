@@ -64,6 +64,7 @@ class SampleDraft:
     state: State
     plan: SamplePlan
     is_wrong: bool = False  # with mistakes, as `Draft.problems` tells them
+    is_routed: bool = False  # submitted to the example model, which chooses its reviewers by what a draft changes
     is_new: bool = False  # a plan of its own; otherwise an edit of `plan`
     changes: Changes = field(default_factory=dict)
     comment: str | None = None  # what the approver says
@@ -335,6 +336,20 @@ DRAFTS = (
         "261.30",
         "45.00",
         comment="For the new plan year.",
+    ),
+    _new_summit(
+        "5b0f3c1e-0018-4c6a-9a53-1f2d7c8e0a28",
+        "author",
+        "submitted",
+        "Summit Silver PPO 2000",
+        "SUM-SILVER-PPO-2000-2027",
+        "Silver",
+        "2000.00",
+        "6500.00",
+        "352.40",
+        "30.00",
+        is_routed=True,
+        said=(("author", "A new plan: by the decision table both the reviewers and the actuaries look at it."),),
     ),
     _new_summit(
         "5b0f3c1e-0013-4c6a-9a53-1f2d7c8e0a23",

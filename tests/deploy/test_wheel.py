@@ -19,6 +19,7 @@ import pytest
 from api import __version__
 from graphql_server.graphiql.files import manifest
 from sandbox.ports import free_port
+from sandbox.samples import DRAFTS
 from tests.deploy.dockerfile import PACKAGES, ROOT
 from tests.stories.behind import until
 
@@ -53,7 +54,8 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_has_our_packages_and_no_other_folder(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
-    assert "doctor/bpmn/benefit-approval.bpmn" in names
+    models = ("benefit-approval.bpmn", "examples/routed-approval.bpmn", "examples/routed-approval.dmn")
+    assert {f"doctor/bpmn/{model}" for model in models} <= set(names)
     built = [f"{name}.{coding}" for name in manifest()["files"] for coding in ("br", "gz")]
     assert {f"graphql_server/graphiql/assets/{name}" for name in built} <= set(names)
     libraries = PACKAGES - {"api", "sandbox"}
@@ -109,6 +111,11 @@ def test_the_demo_works_outside_the_project(demo: str) -> None:
     tasks = answer["data"]["pendingTasks"]
     assert tasks["totalCount"] == len(tasks["items"]) > 0
     assert answer["data"]["scheduledPublications"] == {"items": [{"name": "Summit Bronze EPO 5500"}]}
+    query = "query Q($id: ID!) { draft(id: $id) { approval { openTasks { candidateGroups } } } }"
+    routed = {"query": query, "variables": {"id": next(draft.id for draft in DRAFTS if draft.is_routed)}}
+    answer = httpx.post(f"{demo}/graphql", json=routed, headers={"X-User-Id": "author"}, trust_env=False).json()
+    groups = [task["candidateGroups"] for task in answer["data"]["draft"]["approval"]["openTasks"]]
+    assert sorted(groups) == [["benefit-actuaries"], ["benefit-reviewers"]]
 
 
 def _is_ready(base: str, process: subprocess.Popen[bytes], log: Path) -> bool:
