@@ -1,15 +1,13 @@
-"""Telemetry: log lines in JSON, each with the id of its request, and metrics.
+"""Telemetry: the log and the metrics.
 
 The metrics are Prometheus's, at `/metrics`; none of them names a person, a draft or a plan.
 """
 
-import logging
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
-from pythonjsonlogger.json import JsonFormatter
 
-from graphql_server.http.request_id import request_id
+from graphql_server.http import json_log
 
 SERVICE = "plan-api"  # how the service calls itself to other systems
 
@@ -73,23 +71,5 @@ def versions_looked_up(kept: int, missing: int) -> None:
 
 
 def start_logging(level: str) -> None:
-    """Every log line as one JSON object on standard error, uvicorn's own lines included."""
-    handler = logging.StreamHandler()
-    handler.addFilter(_with_request_id)
-    handler.setFormatter(
-        JsonFormatter(
-            "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s", rename_fields={"asctime": "time"}
-        )
-    )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("api.audit").setLevel(logging.INFO)  # it is not for LOG_LEVEL to leave out
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
-
-
-def _with_request_id(record: logging.LogRecord) -> bool:
-    record.request_id = request_id.get()
-    return True
+    """The service's log; its audit log is not for LOG_LEVEL to leave out."""
+    json_log.start_logging(level, always=["api.audit"])

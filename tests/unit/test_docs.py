@@ -11,13 +11,14 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_command
 
 from api import __main__ as command_line
-from api import serving, settings_page, telemetry
+from api import serving, telemetry
 from api.app import STOP_TIMEOUT
 from api.errors import Misconfigured, UpstreamFailed, UserErrorCode
 from api.schema import schema, schema_text
 from api.settings import Settings
 from api.transport.graphql import GRAPHIQL_ASSETS
 from api.upstreams.camunda.process_variables import CHANGE_VARIABLES, VARIABLES
+from doctor import settings_page
 from graphql_server.refusals import OVERLOADED
 from plandiff.summary import AREAS
 

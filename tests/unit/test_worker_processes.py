@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from api.errors import Busy, Refused, UserErrorCode
-from api.plan_processes import SMALL, PlanProcesses
+from api.plan_processes import PlanProcesses
 from plandiff import plan_document
 from resilience.caller import asked_by
 from resilience.deadline import with_deadline
+from resilience.worker_processes import SMALL
 
 pytestmark = pytest.mark.anyio
 
