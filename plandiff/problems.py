@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from plandiff import labels, plan_document
+from plandiff.changes import pointer
 from plandiff.matching import Key, Object
 from plandiff.plan_document import InvalidPlan
 
@@ -35,6 +36,7 @@ CODES = {
     "value.comparator": ("<", "<=", ">=", ">"),
     "text.status": ("generated", "extensions", "additional", "empty"),
 }
+_PLAIN = re.compile(r"\w+(\[\d+\])?(\.\w+(\[\d+\])?)*")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -49,6 +51,13 @@ class Problem(NamedTuple):
     def label(self) -> str:
         """The place in a few words."""
         return label_of(self.path) if self.path else "Plan"
+
+    @property
+    def pointer(self) -> str | None:
+        """The place by RFC 6901; None for the plan as a whole, and for a path that calls functions of FHIRPath."""
+        if self.path is None or not _PLAIN.fullmatch(self.path):
+            return None
+        return pointer(tuple(name or int(number) for name, number in _STEP.findall(self.path)))
 
 
 def problems(text: str, *, max_bytes: int) -> list[Problem]:

@@ -35,6 +35,10 @@ class PlanProblem:
     path: str | None = strawberry.field(
         description="Where, as in FHIRPath: coverage[0].type. Null: the plan as a whole."
     )
+    pointer: str | None = strawberry.field(
+        description="Where, as a JSON pointer (RFC 6901) into the plan: /coverage/0/type, also of a part that is "
+        "missing. Null: the plan as a whole, or the store named no single place."
+    )
     label: str = strawberry.field(description="Where, in a few words.")
     message: str = strawberry.field(description="What is wrong, and what to do about it.")
     source: ProblemSource = strawberry.field(description="Who found it.")
@@ -60,5 +64,10 @@ def _plan_problems(validation: Validation) -> Iterator[PlanProblem]:
 def _plan_problem(problem: Problem, source: ProblemSource) -> PlanProblem:
     severity = ProblemSeverity.ERROR if problem.is_error else ProblemSeverity.WARNING
     return PlanProblem(
-        severity=severity, path=problem.path, label=problem.label, message=problem.message, source=source
+        severity=severity,
+        path=problem.path,
+        pointer=problem.pointer,
+        label=problem.label,
+        message=problem.message,
+        source=source,
     )

@@ -15,7 +15,7 @@ from tests.stories.behind import Behind, edited
 from tests.verbs import codes, perform, submitted
 from tests.wiretap import failing, noting, tapped
 
-PROBLEMS = "problems { severity path label message source }"
+PROBLEMS = "problems { severity path pointer label message source }"
 SUBMIT = f"""mutation S($input: SubmitForApprovalInput!) {{ submitForApproval(input: $input) {{
   processId validated {PROBLEMS} userErrors {{ code message field }} }} }}"""
 READ = f"query R($id: ID!) {{ draft(id: $id) {{ {PROBLEMS} }} }}"
@@ -74,6 +74,7 @@ def test_what_the_document_says_without_the_store(api: Api, behind: Behind) -> N
         {
             "severity": "ERROR",
             "path": "ownedBy.reference",
+            "pointer": "/ownedBy/reference",
             "label": "Owned by reference",
             "message": "The plan contains no resource with the id nobody.",
             "source": "PLAN_API",
@@ -81,6 +82,7 @@ def test_what_the_document_says_without_the_store(api: Api, behind: Behind) -> N
         {
             "severity": "ERROR",
             "path": "coverage[0].type",
+            "pointer": "/coverage/0/type",
             "label": "Coverage 1 › type",
             "message": "type is required here (FHIR R4).",
             "source": "PLAN_API",

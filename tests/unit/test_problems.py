@@ -132,6 +132,21 @@ def test_labels() -> None:
     assert label_of("coverage[0].benefit[1].type") == "Coverage 1 › benefit 2 › type"
 
 
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        (None, None),
+        ("status", "/status"),
+        ("coverage[0].benefit[11].type", "/coverage/0/benefit/11/type"),
+        ("coverage.0.type", "/coverage/0/type"),
+        ("extension('http://example.org/a').value", None),
+        ("plan.where(type='Gold')", None),
+    ],
+)
+def test_pointers(path: str | None, pointer: str | None) -> None:
+    assert Problem(is_error=True, path=path, message="Wrong").pointer == pointer
+
+
 def test_a_long_list_is_cut_errors_first() -> None:
     cut = limited([Problem(is_error=number == 40, path=None, message=f"{number}") for number in range(50)])
     assert (len(cut), cut[0].message) == (MOST_PROBLEMS + 1, "40")
