@@ -14,7 +14,7 @@ SECONDS ?= 60
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/ready ## Start everything: three real systems, samples, the API (ARGS="--fresh", "--engine camunda")
+demo: .venv/ready ## Start everything: three real systems, samples, the API (ARGS="--fresh", "--engine cibseven")
 	@exec .venv/bin/plan-api demo $(ARGS)
 
 sandbox: .venv/ready ## Start the three systems alone, and print the environment for `plan-api serve`

@@ -64,9 +64,13 @@ class EngineName(StrEnum):
 
     OPERATON = "operaton"
     CAMUNDA = "camunda"
+    CAMUNDA_7_20 = "camunda-7.20"
+    CIBSEVEN = "cibseven"
 
 
-EngineOption = Annotated[EngineName, typer.Option(help="The engine to start: Operaton, or Camunda 7.24 itself.")]
+EngineOption = Annotated[
+    EngineName, typer.Option(help="The engine to start: Operaton, Camunda 7.24 or 7.20, or CIB seven.")
+]
 FolderOption = Annotated[Path, typer.Option(help="Where the three systems keep their data.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Start empty, not with the data of the last run.")]
 PostgresPort = Annotated[int, typer.Option(help="0 for a free one.")]

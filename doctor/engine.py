@@ -1,4 +1,4 @@
-"""Checks of the engine: its version, permissions, the deployed model, the history level, suspensions and incidents."""
+"""Checks of the engine: its product, permissions, the deployed model, the history level, suspensions and incidents."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from api.errors import UpstreamFailed
 from api.upstreams.camunda.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.process_variables import LINK_VARIABLES
+from doctor.conditions import look_at_conditions
 from doctor.deployment import newest_definition
 from doctor.finding import Finding, address_of, failure, ok, warning, wrong
 from doctor.model import judge_model
@@ -22,12 +23,15 @@ class _Instance(msgspec.Struct, frozen=True):
     id: str
 
 
-class _Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True):
+    """What an engine calls itself in its telemetry data."""
+
     name: str
+    version: str = ""
 
 
 class _Telemetry(msgspec.Struct, frozen=True):
-    product: _Product
+    product: Product
 
 
 class _Counted(msgspec.Struct, frozen=True):
@@ -38,7 +42,8 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
     """All findings on the engine; one if it does not answer."""
     address, findings = address_of(url), list[Finding]()
     try:
-        findings.append(judge_version(await camunda.version(), address, product=await _product(camunda)))
+        findings.append(judge_version(await camunda.version(), address, await _product(camunda)))
+        findings.append(await look_at_conditions(camunda))
         lacking = await missing(camunda, NEEDS)
         findings += judge_permissions(lacking, camunda.own.process_keys)
         for key in () if READ_MODEL in lacking else camunda.own.process_keys:
@@ -81,26 +86,37 @@ async def _suspended(camunda: Camunda) -> list[Finding]:
     return [warning("approvals", message)] if count else []
 
 
-async def _product(camunda: Camunda) -> str:
-    """What the engine calls itself, "Operaton" or "Camunda"; "version" where it does not tell this user."""
+async def _product(camunda: Camunda) -> Product | None:
+    """What the engine calls itself, by its telemetry data; None where it does not tell this user."""
     response = await camunda.engine.call("GET", "/telemetry/data", answers=(200, 401, 403, 404, 500))
     try:
-        told = msgspec.json.decode(response.content, type=_Telemetry)
+        return msgspec.json.decode(response.content, type=_Telemetry).product
     except msgspec.DecodeError:
-        return "version"
-    return told.product.name.removesuffix(" BPM Runtime")[:40] or "version"
+        return None
 
 
-def judge_version(version: str, address: str, *, product: str = "version") -> Finding:
-    """The finding on a version. Camunda 7 is 7.x; Operaton and CIB seven restarted at 1.x, newer than 7.20. Pure."""
+def judge_version(version: str, address: str, product: Product | None = None) -> Finding:
+    """The finding on the version of the REST API, and the product that has it. Pure.
+
+    Camunda 7 is 7.x; Operaton and CIB seven restarted at 1.x, newer than 7.20.
+    """
+    named = _named(version, product)
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
-        return warning("engine", f"{product} {version[:40]} at {address}; 7.20 or newer is needed")
-    major, minor = int(numbers[1]), int(numbers[2])
-    if major == OLDEST[0] and minor < OLDEST[1]:
+        return warning("engine", f"{named} at {address}; 7.20 or newer is needed")
+    if OLDEST[0] == int(numbers[1]) and int(numbers[2]) < OLDEST[1]:
         message = "7.20 or newer is needed, older ones ignore conditions they do not know and answer with everything"
-        return wrong("engine", f"{product} {version} at {address}; {message}")
-    return ok("engine", f"{product} {version} at {address}")
+        return wrong("engine", f"{named} at {address}; {message}")
+    return ok("engine", f"{named} at {address}")
+
+
+def _named(version: str, product: Product | None) -> str:
+    """Such as "Operaton 1.0.3"; a vendor's engine may have a REST API that counts otherwise."""
+    version, name = version[:40], product.name.removesuffix(" BPM Runtime")[:40] if product else ""
+    if product is None or not name:
+        return f"version {version}"
+    is_other = bool(product.version) and product.version != version
+    return f"{name} {product.version[:40]}, REST API {version}," if is_other else f"{name} {version}"
 
 
 async def _history(camunda: Camunda) -> Finding:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
+from sandbox.engines import ENGINES, HERE, Engine, class_path, jars_of
 from sandbox.jars import cache_folder, fetch, read_list
 from sandbox.jvm import java_server
 from sandbox.keeper import Keeper
@@ -26,10 +26,7 @@ from sandbox.server import SandboxError, Server
 
 __all__ = ["Engine", "Ports", "Sandbox", "SandboxError", "Server", "running"]
 
-Engine = Literal["operaton", "camunda"]
-ENGINE_NAMES: dict[Engine, str] = {"operaton": "Operaton", "camunda": "Camunda"}
-ENGINE_USER = "demo"  # the administrator that both engines' settings name
-HERE = Path(__file__).parent
+ENGINE_USER = "demo"  # the administrator that all engines' settings name
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def running(
         # only what a sandbox makes: the folder may have been given by mistake
         for made in ("postgres", "logs", "temporary", "passwords.json") if fresh else ("temporary",):
             _remove(folder / made)
-        fetch([*read_list(HERE / engine / "jars.txt"), *read_list(HERE / "hapi" / "jars.txt")], console)
+        fetch([*jars_of(engine), *read_list(HERE / "hapi" / "jars.txt")], console)
         passwords = passwords_of(folder)
         sandbox = _assemble(
             folder, engine, _chosen(ports), passwords, keeper, durable=durable, engine_timezone=engine_timezone
@@ -126,7 +123,7 @@ def _assemble(
         camunda_url=f"http://127.0.0.1:{ports.engine}/engine-rest",
         camunda_username=ENGINE_USER,
         camunda_password=passwords.engine,
-        cockpit_url=f"http://127.0.0.1:{ports.engine}/{engine}/app/cockpit/default/",
+        cockpit_url=f"http://127.0.0.1:{ports.engine}/{ENGINES[engine].webapp}/app/cockpit/default/",
         aidbox_url=f"http://127.0.0.1:{ports.store}/fhir",
         postgres=postgres_server(
             folder / "postgres", ports.postgres, passwords.postgres, durable=durable, keeper=keeper
@@ -137,10 +134,12 @@ def _assemble(
 
 
 def _engine(folder: Path, engine: Engine, ports: Ports, passwords: Passwords, keeper: Keeper, timezone: str) -> Server:
+    program, temporary = ENGINES[engine], folder / "temporary"
+    temporary.mkdir(exist_ok=True)
     return java_server(
-        ENGINE_NAMES[engine],
-        _class_path(engine),
-        [f"--spring.config.location=file:{HERE / engine / 'application.properties'}"],
+        program.name,
+        class_path(engine, temporary),
+        [f"--spring.config.location=file:{program.settings / 'application.properties'}"],
         folder=folder,
         port=ports.engine,
         database_port=ports.postgres,
@@ -150,7 +149,7 @@ def _engine(folder: Path, engine: Engine, ports: Ports, passwords: Passwords, ke
         environment={
             "POSTGRES_PASSWORD": passwords.postgres,
             "ENGINE_PASSWORD": passwords.engine,
-            "FILTERS": f"file:{HERE / engine / 'filters.xml'}",
+            "FILTERS": f"file:{program.settings / 'filters.xml'}",
         },
         keeper=keeper,
         flags=[f"-Duser.timezone={timezone}"],
@@ -161,7 +160,7 @@ def _store(folder: Path, ports: Ports, passwords: Passwords, keeper: Keeper) -> 
     settings, beans = HERE / "hapi" / "application.properties", HERE / "hapi" / "beans.xml"
     return java_server(
         "HAPI FHIR",
-        _class_path("hapi"),
+        [cache_folder() / jar.path for jar in read_list(HERE / "hapi" / "jars.txt")],
         [f"--spring.config.location=file:{settings}", f"--spring.main.sources=file:{beans}"],
         folder=folder,
         port=ports.store,
@@ -172,10 +171,6 @@ def _store(folder: Path, ports: Ports, passwords: Passwords, keeper: Keeper) -> 
         environment={"POSTGRES_PASSWORD": passwords.postgres},
         keeper=keeper,
     )
-
-
-def _class_path(program: str) -> Sequence[Path]:
-    return [cache_folder() / jar.path for jar in read_list(HERE / program / "jars.txt")]
 
 
 def _start(sandbox: Sandbox, console: Console) -> None:

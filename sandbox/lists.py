@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = ("operaton", "camunda", "hapi")
+PROGRAMS = ("operaton", "camunda", "camunda-7.20", "cibseven", "hapi")
 
 
 def main() -> None:

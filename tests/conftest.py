@@ -1,8 +1,8 @@
 """The real systems for the whole run, the API served before them, and ways to look behind it.
 
 The sandbox is started once, in each process that tests run in. `--retool-dsn`, `--camunda-url` and `--aidbox-url` take
-running systems in its place, `--engine camunda` Camunda 7.24 in Operaton's, `--store aidbox-like` a store that behaves
-as Aidbox documents (tests/aidbox_like) in HAPI's.
+running systems in its place, `--engine camunda` Camunda 7.24 in Operaton's (or another one of sandbox/engines.py),
+`--store aidbox-like` a store that behaves as Aidbox documents (tests/aidbox_like) in HAPI's.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from api.settings import Settings
 from api.upstreams import open_upstreams
 from doctor.setup import set_up
 from sandbox import Sandbox, running
+from sandbox.engines import ENGINES
 from tests.aidbox_like.emulation import aidbox_like
 from tests.aidbox_like.switches import READINGS
 from tests.engine_access import engine_settings
@@ -26,7 +27,7 @@ from tests.serving import Api, Drafts, serving
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("plan-api", "the systems behind the API")
-    group.addoption("--engine", choices=("operaton", "camunda"), default="operaton", help="the engine to start")
+    group.addoption("--engine", choices=tuple(ENGINES), default="operaton", help="the engine to start")
     group.addoption("--store", choices=("hapi", *READINGS), default="hapi", help="what the API takes for its store")
     group.addoption("--engine-timezone", default="UTC", help="the time zone of the engine, Asia/Kolkata for example")
     group.addoption("--examples", type=int, default=15, help="requests of a kind that tests/fuzz tries")

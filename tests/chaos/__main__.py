@@ -13,6 +13,7 @@ from api import settings as configuration
 from api.upstreams import open_upstreams
 from doctor.setup import set_up
 from sandbox import Sandbox, running
+from sandbox.engines import ENGINES
 from tests.chaos.report import report
 from tests.chaos.run import run
 
@@ -43,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the same faults and draws again")
     parser.add_argument("--minutes", type=float, default=4, help="how long faults go on")
-    parser.add_argument("--engine", choices=("operaton", "camunda"), default="operaton")
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="operaton")
     parser.add_argument("--folder", type=Path, help="where data and logs are kept; by default they are thrown away")
     return parser.parse_args()
 

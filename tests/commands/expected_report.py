@@ -45,14 +45,18 @@ def server_line(settings: Settings, drafts: Drafts) -> str:
 
 
 def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
-    version = engine.get("/version").json()["version"]
-    product = {"1": "Operaton", "7": "Camunda"}[version[0]]
+    version, product = engine.get("/version").json()["version"], engine.get("/telemetry/data").json()["product"]
+    name = {"Operaton BPM Runtime": "Operaton", "Camunda BPM Runtime": "Camunda", "CIB seven": "CIB seven"}[
+        product["name"]
+    ]
+    numbered = version if product["version"] == version else f"{product['version']}, REST API {version},"
     asked = {"key": "benefit-approval", "latestVersion": "true", "withoutTenantId": "true"}
     newest = engine.get("/process-definition", params=asked).json()[0]
     stuck = engine.get("/incident/count", params={"processDefinitionKeyIn": "benefit-approval"}).json()["count"]
     told = f"warning incidents: {stuck}: Cockpit shows why; once it is mended, retryPublication goes on"
     return [
-        f"ok      engine: {product} {version} at {settings.camunda_url}",
+        f"ok      engine: {name} {numbered} at {settings.camunda_url}",
+        "ok      conditions: all that are used are known",
         "ok      permissions: all that are needed",
         f"ok      model: benefit-approval, version {newest['version']}",
         *MODEL_LINES,

@@ -9,11 +9,12 @@ from api.draft_status import STATUSES
 from api.errors import Busy, Denied, Garbled, TimedOut, Unreachable, UpstreamFailed
 from api.upstreams.camunda.records import TOPICS
 from api.upstreams.retool.records import Columns
+from doctor.conditions import judge_conditions
 from doctor.digits import judge_amount
 from doctor.drafts import judge
 from doctor.drafts_table import SeenColumn, SeenDatabase, SeenTable, index_name
 from doctor.drafts_table import address_of as database_address
-from doctor.engine import judge_version
+from doctor.engine import Product, judge_version
 from doctor.finding import Finding, Grade, address_of, failure
 from doctor.model import judge_model
 from doctor.setup import MODEL
@@ -92,6 +93,27 @@ def test_an_old_server_and_hidden_rows_are_told() -> None:
 )  # fmt: skip
 def test_versions_of_engines(version: str, grade: Grade) -> None:
     assert judge_version(version, "here").grade is grade
+
+
+@pytest.mark.parametrize(
+    ("product", "named"),
+    [
+        (None, "version 7.22.0"),
+        (Product("Camunda BPM Runtime", "7.22.0"), "Camunda 7.22.0"),
+        (Product("Camunda BPM Runtime"), "Camunda 7.22.0"),
+        (Product("CIB seven", "2.0.0"), "CIB seven 2.0.0, REST API 7.22.0,"),
+        (Product("", "7.22.0"), "version 7.22.0"),
+    ],
+)
+def test_products_are_named(product: Product | None, named: str) -> None:
+    assert graded(judge_version("7.22.0", "here", product)) == ("ok", f"{named} at here")
+
+
+def test_conditions_that_an_engine_ignores_are_named() -> None:
+    assert graded(judge_conditions([("/task", "taskIdIn"), ("/job", "timers")])) == (
+        "wrong",
+        "the engine ignores taskIdIn of /task, timers of /job, and then answers with everything: a newer one is needed",
+    )
 
 
 def test_every_model_of_ours_is_right() -> None:

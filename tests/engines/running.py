@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 import psycopg
 
 from api.settings import Settings
-from sandbox import HERE
-from sandbox.jars import cache_folder, read_list
+from sandbox.engines import ENGINES, class_path
 from sandbox.jvm import java_server
 from sandbox.keeper import Keeper
 from sandbox.ports import free_port
 from tests.engine_access import engine_settings
 
-SETTINGS = HERE / "operaton" / "application.properties"
+SETTINGS = ENGINES["operaton"].settings
 USER = PASSWORD = "demo"  # of each engine's administrator
 
 
@@ -27,14 +26,17 @@ def operaton(
     parts = urlsplit(drafts_url)
     with psycopg.connect(drafts_url, dbname="postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    arguments = [f"--spring.config.location=file:{SETTINGS}", f"--operaton.bpm.history-level={level}"]
+    arguments = [
+        f"--spring.config.location=file:{SETTINGS / 'application.properties'}",
+        f"--operaton.bpm.history-level={level}",
+    ]
     if authorization:
         arguments.append("--operaton.bpm.authorization.enabled=true")
     port = free_port()
     with Keeper() as keeper:
         server = java_server(
             name,
-            [cache_folder() / jar.path for jar in read_list(HERE / "operaton" / "jars.txt")],
+            class_path("operaton", folder),
             arguments,
             folder=folder,
             port=port,
@@ -44,7 +46,7 @@ def operaton(
             environment={
                 "POSTGRES_PASSWORD": parts.password or "",
                 "ENGINE_PASSWORD": PASSWORD,
-                "FILTERS": f"file:{HERE / 'operaton' / 'filters.xml'}",
+                "FILTERS": f"file:{SETTINGS / 'filters.xml'}",
             },
             keeper=keeper,
             flags=[f"-Duser.timezone={zone}"],

@@ -1,6 +1,6 @@
 """The sandbox itself: three real systems that survive kill -9 and leave nothing behind. Linux: it reads /proc.
 
-SANDBOX_ENGINE=camunda runs it with Camunda 7 in Operaton's place.
+SANDBOX_ENGINE=camunda runs it with Camunda 7 in Operaton's place, and so each of sandbox/engines.py.
 """
 
 import contextlib
@@ -25,7 +25,13 @@ from sandbox.samples import DRAFTS, GOLD, PLANS, load_drafts, load_plans, versio
 from tests.stories.behind import until
 
 ENGINE = cast("Engine", os.environ.get("SANDBOX_ENGINE", "operaton"))
-ENGINE_VERSIONS: dict[Engine, str] = {"operaton": "1.0.3", "camunda": "7.24.0"}
+ENGINE_VERSIONS: dict[Engine, str] = {
+    "operaton": "1.0.3",
+    "camunda": "7.24.0",
+    "camunda-7.20": "7.20.0",
+    # what the REST API calls itself; the engine below says 2.0.0
+    "cibseven": "7.22.0",
+}
 MODEL = b"""
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:camunda="http://camunda.org/schema/1.0/bpmn"
              targetNamespace="foreign">

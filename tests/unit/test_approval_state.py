@@ -22,7 +22,7 @@ def row(status: str) -> Draft:
 
 
 def waits(topic: str, retries: int | None = None, error: str | None = None) -> ExternalTask:
-    return ExternalTask("e", topic, topic, "p", retries, error)
+    return ExternalTask("e", topic, topic, "p", "benefit-approval", retries, error)
 
 
 @pytest.mark.parametrize(

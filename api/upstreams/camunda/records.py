@@ -60,6 +60,7 @@ class ExternalTask(msgspec.Struct, frozen=True, rename="camel"):
     topic_name: str
     activity_id: str
     process_instance_id: str
+    process_definition_key: str
     retries: int | None = None
     error_message: str | None = None
     worker_id: str | None = None
