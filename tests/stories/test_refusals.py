@@ -477,7 +477,7 @@ def test_comments_are_kept_to_the_letter(api: Api, behind: Behind, draft_id: str
     assert (variables["submissionComment"], variables["comment"]) == (comment, comment)
 
 
-@pytest.mark.parametrize("comment", ["two\n" * 375, '"' * 1500, "\\" * 1500, "😀" * 950, ("x\n" * 500 + "y" * 499)])
+@pytest.mark.parametrize("comment", ["to\n" * 500, '"' * 1500, "\\" * 1500, "😀" * 950, ("x\n" * 500 + "y" * 499)])
 def test_a_comment_that_not_every_engine_holds_with_its_decision(
     api: Api, behind: Behind, draft_id: str, comment: str
 ) -> None:
