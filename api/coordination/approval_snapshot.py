@@ -1,6 +1,7 @@
 """A snapshot of a draft's approval, read afresh from the engine and the drafts database for the answer of a verb."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_INSTANCES, READ_TASKS, demand
 from api.upstreams.camunda.confirmed_history import known_processes, known_variables
 from api.upstreams.camunda.process_variables import NO_VARIABLES
+from api.upstreams.camunda.records import ExternalTask
 from api.upstreams.retool.records import Draft
 
 
@@ -28,18 +30,23 @@ class Approval:
     publish_at: datetime | None
 
 
-async def approval_of(upstreams: Upstreams, draft_id: str, process_id: str) -> Approval:
-    """The snapshot of a process and its draft: one round of concurrent reads, one more for what seems idle."""
+async def approval_of(
+    upstreams: Upstreams, draft_id: str, process_id: str, *, waiting: Sequence[ExternalTask] | None = None
+) -> Approval:
+    """The snapshot of a process and its draft: one round of concurrent reads, one more for what seems idle.
+
+    `waiting`: the external tasks of the process, where they have just been read.
+    """
     asked = [process_id]
-    draft, processes, variables, tasks, waiting = await asyncio.gather(
+    draft, processes, variables, tasks, known = await asyncio.gather(
         upstreams.retool.draft(draft_id),
         known_processes(upstreams.camunda, asked),
         known_variables(upstreams.camunda, asked),
         upstreams.camunda.open_tasks_by_process(asked),
-        upstreams.camunda.external_tasks_by_process(asked),
+        upstreams.camunda.external_tasks_by_process(asked if waiting is None else []),
     )
     values = variables.get(process_id, NO_VARIABLES)
-    found = processes.get(process_id), values, tasks.get(process_id, []), waiting.get(process_id, [])
+    found = processes.get(process_id), values, tasks.get(process_id, []), known.get(process_id, waiting or [])
     if is_idle(found[0], *found[2:]):
         await demand(upstreams.camunda, READ_TASKS, READ_INSTANCES)
     timers = await upstreams.camunda.timers_by_process(asked) if is_between_steps(*found) else {}

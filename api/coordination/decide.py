@@ -47,12 +47,16 @@ NO_TIMER = (
 
 @dataclass(frozen=True)
 class Decided:
-    """The approval after a decision; `reason` of a conflict. `notice`: what is not as it was asked."""
+    """The approval after a decision; `reason` of a conflict. `notice`: what is not as it was asked.
+
+    `published`: the version that this request stored.
+    """
 
     task_id: str
     approval: Approval
     reason: str | None
     notice: str | None
+    published: PlanVersion | None = None
 
 
 async def decide(
@@ -79,11 +83,12 @@ async def decide(
     """
     comment = checked_comment(comment)
     publish_at = checked_publish_at(publish_at) if asked is Verdict.APPROVED else None
-    task = await upstreams.camunda.task(task_id)
+    offered = (await upstreams.camunda.claimable([task_id], viewer.id, viewer.groups)).get(task_id)
+    task = offered or await upstreams.camunda.task(task_id)
     if task is None:
         return await _decided_before(upstreams, policy, viewer, task_id, asked, publish_at)
     try:
-        variables = await _demand_decider(upstreams, policy, viewer, task)
+        variables = await _demand_decider(upstreams, policy, viewer, task, is_offered=offered is not None)
     except Refused:
         if await upstreams.camunda.task(task_id) is not None:
             raise
@@ -106,9 +111,11 @@ async def decide(
     return await _outcome(upstreams, policy, task, variables.draft_id or "", decision)
 
 
-async def _demand_decider(upstreams: Upstreams, policy: Policy, viewer: Viewer, task: Task) -> ProcessVariables:
+async def _demand_decider(
+    upstreams: Upstreams, policy: Policy, viewer: Viewer, task: Task, *, is_offered: bool
+) -> ProcessVariables:
     """The variables of the process, if the viewer may decide the task. Raises Refused."""
-    seen = await visible_task(upstreams, viewer, task)
+    seen = await visible_task(upstreams, viewer, task, is_offered=is_offered)
     if seen is None:
         raise no_such_task()
     allow_own = policy.allow_own_approval
@@ -275,13 +282,13 @@ def already_decided(past: Task, made: Decision | None) -> Refused:
 
 
 async def _outcome(upstreams: Upstreams, policy: Policy, task: Task, draft_id: str, decision: Decision) -> Decided:
-    await settle(upstreams, policy, draft_id, task.process_instance_id)
-    approval = await approval_of(upstreams, draft_id, task.process_instance_id)
+    settled = await settle(upstreams, policy, draft_id, task.process_instance_id)
+    approval = await approval_of(upstreams, draft_id, task.process_instance_id, waiting=settled.waiting)
     is_in_it = approval.draft and approval.draft.camunda_process_id == task.process_instance_id
     if approval.draft and is_in_it and approval.draft.is_submitted and not approval.progress.is_active:
         await settled_draft(upstreams, policy, approval.draft)
         approval = await approval_of(upstreams, draft_id, task.process_instance_id)
-    return Decided(task.id, approval, decision.reason or approval.reason, _notice(approval))
+    return Decided(task.id, approval, decision.reason or approval.reason, _notice(approval), settled.published)
 
 
 def _notice(approval: Approval) -> str | None:

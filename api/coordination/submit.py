@@ -1,5 +1,6 @@
 """The verb that submits a draft for approval."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from api.coordination.change_variables import change_variables
 from api.coordination.comment_text import checked_comment, demand_short
 from api.coordination.draft_process import linked_process, linked_variables, stale_revision
 from api.coordination.policy import Policy
-from api.coordination.process.external_tasks import settle, waiting_tasks
+from api.coordination.process.external_tasks import settle
 from api.coordination.process.publish import own_versions, plan_id_of, says_the_same
 from api.coordination.process.reconcile import settled_draft
 from api.coordination.publication_time import at_time, checked_publish_at
@@ -18,19 +19,26 @@ from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
 from api.upstreams.camunda.process_variables import written
+from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer
 
 TRIES = 3
 
+Base = tuple[str | None, PlanVersion | None]
+NO_BASE: Base = (None, None)
+
 
 @dataclass(frozen=True)
 class Submission:
-    """A draft in approval, and its process. `validation`: of its plan; None where it was in approval already."""
+    """A draft in approval, and its process. `validation` of its plan, and the `draft` as it is now: both None where it
+    was in approval already.
+    """
 
     draft_id: str
     process_id: str
     validation: Validation | None = None
+    draft: Draft | None = None
 
 
 async def submit(
@@ -71,17 +79,17 @@ async def submit(
         await _demand_news(upstreams, policy, draft)
         validation = await demand_valid(upstreams, policy, draft)
         process_id = await _process(upstreams, policy, viewer, draft, comment, publish_at, adopt=attempt == 0)
-        await settle(upstreams, policy, draft.id, process_id)
+        settled = await settle(upstreams, policy, draft.id, process_id)
         now = await owned_draft(upstreams, viewer, draft_id)
         # A model may decide at once: then the draft is not submitted any longer, but this process has had it.
         is_registered = now.is_submitted or draft.camunda_process_id != process_id
         if is_registered and now.camunda_process_id == process_id:
-            return Submission(draft.id, process_id, validation)
+            return Submission(draft.id, process_id, validation, now)
         if now.revision != draft.revision:
             raise Refused(
                 UserErrorCode.DRAFT_CHANGED, "The draft was changed while it was being submitted; submit it again."
             )
-        if await waiting_tasks(upstreams, process_id):
+        if settled.waiting != []:
             break
         draft = now
     message = "The submission has started, but is not recorded on the draft yet; ask for the draft in a moment"
@@ -150,18 +158,16 @@ async def _process(
     adopt: bool,
 ) -> str:
     """The id of a running, perhaps unregistered process of the draft, else of a new one."""
-    running = await upstreams.camunda.active_process(draft.id) if adopt else None
+    running, base = await _running_or_base(upstreams, draft) if adopt else (None, await _base(upstreams, draft))
     if running is not None:
         return running.id
-    if adopt:
-        await demand(upstreams.camunda, READ_HISTORY)
-    plan_id, base = await _base(upstreams, draft)
+    plan_id, version = base
     variables = (
-        await change_variables(upstreams, policy, draft, base)
+        await change_variables(upstreams, policy, draft, version)
         | written(
             draft_id=draft.id,
             draft_revision=draft.revision,
-            base_version=base.version_id if base else None,
+            base_version=version.version_id if version else None,
             submitted_by=viewer.id,
             submission_acted_by=viewer.acted_by,
             aidbox_plan_id=plan_id,
@@ -179,20 +185,41 @@ async def _process(
         raise
 
 
-async def _base(upstreams: Upstreams, draft: Draft) -> tuple[str | None, PlanVersion | None]:
+async def _running_or_base(upstreams: Upstreams, draft: Draft) -> tuple[ProcessInstance | None, Base]:
+    """The running process of the draft, or the base of a new one, both asked for at once.
+
+    What fails matters only where it is needed: not for a draft that has a process.
+    """
+    running, shown, base = await asyncio.gather(
+        upstreams.camunda.active_process(draft.id),
+        demand(upstreams.camunda, READ_HISTORY),
+        _base(upstreams, draft),
+        return_exceptions=True,
+    )
+    if isinstance(running, ProcessInstance):
+        return running, NO_BASE
+    for each in (running, shown):
+        if each is not None:
+            raise each
+    if isinstance(base, BaseException):
+        raise base
+    return None, base
+
+
+async def _base(upstreams: Upstreams, draft: Draft) -> Base:
     """The plan that the draft edits and its current version; both None for a new plan. Raises Refused (INVALID).
 
     A draft that was submitted before may find a plan under the id it would get itself: another client wrote it, or a
     write of ours arrived after its timeout.
     """
     if draft.aidbox_id is None and draft.camunda_process_id is None:
-        return None, None
+        return NO_BASE
     plan_id = plan_id_of(draft)
     plan = await upstreams.aidbox.plan(plan_id)
     if plan is not None:
         return plan_id, plan
     if draft.aidbox_id is None:
-        return None, None
+        return NO_BASE
     raise Refused(
         UserErrorCode.INVALID, f"The draft edits plan {plan_id}, which the store does not have.", field="draftId"
     )

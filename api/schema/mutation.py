@@ -89,6 +89,8 @@ async def submit_for_approval(
         comment=args.comment,
         publish_at=args.publish_at,
     )
+    if done.draft:
+        context.loaders.drafts.know({done.draft_id: done.draft})
     return SubmitForApprovalPayload(
         draft_id=done.draft_id, process_id=strawberry.ID(done.process_id), **_validation(done.validation)
     )
@@ -249,6 +251,8 @@ async def _decide(
     if record and record.camunda_process_id == done.approval.process_id:
         # Whoever decided on the draft is involved in its process: the engine need not be asked for that.
         context.loaders.involved.know({Submitted(record.id, record.camunda_process_id): True})
+    if done.published:
+        context.loaders.plans.know({done.published.id: done.published})
     return CompleteApprovalPayload(
         task_id=done.task_id,
         draft_id=record.id if record else None,

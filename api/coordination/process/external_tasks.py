@@ -19,6 +19,7 @@ from api.coordination.process.task_result import BpmnError, Done, Incident, Task
 from api.draft_status import STATUSES, SUBMITTED
 from api.errors import Gone, ServiceError, Unreachable, UpstreamFailed, WriteRefused, incident_text
 from api.upstreams import Upstreams
+from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.authorizations import READ_INSTANCES, UPDATE_INSTANCES, demand
 from api.upstreams.camunda.process_variables import Outcome, Scalar, written
 from api.upstreams.camunda.records import REGISTRATION, ExternalTask, LockedTask
@@ -86,8 +87,8 @@ WORK: Mapping[str, Work] = {
 }
 
 
-async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> None:
-    """Carry out a locked task and report its result, both within the lock duration.
+async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> PlanVersion | None:
+    """Carry out a locked task and report its result, both within the lock duration; the version that it published.
 
     Crash before the report: the task is retried once its lock expires. Lost lock: another worker reports it, and the
     effects here were conditional or are recognised. Raises UpstreamFailed when it could not be reported.
@@ -99,6 +100,7 @@ async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> N
         with with_deadline(policy.lock_seconds * (1 - SHARE_OF_WORK)):
             await _report(upstreams, task, report)
         outcome = report.outcome
+        return report.published if isinstance(report, Done) else None
     except Gone:
         outcome = "lost"
         _log.info("external task was lost to another worker", extra=_log_fields(task))
@@ -107,6 +109,7 @@ async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> N
         if task.create_time is not None:
             age = (datetime.now(UTC) - task.create_time).total_seconds()
             telemetry.EXTERNAL_TASK_AGE.labels(task.topic_name).observe(max(age, 0))
+    return None
 
 
 async def _done(upstreams: Upstreams, policy: Policy, task: LockedTask) -> "TaskResult | _Retry":
@@ -163,26 +166,38 @@ async def _report(upstreams: Upstreams, task: LockedTask, report: TaskResult | _
             await upstreams.camunda.fail(task, message, retries=retries, pause_seconds=pause_seconds)
 
 
-async def settle(upstreams: Upstreams, policy: Policy, draft_id: str, process_id: str) -> None:
+@dataclass(frozen=True)
+class Settled:
+    """What a process waits for after its external tasks were carried out, and the version that one of them published.
+
+    `waiting`: None where there was no time to look.
+    """
+
+    waiting: Sequence[ExternalTask] | None = None
+    published: PlanVersion | None = None
+
+
+async def settle(upstreams: Upstreams, policy: Policy, draft_id: str, process_id: str) -> Settled:
     """Carry out the external tasks of a process until none is waiting, each has failed, or `settle_seconds` are over.
 
     A task locked by another worker is waited for, so that the answer can tell its result.
     """
-    worker_id = f"request-{uuid.uuid4().hex}"
+    settled, worker_id = Settled(), f"request-{uuid.uuid4().hex}"
     now = asyncio.get_running_loop().time
     until, is_first = now() + seconds_left(policy.settle_seconds), True
     while now() < until:
         locked = await _locked(upstreams, policy, draft_id, worker_id)
-        for task in locked:
-            await carry_out(upstreams, policy, task)
+        published = [await carry_out(upstreams, policy, task) for task in locked]
         waiting = await waiting_tasks(upstreams, process_id)
+        settled = Settled(waiting, next(filter(None, published), settled.published))
         if not locked:
             await _demand_shown(upstreams, waiting, is_first=is_first)
         if all(task.has_failed for task in waiting):
-            return
+            break
         is_first = False
         if not locked:
             await asyncio.sleep(SHORTEST_POLL)
+    return settled
 
 
 async def waiting_tasks(upstreams: Upstreams, process_id: str) -> list[ExternalTask]:

@@ -101,7 +101,8 @@ async def publish_reviewed(
                 aidbox_plan_id=plan_id,
                 approval_outcome=Outcome.APPROVED.value,
                 **({"decided_by_rule": True} if is_by_rule else {}),
-            )
+            ),
+            published,
         )
     raise Busy("aidbox", "Other writes to this plan keep conflicting with this one")
 

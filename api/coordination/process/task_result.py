@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.process_variables import Scalar
 
 
 @dataclass(frozen=True)
 class Done:
-    """The task is complete; the process goes on with these variables."""
+    """The task is complete; the process goes on with these variables. `published`: the version that is stored."""
 
     outcome: ClassVar[str] = "done"
     variables: Mapping[str, Scalar] = field(default_factory=dict)
+    published: PlanVersion | None = None
 
 
 @dataclass(frozen=True)

@@ -81,11 +81,16 @@ async def _is_involved(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bo
     return found[asked] and draft.camunda_process_id is not None
 
 
-async def visible_task(upstreams: Upstreams, viewer: Viewer, task: Task) -> VisibleTask | None:
-    """The task, open or closed, if the viewer may see it. The draft's author is read last, as that seldom matters."""
+async def visible_task(
+    upstreams: Upstreams, viewer: Viewer, task: Task, *, is_offered: bool = False
+) -> VisibleTask | None:
+    """The task, open or closed, if the viewer may see it. The draft's author is read last, as that seldom matters.
+
+    `is_offered`: the engine has just said that the viewer is a candidate.
+    """
     process_id = task.process_instance_id
     is_offered, by_process = await asyncio.gather(
-        _was_offered(upstreams, viewer, task), upstreams.camunda.variables_by_process([process_id])
+        _was_offered(upstreams, viewer, task, is_known=is_offered), upstreams.camunda.variables_by_process([process_id])
     )
     if process_id not in by_process:
         raise hidden()
@@ -125,7 +130,9 @@ async def unknown_task(upstreams: Upstreams, viewer: Viewer, task_id: str) -> Re
     return no_such_task()
 
 
-async def _was_offered(upstreams: Upstreams, viewer: Viewer, task: Task) -> bool:
+async def _was_offered(upstreams: Upstreams, viewer: Viewer, task: Task, *, is_known: bool) -> bool:
+    if is_known:
+        return True
     if task.ended is not None:
         return await was_offered(upstreams.camunda, task, viewer.id, viewer.groups)
     return task.id in await upstreams.camunda.claimable([task.id], viewer.id, viewer.groups)

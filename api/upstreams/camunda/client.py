@@ -197,13 +197,13 @@ class Camunda:
             grouped[task.process_instance_id].append(task)
         return grouped
 
-    async def claimable(self, task_ids: Sequence[str], user_id: str, groups: Iterable[str]) -> set[str]:
-        """Which of these open tasks are assigned to the user or offered to one of the groups, claimed or not."""
+    async def claimable(self, task_ids: Sequence[str], user_id: str, groups: Iterable[str]) -> dict[str, Task]:
+        """Those of these open tasks that are assigned to the user or offered to one of the groups, claimed or not."""
         asked = plausible(task_ids)
         if not asked:
-            return set()
+            return {}
         query = {"taskIdIn": asked, "orQueries": [concerns(user_id, groups)]}
-        return {task.id for task in await self.tasks(query, limit=len(asked))}
+        return {task.id: task for task in await self.tasks(query, limit=len(asked))}
 
     async def _all_tasks(self, query: Mapping[str, object], sorting: Sequence[Mapping[str, str]]) -> list[Task]:
         found = await self._tasks(query, limit=PAGE, offset=0, sorting=sorting)
