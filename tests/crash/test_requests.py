@@ -18,15 +18,15 @@ CALLS = {
     "submit an edit": 10,
     "submit again": 10,
     "submit, its process deleted": 14,
-    "approve a new plan": 18,
-    "approve an edit": 19,
-    "approve for later": 17,  # as below, two ask the same again, and one when the timer is due
-    "approve an earlier step": 14,  # one asks the same of "nothing waits"
-    "reject": 14,
-    "request changes": 14,
-    "conflict at once": 16,
-    "conflict before publication": 22,
-    "conflict at publication": 25,
+    "approve a new plan": 16,
+    "approve an edit": 17,
+    "approve for later": 15,  # as below, two ask the same again, and one when the timer is due
+    "approve an earlier step": 12,  # one asks the same of "nothing waits"
+    "reject": 12,
+    "request changes": 12,
+    "conflict at once": 14,
+    "conflict before publication": 20,
+    "conflict at publication": 23,
     "withdraw": 9,
     "withdraw what is scheduled": 9,
     "reschedule": 7,
