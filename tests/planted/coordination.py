@@ -9,6 +9,7 @@ OF_REGISTER = '"NOT {is_submitted} AND {process} IS NOT DISTINCT FROM %s'
 OF_CONCLUDE = '"{is_submitted} AND {process} IS NOT DISTINCT FROM %s'
 ANYTHING = "coalesce(%s::text, '') IS NOT NULL"
 
+NOT_SETTLED = "type('Settled', (), {'waiting': None, 'published': None})()"
 BUGS = (
     Bug(
         "registration of a draft that is submitted already",
@@ -184,8 +185,8 @@ BUGS = (
     Bug(
         "a registration is not carried out by who causes it",
         SUBMIT,
-        "        await settle(upstreams, policy, draft.id, process_id)\n        now =",
-        "        now =",
+        "        settled = await settle(upstreams, policy, draft.id, process_id)\n        now =",
+        f"        settled = {NOT_SETTLED}\n        now =",
         "undisturbed",
     ),
     Bug(
@@ -198,7 +199,7 @@ BUGS = (
     Bug(
         "the base version is not noted",
         SUBMIT,
-        "base_version=base.version_id if base else None",
+        "base_version=version.version_id if version else None",
         "base_version=None",
         "undisturbed or conflict",
     ),
@@ -213,8 +214,8 @@ BUGS = (
     Bug(
         "a decision is not carried out",
         DECIDE,
-        "    await settle(upstreams, policy, draft_id, task.process_instance_id)\n",
-        "",
+        "await settle(upstreams, policy, draft_id, task.process_instance_id)",
+        NOT_SETTLED,
         "undisturbed",
     ),
     Bug(
