@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
-from api.upstreams.camunda.bpmn import EXTENSIONS, Offer, attribute, offers, parse, tag
 from api.upstreams.camunda.process_variables import DECIDER, names
 from api.upstreams.camunda.records import PUBLICATION_WITHDRAWN, RESCHEDULE_MESSAGE, TOPICS, WITHDRAW_MESSAGE
 from doctor.finding import Finding, ok, warning, wrong
+from process_models.bpmn import EXTENSIONS, Offer, attribute, offers, parse, tag
 
 ERROR_CODES = ("submission-superseded", "version-conflict")
 (PUBLISH_AT,) = names("publish_at")

@@ -24,6 +24,7 @@ PACKAGES = {
     "graphql_server",
     "migration",
     "plandiff",
+    "process_models",
     "resilience",
     "sandbox",
 }

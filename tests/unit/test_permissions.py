@@ -22,11 +22,11 @@ from api.coordination.rules.permissions import (
 )
 from api.errors import Refused
 from api.schema.person import person
-from api.upstreams.camunda.bpmn import Offer
 from api.upstreams.camunda.candidates import concerns_person
 from api.upstreams.camunda.process_variables import ProcessVariables
 from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer
+from process_models.bpmn import Offer
 
 ANN = Viewer("ann", frozenset({"benefit-reviewers"}))
 ADMIN = Viewer("root", frozenset({"benefit-admins"}), is_admin=True, acts_for_others=True)

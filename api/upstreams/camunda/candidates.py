@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from api.errors import UpstreamFailed
-from api.upstreams.camunda.bpmn import NOBODY, Offer, resolved, variables_in
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.records import Task
 from authentication.identity import same_person
+from process_models.bpmn import NOBODY, Offer, resolved, variables_in
 from resilience.http.request import Params
 
 SAMPLES = 10  # tasks of a longer list that are asked about one by one at a time

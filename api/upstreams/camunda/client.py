@@ -14,7 +14,6 @@ import httpx
 import msgspec
 
 from api.errors import Declined, Gone, UpstreamFailed
-from api.upstreams.camunda.bpmn import Offer, offers_in
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.process_variables import (
     COMMENT_PREFIX,
@@ -46,6 +45,7 @@ from api.upstreams.camunda.records import (
     concerns,
     plausible,
 )
+from process_models.bpmn import Offer, offers_in
 from resilience.http.call import Upstream
 from resilience.http.request import Params
 

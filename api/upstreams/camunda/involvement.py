@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
-from api.upstreams.camunda.bpmn import NOBODY
 from api.upstreams.camunda.candidates import concerns_person, offers_by_model
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, condition, names
 from api.upstreams.camunda.records import concerns, plausible
 from api.upstreams.camunda.submissions import of_any, submissions
 from authentication.identity import same_person
+from process_models.bpmn import NOBODY
 
 MOST_LISTED = 2000  # of each kind: tasks that wait, tasks once held, submissions
 _PAGE = 5000

@@ -1,0 +1,1 @@
+"""Process models in BPMN, as engines of the Camunda 7 family read them."""
