@@ -217,25 +217,50 @@ def setup(
         list[Path] | None,
         typer.Option(help="Deploy this file in place of our model; once more for each decision table it uses."),
     ] = None,
+    replace_model: Annotated[
+        bool, typer.Option("--replace-model", help="Deploy our model although the engine's newest one is your own.")
+    ] = False,
+    migrate: Annotated[
+        bool,
+        typer.Option("--migrate", help="Only say how running approvals would move to the newest version of the model."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --migrate: move them.")] = False,
 ) -> None:
-    """Make the drafts table ready and deploy the process. Safe to repeat."""
+    """Make the drafts table ready, deploy the process, and say what runs on which version. Safe to repeat."""
     from doctor.setup import script  # noqa: PLC0415  # see the module's docstring
 
+    if yes and not migrate:
+        raise typer.BadParameter("it goes with --migrate", param_hint="--yes")
+    if migrate and (dry_run or model or replace_model):
+        raise typer.BadParameter("it deploys nothing, so it goes with --yes alone", param_hint="--migrate")
     settings = _settings_without_auth()
+    if migrate:
+        lines, is_whole = _run(_migrate(settings, does_it=yes))
+        typer.echo("\n".join(lines))
+        raise typer.Exit(0 if is_whole else 1)
     if dry_run:
         typer.echo(script(columns_of(settings)), nl=False)
         named = ", ".join(map(str, model or [Path("bpmn/benefit-approval.bpmn")]))
         typer.echo(f"-- and deploys {named} to the engine, unless its newest version is the same")
         return
-    for line in _run(_set_up(settings, model or [])):
+    for line in _run(_set_up(settings, model or [], replaces_others=replace_model)):
         typer.echo(line)
 
 
-async def _set_up(settings: Settings, models: Sequence[Path]) -> list[str]:
+async def _set_up(settings: Settings, models: Sequence[Path], *, replaces_others: bool) -> list[str]:
     from doctor.setup import as_files, set_up  # noqa: PLC0415  # see the module's docstring
+    from doctor.versions import all_described  # noqa: PLC0415
 
     async with open_upstreams(settings) as upstreams:
-        return await set_up(upstreams, as_files(models))
+        done = await set_up(upstreams, as_files(models), replaces_others=replaces_others)
+        return [*done, *await all_described(upstreams.camunda)]
+
+
+async def _migrate(settings: Settings, *, does_it: bool) -> tuple[list[str], bool]:
+    from doctor.model_migration import run_migrations  # noqa: PLC0415  # see the module's docstring
+
+    async with open_upstreams(settings) as upstreams:
+        return await run_migrations(upstreams.camunda, does_it=does_it)
 
 
 @app.command()

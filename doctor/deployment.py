@@ -1,10 +1,12 @@
 """The process model in the engine: which version is the newest, and the deployment of another one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from xml.etree import ElementTree as ET
 
 import msgspec
 
 from api.errors import UpstreamFailed
+from api.upstreams.camunda.bpmn import parse, tag
 from api.upstreams.camunda.client import Camunda, words_of
 from resilience.http.request import Params
 
@@ -31,14 +33,38 @@ async def newest_definition(camunda: Camunda, key: str) -> Definition | None:
     return found[0] if found else None
 
 
+async def _with_newest(camunda: Camunda, files: Iterable[bytes]) -> list[tuple[bytes, bytes | None]]:
+    """Each model among these files with the newest one of its key, as far as this user may read it."""
+    keys = [(content, key) for content in files for key in _keys(content)]
+    return [(content, await _newest_model(camunda, key)) for content, key in keys]
+
+
+async def _newest_model(camunda: Camunda, key: str) -> bytes | None:
+    newest = await newest_definition(camunda, key)
+    return (await camunda.model(newest.id)).encode() if newest else None
+
+
+def _keys(content: bytes) -> list[str]:
+    """The keys of the processes in a file; none where it is no model, which the engine says better. Pure."""
+    try:
+        return [process.get("id", "") for process in parse(content.decode()).iter(tag("process"))]
+    except (ET.ParseError, UnicodeDecodeError):
+        return []
+
+
 async def deploy(camunda: Camunda, files: Mapping[str, bytes]) -> str | None:
     """Deploy a model with its decision tables, unless they are the newest already; the new definition's id, or None.
 
     `files`: by their names, in one deployment. Raises UpstreamFailed with the engine's words.
     """
+    models = await _with_newest(camunda, files.values())
+    if len(files) == 1 and models and all(content == newest for content, newest in models):
+        return None
+    is_other = any(newest not in (None, content) for content, newest in models)
     form = {
         "deployment-name": camunda.own.process_key,
-        "enable-duplicate-filtering": "true",
+        # The engine compares with the latest deployment of this name, which need not be the newest of all.
+        "enable-duplicate-filtering": str(not is_other).lower(),
         "deployment-source": "plan-api",
     }
     response = await camunda.engine.call(

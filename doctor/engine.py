@@ -6,13 +6,23 @@ from collections.abc import Sequence
 import msgspec
 
 from api.errors import UpstreamFailed
-from api.upstreams.camunda.authorizations import DEPLOY, NEEDS, READ_HISTORY, READ_INSTANCES, READ_MODEL, Need, missing
+from api.upstreams.camunda.authorizations import (
+    DEPLOY,
+    MIGRATE,
+    NEEDS,
+    READ_HISTORY,
+    READ_INSTANCES,
+    READ_MODEL,
+    Need,
+    missing,
+)
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.process_variables import LINK_VARIABLES
 from doctor.conditions import look_at_conditions
 from doctor.deployment import newest_definition
 from doctor.finding import Finding, address_of, failure, ok, warning, wrong
 from doctor.model import judge_model
+from doctor.versions import running_versions
 
 OLDEST = (7, 20)  # the first seen to know variableNameIn of /history/variable-instance; older ones ignore it silently
 URL_RULE = "CAMUNDA_URL must be the engine's REST API, ending in /engine-rest"
@@ -48,6 +58,8 @@ async def look_at_engine(camunda: Camunda, url: str) -> list[Finding]:
         findings += judge_permissions(lacking, camunda.own.process_keys)
         for key in () if READ_MODEL in lacking else camunda.own.process_keys:
             findings += await _model(camunda, key)
+        for key in () if {READ_MODEL, READ_HISTORY} & set(lacking) else camunda.own.process_keys:
+            findings += await _versions(camunda, key)
         findings += [] if {READ_HISTORY, READ_INSTANCES} & set(lacking) else [await _history(camunda)]
         findings += [] if READ_INSTANCES in lacking else [*await _suspended(camunda), await _incidents(camunda)]
     except UpstreamFailed as failed:
@@ -76,6 +88,17 @@ async def _model(camunda: Camunda, key: str) -> list[Finding]:
     else:
         finding = ok("model", f"{key}, version {definition.version}")
     return [finding, *judge_model(await camunda.model(definition.id))]
+
+
+async def _versions(camunda: Camunda, key: str) -> list[Finding]:
+    """A finding on approvals that run on a former version of the model: all is well, and they can be moved."""
+    versions = await running_versions(camunda, key)
+    older = sum(len(each.process_ids) for each in versions[1:])
+    if not older:
+        return []
+    needed = f", which needs {MIGRATE.named([key])}" if await missing(camunda, [MIGRATE]) else ""
+    message = f"{older} running on former versions of {key}: they end on them, or `plan-api setup --migrate`{needed}"
+    return [ok("versions", message)]
 
 
 async def _suspended(camunda: Camunda) -> list[Finding]:

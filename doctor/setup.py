@@ -1,5 +1,6 @@
 """`plan-api setup`: prepares the drafts table and deploys the process. Idempotent, and safe to run concurrently."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,9 +9,12 @@ import psycopg
 
 from api.errors import Misconfigured, Unreachable, UpstreamFailed
 from api.upstreams import Upstreams
+from api.upstreams.camunda.authorizations import READ_MODEL, demand
+from api.upstreams.camunda.client import Camunda
+from api.upstreams.camunda.records import PROCESS_KEY
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.records import Columns
-from doctor.deployment import deploy
+from doctor.deployment import deploy, newest_definition
 from doctor.drafts_table import look, numbers_offer, ready_statements
 from resilience.postgres.pool import Connection
 
@@ -20,10 +24,27 @@ _FOLDERS = (_HERE / "bpmn", _HERE.parent / "bpmn")  # in the wheel, in the proje
 MODEL = next(path for folder in _FOLDERS if (path := folder / "benefit-approval.bpmn").exists())
 
 
-async def set_up(upstreams: Upstreams, files: Mapping[str, bytes] | None = None) -> list[str]:
+# SHA-256 of our model in each of its versions, the newest last.
+OURS = (
+    "6e5ab119c10f416d574116ca9435e98fb5e23ff550c04535bf3ca90a020ce9c9",
+    "7deae4eeb79ec7e183d99078741e03eb3a159937aafda2e19db46ac9c01636d7",
+    "aff2f3b9b95e3b285a8ae809ac1e51c7604dfff0ef6e14a0814c0d37cacb129e",
+    "8879eae2b66de074bdc6cb0d2ef15e84263b89b05e2c94ad9a8e98d38c549633",
+    "949bf679948eaeaa4684e500f91d7f2b7987b7111f6ecbad0dc5292a1bd7f806",
+)
+
+
+class OtherModel(Misconfigured):
+    """The newest model in the engine is none of ours, and nobody said that ours is to take its place."""
+
+
+async def set_up(
+    upstreams: Upstreams, files: Mapping[str, bytes] | None = None, *, replaces_others: bool = True
+) -> list[str]:
     """Prepare table and engine, with our model or another one; a line for each step. Raises UpstreamFailed.
 
-    `files`: a model and the decision tables it uses, by their names.
+    `files`: a model and the decision tables it uses, by their names. Without them ours is deployed; `replaces_others`:
+    in place of a model that is none of ours as well, otherwise raises OtherModel once the table is ready.
 
     Both steps hold one lock in the drafts database: two concurrent deployments of a model would make two versions of
     it, despite duplicate filtering. They are two transactions, so that a slow engine does not keep the table locked.
@@ -33,11 +54,26 @@ async def set_up(upstreams: Upstreams, files: Mapping[str, bytes] | None = None)
     async with _exclusively(upstreams.retool) as connection:
         for statement in ready_statements(columns, (await look(connection, columns)).table):
             await connection.execute(statement)
+    is_ours = not files
     files = files or {MODEL.name: MODEL.read_bytes()}
     async with _exclusively(upstreams.retool):
+        if is_ours and not replaces_others:
+            await _demand_ours(upstreams.camunda)
         definition_id = await deploy(upstreams.camunda, files)
     deployed = f"deployed as {definition_id}" if definition_id else "deployed already"
     return [f"{columns.table}: table, column and index are there", f"{', '.join(files)}: {deployed}"]
+
+
+async def _demand_ours(camunda: Camunda) -> None:
+    """Make sure that the newest version of the process, if there is one, is a model of ours. Raises OtherModel."""
+    await demand(camunda, READ_MODEL)
+    newest = await newest_definition(camunda, PROCESS_KEY)
+    if newest is None or hashlib.sha256((await camunda.model(newest.id)).encode()).hexdigest() in OURS:
+        return
+    raise OtherModel(
+        f"the newest version of {PROCESS_KEY} in the engine, {newest.version}, is a model of your own, so ours was not "
+        "deployed: deploy yours with --model FILE, or ours in its place with --replace-model"
+    )
 
 
 def as_files(paths: Iterable[Path]) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ from api.settings import Settings
 from api.upstreams import Upstreams, open_upstreams
 from api.upstreams.camunda.process_variables import Verdict
 from authentication.identity import Viewer
-from doctor.setup import MODEL, as_files, set_up
+from doctor.setup import MODEL, OtherModel, as_files, set_up
 from sandbox import Sandbox
 from sandbox.samples import DRAFTS, ENCODER, PLANS, SampleDraft, latest, load_drafts, load_plans
 
@@ -44,7 +44,8 @@ VERDICTS = {
 async def prepare(settings: Settings) -> None:
     """Set the three systems up, load the samples, and bring the drafts to their states. Safe to repeat."""
     async with open_upstreams(settings) as upstreams:
-        await set_up(upstreams)
+        with suppress(OtherModel):  # somebody tries a model of their own
+            await set_up(upstreams, replaces_others=False)
         await asyncio.to_thread(load_plans, settings.aidbox_url)
         await asyncio.to_thread(load_drafts, settings.retool_database_url.get_secret_value())
         # What the samples say is known to be right, and the store's first validation takes seconds.
@@ -87,6 +88,8 @@ async def bring_to_states(upstreams: Upstreams, policy: Policy) -> None:
     untouched = [sample for sample in DRAFTS if sample.id in rows and rows[sample.id].camunda_process_id is None]
     moving = [sample for sample in untouched if sample.state != "draft"]
     routed = [sample for sample in moving if sample.is_routed]
+    if moving:
+        await set_up(upstreams)
     if routed:
         await set_up(upstreams, as_files([ROUTED, ROUTED.with_suffix(".dmn")]))
         await _submit(upstreams, policy, routed)

@@ -59,9 +59,26 @@ def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
         "ok      conditions: all that are used are known",
         "ok      permissions: all that are needed",
         f"ok      model: benefit-approval, version {newest['version']}",
-        *MODEL_LINES,
+        *MODEL_LINES[:-1],
+        *([f"ok      versions: {_older(engine, newest['id'])}"] if _older(engine, newest["id"]) else []),
+        MODEL_LINES[-1],
         told if stuck else "ok      incidents: none",
     ]
+
+
+def _older(engine: httpx.Client, newest_id: str) -> str:
+    """What is said about approvals that run on former versions; nothing when there are none."""
+    ours = {"variables": [{"name": "draftSource", "operator": "eq", "value": "retool"}], "unfinished": True}
+    counts = [
+        engine.post("/history/process-instance/count", json={**ours, **of_a_version}).json()["count"]
+        for of_a_version in ({"processDefinitionKey": "benefit-approval"}, {"processDefinitionId": newest_id})
+    ]
+    way = "they end on them, or `plan-api setup --migrate`"
+    return (
+        f"{counts[0] - counts[1]} running on former versions of benefit-approval: {way}"
+        if counts[0] > counts[1]
+        else ""
+    )
 
 
 def store_lines(settings: Settings) -> list[str]:

@@ -1,10 +1,16 @@
 """`plan-api setup` and its dry run, as people run them."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import httpx
+import pytest
 from psycopg import sql
 
 from api.settings import Settings
+from doctor.setup import MODEL
 from tests.commands.running import as_user, drop_table, new_name, run
+from tests.engines.previous_models import PREVIOUS
 from tests.serving import Drafts
 
 SQL = """\
@@ -30,13 +36,21 @@ def versions(engine: httpx.Client) -> int:
     return count
 
 
+def newest_version(engine: httpx.Client) -> int:
+    asked = {"key": "benefit-approval", "latestVersion": "true", "withoutTenantId": "true"}
+    (definition,) = engine.get("/process-definition", params=asked).json()
+    version: int = definition["version"]
+    return version
+
+
 def test_it_says_what_is_ready(settings: Settings, drafts: Drafts, engine: httpx.Client) -> None:
     table, before = new_name(), versions(engine)
     ran = run(settings, "setup", DRAFTS_TABLE=table)
-    assert ran.lines == [
+    assert ran.lines[:2] == [
         f"{table}: table, column and index are there",
         "benefit-approval.bpmn: deployed already",
     ]
+    assert ran.lines[2].startswith(f"benefit-approval, version {newest_version(engine)}: ")
     assert (ran.code, ran.errors) == (0, "")
     assert exists(drafts, table)
     assert versions(engine) == before
@@ -70,6 +84,79 @@ def test_a_model_of_ones_own_that_is_not_there_is_one_line(settings: Settings, e
 def test_the_dry_run_names_the_model(settings: Settings) -> None:
     ran = run(settings, "setup", "--dry-run", "--model", "mine.bpmn", "--model", "mine.dmn")
     assert ran.lines[-1] == "-- and deploys mine.bpmn, mine.dmn to the engine, unless its newest version is the same"
+
+
+@pytest.fixture
+def own_model(engine: httpx.Client) -> Iterator[str]:
+    """A model of the operator's own, deployed by Modeler after ours; its version."""
+    yield from deployed(engine, MODEL.read_text("utf-8").replace("Review plan", "Look at the plan"))
+
+
+@pytest.fixture
+def former_model(engine: httpx.Client) -> Iterator[str]:
+    """Ours as it was before, deployed after today's."""
+    yield from deployed(engine, PREVIOUS[-1].read_text("utf-8"))
+
+
+def deployed(engine: httpx.Client, model: str) -> Iterator[str]:
+    files = {"mine.bpmn": ("mine.bpmn", model, "application/xml")}
+    answer = engine.post("/deployment/create", data={"deployment-name": "mine"}, files=files).json()
+    (definition,) = answer["deployedProcessDefinitions"].values()
+    yield str(definition["version"])
+    engine.delete(f"/deployment/{answer['id']}", params={"cascade": "true"}).raise_for_status()
+
+
+def newest(engine: httpx.Client) -> str:
+    asked = {"key": "benefit-approval", "latestVersion": "true", "withoutTenantId": "true"}
+    (definition,) = engine.get("/process-definition", params=asked).json()
+    return str(engine.get(f"/process-definition/{definition['id']}/xml").json()["bpmn20Xml"])
+
+
+def test_a_model_of_ones_own_is_not_replaced(
+    settings: Settings, drafts: Drafts, engine: httpx.Client, own_model: str
+) -> None:
+    """The table is ready all the same; ours takes its place when that is said."""
+    table, before = new_name(), newest(engine)
+    ran = run(settings, "setup", DRAFTS_TABLE=table)
+    assert (ran.code, ran.lines) == (1, [])
+    assert ran.errors == (
+        f"plan-api: the newest version of benefit-approval in the engine, {own_model}, is a model of your own, so ours "
+        "was not deployed: deploy yours with --model FILE, or ours in its place with --replace-model\n"
+    )
+    assert (newest(engine), exists(drafts, table)) == (before, True)
+    for told in ("deployed as benefit-approval:", "deployed already"):
+        ran = run(settings, "setup", "--replace-model", DRAFTS_TABLE=table)
+        assert (ran.code, ran.errors) == (0, "")
+        assert ran.lines[1].startswith(f"benefit-approval.bpmn: {told}")
+        assert newest(engine) == MODEL.read_text("utf-8")
+    drop_table(drafts, table)
+
+
+@pytest.mark.usefixtures("own_model")
+def test_a_model_of_ones_own_is_deployed_where_ours_was(
+    settings: Settings, engine: httpx.Client, tmp_path: Path
+) -> None:
+    """Each is deployed whenever it is not the newest, under whatever name it was deployed before."""
+    mine = tmp_path / "any.bpmn"
+    mine.write_text(newest(engine), "utf-8")
+    for words, told in (
+        (["--model", str(mine)], "deployed already"),
+        (["--replace-model"], "deployed as "),
+        (["--model", str(mine)], "deployed as "),
+        (["--model", str(mine)], "deployed already"),
+        (["--replace-model"], "deployed as "),
+    ):
+        ran = run(settings, "setup", *words)
+        assert (ran.code, ran.errors) == (0, "")
+        assert ran.lines[1].startswith(f"benefit-approval.bpmn: {told}"), words
+
+
+@pytest.mark.usefixtures("former_model")
+def test_a_former_version_of_ours_is_replaced(settings: Settings, engine: httpx.Client) -> None:
+    ran = run(settings, "setup")
+    assert (ran.code, ran.errors) == (0, "")
+    assert ran.lines[1].startswith("benefit-approval.bpmn: deployed as benefit-approval:")
+    assert newest(engine) == MODEL.read_text("utf-8")
 
 
 def test_rights_that_are_missing_are_one_line(settings: Settings, drafts: Drafts) -> None:

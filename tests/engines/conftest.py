@@ -1,7 +1,7 @@
 """An engine as people have it: authorization on, in another time zone; and service users of it."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -14,8 +14,9 @@ from tests.engines.running import on_engine, operaton
 from tests.serving import Drafts
 from tests.stories.behind import Behind
 
-DEFINITION, TASK, INSTANCE, DEPLOYMENT = 6, 7, 8, 9  # the engine's numbers of resource types
+DEFINITION, TASK, INSTANCE, DEPLOYMENT, BATCH = 6, 7, 8, 9, 13  # the engine's numbers of resource types
 KEY = "benefit-approval"
+NOTHING: Mapping[int, Sequence[str]] = {}
 
 
 NEEDED = {
@@ -33,12 +34,16 @@ class People:
     admin: httpx.Client
     settings: Settings
 
-    def as_user(self, *without: str) -> Settings:
-        """The settings of a service user that has every permission that is needed but these."""
+    def as_user(self, *without: str, key: str = KEY, more: Mapping[int, Sequence[str]] = NOTHING) -> Settings:
+        """The settings of a service user that has every permission that is needed but these.
+
+        `more`: further permissions by the type of their resource, on every one of it.
+        """
         user_id = f"service{uuid.uuid4().hex}"
         profile = {"id": user_id, "firstName": "Plan", "lastName": "API", "email": ""}
         self._send("/user/create", {"profile": profile, "credentials": {"password": user_id}})
-        for (resource, resource_id), permissions in NEEDED.items():
+        needed = {(kind, key if on == KEY else on): permissions for (kind, on), permissions in NEEDED.items()}
+        for (resource, resource_id), permissions in [*needed.items(), *(((kind, "*"), more[kind]) for kind in more)]:
             granted = [permission for permission in permissions if permission not in without]
             body = {"type": 1, "permissions": granted, "userId": user_id}
             self._send("/authorization/create", {**body, "resourceType": resource, "resourceId": resource_id})

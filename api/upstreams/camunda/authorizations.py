@@ -15,7 +15,7 @@ from api.errors import Denied
 from api.upstreams.camunda.client import Camunda
 from resilience.http.request import Params
 
-RESOURCES = {"ProcessDefinition": 6, "Task": 7, "ProcessInstance": 8, "Deployment": 9}
+RESOURCES = {"ProcessDefinition": 6, "Task": 7, "ProcessInstance": 8, "Deployment": 9, "Batch": 13}
 UNAUTHENTICATED = "InvalidRequestException"  # of an engine that asks nobody who they are, and so checks nothing
 
 _log = logging.getLogger(__name__)
@@ -62,6 +62,10 @@ UPDATE_INSTANCES = _need(
 )
 NEEDS = (READ_MODEL, START, READ_HISTORY, READ_TASKS, UPDATE_TASKS, READ_INSTANCES, UPDATE_INSTANCES)
 DEPLOY = _need("deploy the process model, for `plan-api setup`", "CREATE Deployment")
+MIGRATE = _need(
+    "move running approvals to another version, for `plan-api setup --migrate`",
+    "MIGRATE_INSTANCE ProcessDefinition+CREATE Batch+READ Batch+DELETE Batch",
+)
 
 
 class _Checked(msgspec.Struct, frozen=True):
