@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from api.errors import UpstreamFailed
-from api.upstreams.camunda.bpmn import parse, tag
 from api.upstreams.camunda.client import Camunda, words_of
+from process_models.bpmn import parse, tag
 from resilience.http.request import Params
 
 

@@ -14,10 +14,10 @@ import msgspec
 
 from api.errors import UpstreamFailed
 from api.upstreams.camunda.authorizations import MIGRATE, READ_INSTANCES, demand
-from api.upstreams.camunda.bpmn import parse
 from api.upstreams.camunda.client import PAGE, Camunda, words_of
 from doctor.deployment import Definition
 from doctor.versions import Version, running_versions
+from process_models.bpmn import parse
 
 POLL = 0.5  # seconds between two looks at a batch
 STALLED = 60.0  # seconds without progress, after which nobody waits for a batch any longer
