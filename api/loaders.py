@@ -6,10 +6,13 @@ batch fails for every load in it, and is logged once by the upstream.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import TypeVar
 
 from api.requirements import RESOURCE, Requirements
 from api.upstreams import Upstreams
+from api.upstreams.aidbox.client import Aidbox
+from api.upstreams.approval_records import ApprovalRecord, involved_or_recorded, records_by_draft, records_by_process
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand
 from api.upstreams.camunda.candidates import candidate_groups
 from api.upstreams.camunda.client import Camunda
@@ -19,7 +22,7 @@ from api.upstreams.camunda.confirmed_history import (
     known_variables,
     tasks_by_id,
 )
-from api.upstreams.camunda.involvement import Submitted, concerning, involved
+from api.upstreams.camunda.involvement import NO_PROCESS, Submitted, concerning
 from authentication.identity import Viewer
 from columnar.batch_loader import Loader
 
@@ -34,6 +37,26 @@ def by_key(
 ) -> "cached_property[Loader[Key, Value]]":
     """A loader over a `…_by_…` function of an upstream, made on first use; what is not found is None."""
     return cached_property(lambda loaders: Loader(question(loaders), largest=LARGEST_BATCH))
+
+
+def of_processes(
+    question: Callable[["Loaders"], Callable[[Sequence[str]], Awaitable[Mapping[str, Value]]]],
+    recorded: Callable[[ApprovalRecord], Value],
+) -> "cached_property[Loader[str, Value]]":
+    """A loader over what the engine knows of processes, or the store's records of those that it has forgotten."""
+
+    def made(own: "Loaders") -> Callable[[Sequence[str]], Awaitable[Mapping[str, Value | Exception]]]:
+        ask, records = question(own), own.records
+
+        async def found(process_ids: Sequence[str]) -> Mapping[str, Value | Exception]:
+            known = await ask(process_ids)
+            forgotten = [each for each in process_ids if each not in known and each != NO_PROCESS]
+            on_record = zip(forgotten, await records.load_many(forgotten), strict=True)
+            return {**known, **{process_id: recorded(record) for process_id, record in on_record if record}}
+
+        return found
+
+    return by_key(made)
 
 
 class Loaders:
@@ -52,9 +75,12 @@ class Loaders:
         lambda own: partial(own.retool.drafts_by_plan, parts=own.requirements.of_draft("drafts_by_plan"))
     )
     tasks = by_key(lambda own: partial(tasks_by_id, own.camunda))
-    processes = by_key(lambda own: partial(known_processes, own.camunda))
+    records = by_key(lambda own: partial(records_by_process, own.aidbox, own.camunda.own.draft_source))
+    processes = of_processes(lambda own: partial(known_processes, own.camunda), attrgetter("process"))
     processes_by_draft = by_key(lambda own: partial(known_submissions, own.camunda))
-    variables = by_key(lambda own: partial(known_variables, own.camunda, names=own.requirements.names))
+    variables = of_processes(
+        lambda own: partial(known_variables, own.camunda, names=own.requirements.names), attrgetter("values")
+    )
     decisions = by_key(lambda own: own.camunda.decisions_by_process)
     comments = by_key(lambda own: own.camunda.comments_by_process)
     moves = by_key(lambda own: own.camunda.moves_by_process)
@@ -64,11 +90,15 @@ class Loaders:
     candidate_groups = by_key(lambda own: partial(candidate_groups, own.camunda, own.viewer.groups))
     decidable = by_key(lambda own: partial(_decidable, own.camunda, own.viewer))
     tasks_are_shown = by_key(lambda own: partial(_tasks_are_shown, own.camunda))
-    involved = by_key(lambda own: partial(_involved, own.camunda, own.viewer))
+    involved = by_key(lambda own: partial(_involved, own.aidbox, own.camunda, own.viewer))
+    records_by_draft = by_key(lambda own: partial(records_by_draft, own.aidbox, own.camunda.own.draft_source))
     concerning = by_key(lambda own: partial(_concerning, own.camunda, own.viewer))
     plans = by_key(lambda own: partial(own.aidbox.plans_by_id, with_document=own.requirements.has("plans", RESOURCE)))
     plan_versions = by_key(
         lambda own: partial(own.aidbox.versions_by_key, with_document=own.requirements.has("plan_versions", RESOURCE))
+    )
+    plans_at = by_key(
+        lambda own: partial(own.aidbox.versions_at, with_document=own.requirements.has("plans_at", RESOURCE))
     )
     plan_histories = by_key(
         lambda own: partial(own.aidbox.histories_by_key, with_document=own.requirements.has("plan_histories", RESOURCE))
@@ -92,8 +122,10 @@ async def _tasks_are_shown(camunda: Camunda, keys: Sequence[str]) -> dict[str, b
     return dict.fromkeys(keys, True)
 
 
-async def _involved(camunda: Camunda, viewer: Viewer, drafts: Sequence[Submitted]) -> dict[Submitted, bool]:
-    return await involved(camunda, drafts, viewer.id, viewer.groups)
+async def _involved(
+    aidbox: Aidbox, camunda: Camunda, viewer: Viewer, drafts: Sequence[Submitted]
+) -> dict[Submitted, bool]:
+    return await involved_or_recorded(aidbox, camunda, drafts, viewer.id, viewer.groups)
 
 
 async def _concerning(camunda: Camunda, viewer: Viewer, _viewer: Sequence[str]) -> dict[str, list[Submitted]]:

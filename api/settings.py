@@ -348,6 +348,9 @@ class Settings(BaseSettings):
     """Whether a submission fails while the store cannot be asked to validate. By default it goes on, and says so."""
     plan_profile: str | None = None
     """URL of a profile that plans have to conform to, such as Plan-Net's; the store must know it."""
+    provenance: bool = True
+    """Whether each published version gets a FHIR Provenance that says who approved it, which is read when the engine
+    has deleted its history. The store's client then needs the right to read, search and write Provenance."""
     publish_retries: int = Field(60, ge=0)
     """Attempts to publish while the store is away, before the engine reports an incident."""
     worker: bool = True

@@ -6,6 +6,7 @@ from typing import Any
 from api.errors import ServiceError
 from api.upstreams.aidbox.client import Aidbox
 from doctor.finding import Finding, ok, warning, wrong
+from doctor.provenance_trial import try_provenance
 from plandiff.plan_document import read
 
 TEST_PLAN = "plan-api-check"  # its id; nobody else's plan may have it
@@ -28,7 +29,8 @@ async def look_at_digits(aidbox: Aidbox, *, keeps_digits: bool) -> list[Finding]
         amount = _amount(read(written.resource)) if written else None
     except ServiceError as failed:
         return [wrong("digits", f"{address} could not be written and read: {failed}")]
-    return [judge_amount(amount, keeps_digits=keeps_digits), *await _deleted(aidbox, address)]
+    record = await try_provenance(aidbox, written) if written and aidbox.has_provenance else []
+    return [judge_amount(amount, keeps_digits=keeps_digits), *record, *await _deleted(aidbox, address)]
 
 
 def _plan() -> dict[str, object]:

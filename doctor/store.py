@@ -46,11 +46,13 @@ async def look_at_store(aidbox: Aidbox, url: str) -> list[Finding]:
     address = address_of(url)
     try:
         await _ask(aidbox)
-        tried, statement = await asyncio.gather(try_requests(aidbox.store), _statement(aidbox))
+        tried, statement = await asyncio.gather(
+            try_requests(aidbox.store, with_provenance=aidbox.has_provenance), _statement(aidbox)
+        )
     except UpstreamFailed as failed:
         return [failure("store", failed, address=address, url_rule=URL_RULE, credentials=CREDENTIALS)]
     stated = [ok("store", f"answers at {address}")] if statement is None else judge_statement(statement, address)
-    return [*stated, *judge_tried(tried)]
+    return [*stated, *judge_tried(tried, has_provenance=aidbox.has_provenance)]
 
 
 async def _ask(aidbox: Aidbox) -> None:
@@ -85,19 +87,29 @@ def judge_statement(statement: Statement, address: str) -> Iterator[Finding]:
         )
 
 
-def judge_tried(tried: list[Tried]) -> list[Finding]:
+def judge_tried(tried: list[Tried], *, has_provenance: bool) -> list[Finding]:
     """Findings on the requests that were tried. Pure."""
-    refused = [wrong("plans", _refusal(each)) for each in tried if each.status not in each.expected]
-    return refused or [ok("plans", "may be read, searched and written, their versions and histories read in a batch")]
+    refused = [each for each in tried if each.status not in each.expected]
+    plans = [wrong("plans", _refusal(each)) for each in refused if "Provenance" not in each.request]
+    records = [wrong("provenance", _refusal(each)) for each in refused if "Provenance" in each.request]
+    right = "may be read, searched and written"
+    switched_off = "PROVENANCE=false: who approved a plan is known as long as the engine has its history"
+    return [
+        *(plans or [ok("plans", f"{right}, their versions and histories read in a batch")]),
+        *(records or [ok("provenance", right) if has_provenance else warning("provenance", switched_off)]),
+    ]
 
 
 def _refusal(tried: Tried) -> str:
     words = f": {tried.words}" if tried.words else ""
     answer = f"{tried.request} is answered with status {tried.status}{words}"
     if tried.status in (401, 403):
-        return f"{answer}; the client's access policy must allow it (Aidbox: operation {tried.policy})"
+        off = "; without it set PROVENANCE=false" if "Provenance" in tried.request else ""
+        return f"{answer}; the client's access policy must allow it (Aidbox: operation {tried.policy}){off}"
     if tried.policy == "FhirHistory" and tried.status == 422:
         return f"{answer}; switch the history of InsurancePlan on, by which an interrupted publication is known again"
     if tried.policy == "FhirUpdate" and tried.status < 300:
-        return f"{answer}, though the store must refuse it; delete InsurancePlan/{ABSENT}"
+        return (
+            f"{answer}, though the store must refuse it; delete {tried.request.split()[1].partition('/')[0]}/{ABSENT}"
+        )
     return f"{answer}; the service needs this request"

@@ -6,11 +6,16 @@ by `response.status`.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
 
+from fhir_answers import operation_outcome
+
 DELETED = "DELETE"
+# What an answer to a batch stands for that has no status, by the code of its outcome.
+_STATUS_OF_CODE = {"not-found": 404, "deleted": 410, "forbidden": 403, "throttled": 429}
 _STATUS = re.compile(r"\s*([1-5]\d\d)\b")
 
 
@@ -19,6 +24,10 @@ class Outcome(msgspec.Struct, frozen=True, tag_field="resourceType", tag="Operat
 
 
 NOTHING = msgspec.Raw(b"")
+
+
+class _Kind(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: str = ""
 
 
 class _Response(msgspec.Struct, frozen=True):
@@ -47,6 +56,16 @@ class Entry(msgspec.Struct, frozen=True):
         """The status of an answer to a batch, `404 Not Found` as 404; None when the entry does not say."""
         found = _STATUS.match(str(self.response.status)) if self.response else None
         return int(found[1]) if found else None
+
+    @property
+    def result(self) -> int:
+        """The status of an answer to a batch; some stores leave it out where all is well, or say it by the outcome."""
+        if self.status is not None:
+            return self.status
+        with suppress(msgspec.DecodeError):  # what is no resource is for its reader to find
+            if msgspec.json.decode(self.resource or b"{}", type=_Kind).resource_type == "OperationOutcome":
+                return _STATUS_OF_CODE.get(operation_outcome.code(self.resource) or "", 500)
+        return 200
 
     @property
     def has_resource(self) -> bool:

@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from api.errors import Refused, UserErrorCode
+from api.errors import Refused, UpstreamFailed, UserErrorCode
 from api.upstreams import Upstreams
+from api.upstreams.approval_records import ApprovalRecord, records_by_process
 from api.upstreams.camunda.confirmed_history import known_processes, known_variables
 from api.upstreams.camunda.process_variables import NO_VARIABLES, ProcessVariables
 from api.upstreams.camunda.records import ProcessInstance
@@ -21,7 +22,10 @@ class Linked:
 
 
 async def linked_process(upstreams: Upstreams, draft: Draft) -> Linked:
-    """The process of a draft: two concurrent requests, none for a draft never submitted. Raises UpstreamFailed."""
+    """The process of a draft: two concurrent requests, none for a draft never submitted.
+
+    One more, to the store, for a process that the engine has forgotten. Raises UpstreamFailed.
+    """
     process_id = draft.camunda_process_id
     if process_id is None:
         return Linked()
@@ -29,6 +33,8 @@ async def linked_process(upstreams: Upstreams, draft: Draft) -> Linked:
         known_processes(upstreams.camunda, [process_id]), known_variables(upstreams.camunda, [process_id])
     )
     process, values = processes.get(process_id), variables.get(process_id, NO_VARIABLES)
+    if process is None and (record := await _recorded(upstreams, process_id)):
+        process, values = record.process, record.values
     if upstreams.camunda.own.links(values, draft.id):
         return Linked(process, values)
     return Linked(is_foreign=process is not None)
@@ -39,8 +45,20 @@ async def linked_variables(upstreams: Upstreams, draft: Draft) -> ProcessVariabl
     process_id = draft.camunda_process_id
     if process_id is None:
         return NO_VARIABLES
-    values = (await known_variables(upstreams.camunda, [process_id])).get(process_id, NO_VARIABLES)
+    values = (await known_variables(upstreams.camunda, [process_id])).get(process_id)
+    if values is None:
+        record = await _recorded(upstreams, process_id)
+        values = record.values if record else NO_VARIABLES
     return values if upstreams.camunda.own.links(values, draft.id) else NO_VARIABLES
+
+
+async def _recorded(upstreams: Upstreams, process_id: str) -> ApprovalRecord | None:
+    """What the store has of a process that the engine has forgotten. Raises UpstreamFailed."""
+    source = upstreams.camunda.own.draft_source
+    record = (await records_by_process(upstreams.aidbox, source, [process_id])).get(process_id)
+    if isinstance(record, UpstreamFailed):
+        raise record
+    return record
 
 
 def names_another() -> Refused:

@@ -15,13 +15,13 @@ from api.errors import Refused, UserErrorCode
 from api.schema.arguments import LARGEST_PAGE, demand_few
 from api.schema.mutation import Mutation
 from api.schema.query import Query
-from api.schema.scalars import SCALARS
 from api.settings import Settings
 from columnar.executor import ColumnarExecutor
 from graphql_server.documents.answer_cost import CostRules
 from graphql_server.documents.document import Documents
 from graphql_server.documents.preparation import Preparation
 from graphql_server.federation import FederationSchema, text_of
+from graphql_server.scalars import SCALARS
 from plandiff.problems import MOST_PROBLEMS
 
 # The longest that lists without a `limit` are taken to be. What no limit of ours bounds is bounded by what people do.

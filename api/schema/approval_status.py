@@ -139,6 +139,8 @@ class ApprovalStatus:
     )
     async def decisions(self, info: Info) -> list[TaskDecision]:
         """The decisions stored in the process."""
+        if self.state is ApprovalState.APPROVED:
+            return await final_decisions(info, self.process_id)
         return task_decisions(await info.context.loaders.decisions.load(self.process_id) or {})
 
 
@@ -213,6 +215,15 @@ def _status(
         submitted_revision=found.draft_revision,
         publish_at=publication_time(record, values),
     )
+
+
+async def final_decisions(info: Info, process_id: str) -> list[TaskDecision]:
+    """The decisions that a published version came of: the engine's or, once it has forgotten them, the store's."""
+    loaders = info.context.loaders
+    if made := await loaders.decisions.load(process_id):
+        return task_decisions(made)
+    record = await loaders.records.load(process_id)
+    return task_decisions(record.decisions if record else {})
 
 
 def task_decisions(made: Mapping[str, Decision]) -> list[TaskDecision]:

@@ -15,11 +15,11 @@ from api.coordination import rebase
 from api.schema.info import Info
 from api.schema.read_access import variables_of_drafts
 from api.schema.requires import requires
-from api.schema.scalars import Json
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.process_variables import NO_VARIABLES, names
 from api.upstreams.retool.records import Draft
 from graphql_server.documents.answer_size import add_bytes
+from graphql_server.scalars import Json
 from plandiff import comparison
 from plandiff.changes import MORE, Terms
 from plandiff.comparison import Entry, compared, conflicting, noted_version, summarized

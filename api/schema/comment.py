@@ -15,7 +15,10 @@ from api.upstreams.retool.records import Draft
 Comments = Mapping[str, process_variables.Comment]
 
 
-@strawberry.type(description="A comment on a submission. It is kept as long as the engine keeps its process.")
+@strawberry.type(
+    description="A comment on a submission. It is there as long as the engine keeps its process, or the store the "
+    "version that came of it."
+)
 class Comment:
     """As addComment stored it."""
 
@@ -50,7 +53,8 @@ async def comments_of_draft(info: Info, draft: Draft, limit: int) -> list[Commen
     """The last comments on a draft: its submissions newest first, the comments on each newest first."""
     submissions, (found,) = await submissions_of(info, draft, info.context.loaders.comments)
     of_each = zip(submissions.processes, found, strict=True)
-    return _newest_first([(each.id, made or {}) for each, made in of_each if each.id in submissions.own], limit)
+    own = [(each.id, made or {}) for each, made in of_each if each.id in submissions.own]
+    return _newest_first([*own, *((each.process.id, each.comments) for each in submissions.recorded)], limit)
 
 
 def _newest_first(found: Sequence[tuple[str, Comments]], limit: int) -> list[Comment]:

@@ -30,11 +30,11 @@ from api.schema.plan_version import BASE_VARIABLES, PlanVersion, base_plans_of, 
 from api.schema.problems import PlanProblem, problems_of
 from api.schema.read_access import draft_by_id, variables_of_drafts
 from api.schema.requires import requires
-from api.schema.scalars import Json
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, VARIABLES, ProcessVariables, names
 from api.upstreams.retool import records as retool_records
 from columnar.batched_field import batched_field
 from graphql_server.documents.answer_size import counted_text
+from graphql_server.scalars import Json
 from plandiff.changes import MOST_ENTRIES
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Draft:
     @strawberry.field(
         description="What was written on its submissions beside the decisions, newest first. Null when the engine "
         "could not be asked.",
-        metadata=requires(variables=LINK_VARIABLES),
+        metadata=requires(variables=(*names("previous_process_id"), *LINK_VARIABLES)),
     )
     async def comments(self, info: Info, limit: CommentLimit = 50) -> list[Comment] | None:
         """Three requests to the engine, for all drafts of an answer."""

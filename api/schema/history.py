@@ -16,6 +16,7 @@ import strawberry
 from api.schema.info import Info
 from api.schema.person import Person, person
 from api.schema.submissions import submissions_of
+from api.upstreams.approval_records import BY_RULE
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.process_variables import Comment, Decision, Move, Outcome, ProcessVariables, Verdict
 from api.upstreams.camunda.records import ProcessInstance
@@ -44,12 +45,11 @@ class AuditEventKind(Enum):
 
 
 DECISIONS = (AuditEventKind.APPROVED, AuditEventKind.REJECTED, AuditEventKind.RETURNED)
-BY_RULE = "By a rule of the process model; no person decided"
 
 
 @strawberry.type(description="One thing that happened to a draft in approval.")
 class AuditEvent:
-    """An event of the engine's history, available for the model's history time to live."""
+    """An event of the engine's history, available for its time to live; of a published submission, of the store's."""
 
     kind: AuditEventKind = strawberry.field(description="What happened.")
     at: datetime = strawberry.field(description="When.")
@@ -99,7 +99,7 @@ async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
     variables, processes = submissions.variables, submissions.processes
     moved = [process.id for process in processes if variables[process.id].rescheduled_by is not None]
     moves = dict(zip(moved, await loaders.moves.load_many(moved), strict=True))
-    every = (
+    every = [
         Submission(
             process,
             variables[process.id],
@@ -109,7 +109,11 @@ async def history_of(info: Info, draft: Draft, limit: int) -> list[AuditEvent]:
         )
         for process, made, written in zip(processes, decisions, comments, strict=True)
         if process.id in submissions.own or _is_superseded(own, draft, variables[process.id])
-    )
+    ]
+    every += [
+        Submission(each.process, each.values, list(each.decisions.values()), list(each.comments.values()), [])
+        for each in submissions.recorded
+    ]
     events = (event for each in every for event in reversed(list(_events(each))))
     return list(islice(events, limit))
 

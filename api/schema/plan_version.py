@@ -12,16 +12,26 @@ from api.schema.arguments import checked_limit
 from api.schema.info import Info
 from api.schema.read_access import readable_draft
 from api.schema.requires import requires
-from api.schema.scalars import Json
 from api.upstreams.aidbox import records
-from api.upstreams.camunda.process_variables import ProcessVariables, names
-from columnar.batched_field import found_of
+from api.upstreams.aidbox.records import Tag
+from api.upstreams.camunda.process_variables import LINK_VARIABLES, ProcessVariables, names
+from columnar.batched_field import batched_field, found_of
 from graphql_server.documents.answer_size import counted_text
+from graphql_server.scalars import Json
 
 BASE_VARIABLES = names("aidbox_plan_id", "base_version")
+APPROVAL_VARIABLES = (*BASE_VARIABLES, *LINK_VARIABLES, *names("published_version", "submitted_by"))
 
 if TYPE_CHECKING:
     from api.schema.draft import Draft
+    from api.schema.plan_approval import PlanApproval
+
+
+async def _approvals(versions: "Sequence[PlanVersion]", info: Info) -> "list[PlanApproval | None]":
+    """By the store's records, else by the engine."""
+    from api.schema.plan_approval import plan_approvals_of  # noqa: PLC0415  # the two types name each other
+
+    return await plan_approvals_of(info, versions)
 
 
 @strawberry.federation.type(keys=["id versionId"], description="One version of a plan in the FHIR store.")
@@ -33,6 +43,7 @@ class PlanVersion:
     name: str | None = strawberry.field(description="The plan's name.")
     status: str | None = strawberry.field(description="FHIR publication status: draft, active, retired or unknown.")
     published_at: datetime = strawberry.field(description="When this version was stored.")
+    tags: strawberry.Private[tuple[Tag, ...]]
     resource: Json = strawberry.field(
         description="The whole FHIR InsurancePlan, exact to the digit.", metadata=requires(RESOURCE)
     )
@@ -69,6 +80,13 @@ class PlanVersion:
 
         return draft(await readable_draft(info, await info.context.loaders.drafts_by_plan.load(self.id)))
 
+    approval: Annotated["PlanApproval", strawberry.lazy("api.schema.plan_approval")] | None = batched_field(
+        _approvals,
+        description="Who approved it, for whoever took part or may read the draft it came of. Null for everybody else, "
+        "for a version that came about in another way, and when nobody has it on record any longer.",
+        metadata=requires(variables=APPROVAL_VARIABLES),
+    )
+
     @classmethod
     async def resolve_reference(
         cls,
@@ -89,6 +107,7 @@ def plan_version(record: records.PlanVersion) -> PlanVersion:
         name=record.name,
         status=record.status,
         published_at=record.published_at,
+        tags=record.tags,
         resource=Json(record.document),
     )
 

@@ -9,6 +9,7 @@ import strawberry
 from api.coordination.audit_log import audited
 from api.coordination.publication_time import EARLIEST
 from api.coordination.rules.permissions import acting_viewer
+from api.errors import Refused, UserErrorCode
 from api.schema.approval_status import ApprovalStatus, approval_statuses_of
 from api.schema.arguments import checked_limit, checked_offset, demand_few
 from api.schema.draft import Draft, draft
@@ -29,7 +30,7 @@ from api.schema.lists import (
     to_be_published,
 )
 from api.schema.person import Person, viewer_as_person
-from api.schema.plan_version import PlanVersion, current_plans_of, plan_version
+from api.schema.plan_version import PlanVersion, plan_version
 from api.schema.read_access import draft_by_id
 from api.schema.requires import requires
 from api.schema.task import Task, task_by_id
@@ -174,19 +175,30 @@ class Query:
         return DraftPage(ids=None, narrowed=narrowed, sorting=[(GIVEN_ORDER, False)], limit=page[0], offset=page[1])
 
     @strawberry.field(
-        description="One plan of the store; the given version, else the latest.",
-        metadata=requires(loaders=("plans", "plan_versions")),
+        description="One plan of the store: the given version, or the one that was current at an instant, else the "
+        "latest.",
+        metadata=requires(loaders=("plans", "plan_versions", "plans_at")),
     )
     async def plan(
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The plan's id in the store.")],  # noqa: A002  # the schema's word
         version_id: Annotated[strawberry.ID | None, strawberry.argument(description="One of its versions.")] = None,
+        as_of: Annotated[
+            datetime | None,
+            strawberry.argument(description="Instead of versionId: an instant. Null before the plan's first version."),
+        ] = None,
     ) -> PlanVersion | None:
-        """Null when the store has none, or not this version."""
-        if version_id is None:
-            return (await current_plans_of(info, [id]))[0]
-        found = await info.context.loaders.plan_versions.load((id, version_id))
+        """Null when the store has none, or not this version, or had none then."""
+        if version_id is not None and as_of is not None:
+            raise Refused(UserErrorCode.INVALID, "Give versionId or asOf, not both.", field="asOf")
+        loaders = info.context.loaders
+        if version_id is not None:
+            found = await loaders.plan_versions.load((id, version_id))
+        elif as_of is not None:
+            found = await loaders.plans_at.load((id, as_of))
+        else:
+            found = await loaders.plans.load(id)
         return plan_version(found) if found else None
 
     @strawberry.field(

@@ -98,7 +98,7 @@ async def open_upstreams(
                 database, columns, largest=LARGEST_PLANS * settings.max_plan_bytes, type_at=settings.draft_type
             )
             own = ownership_of(settings)
-            plans = Aidbox(store, VersionCache(settings.kept_versions_bytes))
+            plans = Aidbox(store, VersionCache(settings.kept_versions_bytes), has_provenance=settings.provenance)
             yield Upstreams(drafts, Camunda(engine, own), plans, PlanProcesses(settings.calculating_processes))
         finally:
             await connections.close()

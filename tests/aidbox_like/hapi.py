@@ -82,7 +82,8 @@ class Hapi:
 
     async def history(self, address: str, params: Mapping[str, str]) -> Said:
         """A page of a history, newest first; the number of versions is not said."""
-        return await self._get(f"/{address}/_history", {"_since": SINCE_EVER, **params})
+        since = {} if "_at" in params else {"_since": SINCE_EVER}
+        return await self._get(f"/{address}/_history", {**since, **params})
 
     async def statement(self) -> Said:
         """The capability statement. HAPI takes seconds to put it together anew."""

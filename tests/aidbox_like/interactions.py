@@ -90,7 +90,9 @@ class Interactions:
             return Answer(200, {"resourceType": "Bundle", "type": "history", "total": 0, "entry": []})
         count, page = _page_of(params)
         asked = {"_count": str(count), "_offset": str(count * (page - 1))}
-        asked |= {name: params[name] for name in ("_since", "_at") if name in params}
+        asked |= {name: params[name] for name in ("_since",) if name in params}
+        if "_at" in params:  # with a count HAPI finds nothing
+            asked = {"_at": params["_at"]}
         entries = (await self.hapi.history(address, asked)).resource.get("entry", [])
         with_older = zip(entries, [*entries, None][1:], strict=True)
         told = [await self._past(address, entry, older) for entry, older in with_older]

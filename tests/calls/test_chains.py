@@ -11,6 +11,7 @@ from tests.calls.test_counts import (
     CHECK,
     COUNT,
     PROCESSES,
+    RECORDS,
     SEARCH,
     SQL,
     TABLE,
@@ -69,13 +70,15 @@ CHAINS = {
     "several things": (
         """{ viewer { id } one: pendingTasks(limit: 1) { totalCount } two: pendingTasks { items { id } }
           draft(id: "none") { id } plan(id: "none") { name } }""",
-        # from the second on: a draft that may be somebody else's; last, whether what was not found may be read
+        # from the second on: a draft that may be somebody else's; last, whether what was not found may be read, and
+        # whether the store has the person on record
         [
             [SEARCH, TASKS, COUNT, SQL],
             [VARIABLES, TASKS],
             [PROCESSES, "POST /history/task"],
             [VARIABLES, "POST /history/task"],
             [CHECK],
+            [RECORDS],
         ],
     ),
 }  # fmt: skip

@@ -20,6 +20,7 @@ VARIABLES, LINKS = "POST /history/variable-instance", "GET /task/{id}/identity-l
 PROCESSES, WAITING = "POST /history/process-instance", "POST /external-task"
 CHECK = "GET /authorization/check"
 SEARCH, BATCH, SQL = "POST /InsurancePlan/_search", "POST /", "SQL"
+RECORDS = "POST /Provenance/_search"
 
 
 @dataclass(frozen=True)
@@ -333,5 +334,5 @@ def test_drafts_that_went_on_cost_what_it_takes_to_know_whether_they_may_be_read
     answer = cold.ask(tasks("items { draft { id } }"), inbox.reviewer)
     found = {item["draft"]["id"] for item in answer["pendingTasks"]["items"] if item["draft"]}
     assert found == set(inbox.draft_ids) - set(gone_on)
-    to_know = {PROCESSES: 1, "POST /history/task": 2, "GET /process-definition/{id}/xml": 1, CHECK: 1}
+    to_know = {PROCESSES: 1, "POST /history/task": 2, "GET /process-definition/{id}/xml": 1, CHECK: 1, RECORDS: 1}
     assert recording.counts() == {VARIABLES: 3, TASKS: 2, SQL: 1, **to_know}

@@ -11,7 +11,7 @@ from tests.calls.recording import Recording
 from tests.serving import AUTHOR, REVIEWER, Api, Someone
 from tests.stories.behind import Behind
 from tests.stories.conftest import behind
-from tests.verbs import COMPLETE, SUBMIT, WITHDRAW, open_task, rejected, submitted
+from tests.verbs import COMPLETE, SUBMIT, WITHDRAW, approved, open_task, rejected, submitted
 
 __all__ = ["behind"]
 
@@ -52,14 +52,17 @@ def _told(watched: tuple[Api, Recording], query: str, thing_id: str) -> tuple[ob
 
 @pytest.mark.parametrize("query", DRAFTS.values(), ids=DRAFTS)
 def test_a_draft(api: Api, behind: Behind, watched: tuple[Api, Recording], query: str) -> None:
-    unsent, sent, done = (behind.drafts.new() for _ in range(3))
+    unsent, sent, done, forgotten = (behind.drafts.new() for _ in range(4))
+    process_id = submitted(api, forgotten, AUTHOR)
+    assert approved(api, forgotten, REVIEWER)["status"] == "APPROVED"
+    assert behind.engine.delete(f"/history/process-instance/{process_id}").is_success
     submitted(api, sent, AUTHOR)
     submitted(api, done, AUTHOR)
     rejected(api, done, REVIEWER)
     _told(watched, query, str(uuid.uuid4()))
     missing = _told(watched, query, str(uuid.uuid4()))
     assert sum(missing[1].values()) > 2
-    for draft_id in (unsent, sent, done):
+    for draft_id in (unsent, sent, done, forgotten):
         assert _told(watched, query, draft_id) == missing
 
 

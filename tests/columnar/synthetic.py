@@ -15,8 +15,8 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from api.schema import Schema
-from api.schema.scalars import SCALARS, Json
 from columnar.executor import ColumnarExecutor
+from graphql_server.scalars import SCALARS, Json
 
 NODES = 4
 whose: ContextVar[int] = ContextVar("whose", default=-1)

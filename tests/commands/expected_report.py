@@ -85,4 +85,5 @@ def store_lines(settings: Settings) -> list[str]:
     return [
         f"ok      store: HAPI FHIR Server 8.8.0 at {settings.aidbox_url}, FHIR 4.0.1",
         "ok      plans: may be read, searched and written, their versions and histories read in a batch",
+        "ok      provenance: may be read, searched and written",
     ]

@@ -16,6 +16,8 @@ from tests.conftest import Systems
 
 Check = Callable[..., Ran]
 RIGHT = "ok      plans: may be read, searched and written, their versions and histories read in a batch"
+PROVENANCE = "ok      provenance: may be read, searched and written"
+WRITTEN = "ok      provenance: a test of it was written, read and found by its tag"
 DIGITS = "ok      digits: 1500.00 comes back as 1500.00, as AIDBOX_KEEPS_DIGITS says"
 
 
@@ -42,12 +44,14 @@ def check(real_systems: Systems, settings: Settings) -> Iterator[Check]:
 
 def of_store(ran: Ran) -> list[str]:
     """The lines about the store but its release."""
-    return [line for line in ran.lines if line.split()[1] in ("plans:", "digits:", "versions:")]
+    return [line for line in ran.lines if line.split()[1] in ("plans:", "digits:", "versions:", "provenance:")]
 
 
 def refused(request: str, operation: str) -> str:
-    answer = f"wrong   plans: {request} is answered with status 403: Forbidden"
-    return f"{answer}; the client's access policy must allow it (Aidbox: operation {operation})"
+    is_record = "Provenance" in request
+    answer = f"wrong   {'provenance' if is_record else 'plans'}: {request} is answered with status 403: Forbidden"
+    allowed = f"{answer}; the client's access policy must allow it (Aidbox: operation {operation})"
+    return f"{allowed}; without it set PROVENANCE=false" if is_record else allowed
 
 
 REQUESTS = {
@@ -60,26 +64,39 @@ REQUESTS = {
 }
 
 
+OF_PROVENANCE = {
+    Operation.READ: "GET Provenance/{id} in a batch",
+    Operation.SEARCH: "POST Provenance/_search",
+    Operation.UPDATE: "PUT Provenance/{id}",
+}
+
+
 @pytest.mark.parametrize(("operation", "request_"), REQUESTS.items(), ids=list(REQUESTS))
 def test_an_operation_that_no_policy_allows(check: Check, operation: Operation, request_: str) -> None:
     ran = check(denied=frozenset({operation}))
-    assert of_store(ran) == [refused(request_, operation)]
+    record = refused(OF_PROVENANCE[operation], operation) if operation in OF_PROVENANCE else PROVENANCE
+    assert of_store(ran) == [refused(request_, operation), record]
     assert ran.code == 1
 
 
 def test_no_policy_at_all(check: Check) -> None:
     ran = check(denied=frozenset(Operation))
     assert of_store(ran) == [
-        refused(REQUESTS[operation], operation)
-        for operation in REQUESTS
-        if operation not in (Operation.VREAD, Operation.HISTORY)
+        *(refused(REQUESTS[each], each) for each in REQUESTS if each not in (Operation.VREAD, Operation.HISTORY)),
+        *(refused(OF_PROVENANCE[each], each) for each in OF_PROVENANCE if each is not Operation.READ),
     ]
     assert ran.code == 1
 
 
+def test_provenance_that_is_switched_off(check: Check) -> None:
+    ran = check("--write", settings_={"PROVENANCE": "false"})
+    off = "PROVENANCE=false: who approved a plan is known as long as the engine has its history"
+    assert of_store(ran) == [RIGHT, f"warning provenance: {off}", DIGITS]
+
+
 def test_a_history_that_is_off(check: Check) -> None:
     ran = check(has_history=False)
-    (line,) = of_store(ran)
+    line, _ = of_store(ran)
     assert line.startswith("wrong   plans: GET InsurancePlan/{id}/_history in a batch is answered with status 422: ")
     assert line.endswith("; switch the history of InsurancePlan on, by which an interrupted publication is known again")
     assert ran.code == 1
@@ -89,7 +106,7 @@ def test_a_history_that_is_off(check: Check) -> None:
 def test_all_is_right_and_nothing_is_written(check: Check, store: httpx.Client, takes: bool) -> None:  # noqa: FBT001  # a column of the table
     """Also where an If-Match of nothing counts for nothing."""
     ran = check(takes_if_match_where_nothing_is=takes)
-    assert of_store(ran) == [RIGHT]
+    assert of_store(ran) == [RIGHT, PROVENANCE]
     (line,) = [line for line in ran.lines if line.split()[1] == "store:"]
     assert line.startswith("ok      store: answers at http://127.0.0.1:")
     for plan_id in (ABSENT, TEST_PLAN):
@@ -106,9 +123,9 @@ def test_a_client_that_is_not_known(check: Check) -> None:
 
 def test_digits_that_are_kept(check: Check, store: httpx.Client) -> None:
     ran = check("--write")
-    assert of_store(ran) == [RIGHT, DIGITS]
+    assert of_store(ran) == [RIGHT, PROVENANCE, DIGITS, WRITTEN]
     assert store.get(f"/InsurancePlan/{TEST_PLAN}").status_code == 410
-    assert of_store(check("--write")) == [RIGHT, DIGITS]
+    assert of_store(check("--write")) == [RIGHT, PROVENANCE, DIGITS, WRITTEN]
 
 
 @pytest.mark.parametrize(
@@ -121,17 +138,18 @@ def test_digits_that_are_kept(check: Check, store: httpx.Client) -> None:
 )  # fmt: skip
 def test_digits_that_are_not(check: Check, keeps: str, line: str, code: int | None) -> None:
     ran = check("--write", keeps_digits=False, settings_={"AIDBOX_KEEPS_DIGITS": keeps})
-    assert of_store(ran) == [RIGHT, line]
+    assert of_store(ran) == [RIGHT, PROVENANCE, line, WRITTEN]
     assert code is None or ran.code == code
 
 
 def test_a_test_plan_that_can_not_be_deleted_is_named(check: Check, store: httpx.Client) -> None:
     ran = check("--write", denied=frozenset({Operation.DELETE}))
-    *lines, last = of_store(ran)
-    assert lines == [RIGHT, DIGITS]
+    *lines, record, last = of_store(ran)
+    assert lines == [RIGHT, PROVENANCE, DIGITS, WRITTEN]
+    assert record.startswith(f"warning provenance: Provenance/{TEST_PLAN}.")
     assert last.startswith(f"warning digits: InsurancePlan/{TEST_PLAN} is still in the store, delete it by hand: ")
     assert store.get(f"/InsurancePlan/{TEST_PLAN}").json()["name"] == NAME
-    assert of_store(check("--write")) == [RIGHT, DIGITS]
+    assert of_store(check("--write")) == [RIGHT, PROVENANCE, DIGITS, WRITTEN]
     assert store.get(f"/InsurancePlan/{TEST_PLAN}").status_code == 410
 
 
@@ -141,6 +159,7 @@ def test_somebody_elses_plan_is_left_alone(check: Check, store: httpx.Client) ->
     before = store.get(f"/InsurancePlan/{TEST_PLAN}").json()
     assert of_store(check("--write")) == [
         RIGHT,
+        PROVENANCE,
         f"warning digits: not tried: InsurancePlan/{TEST_PLAN} is a plan that this check did not write",
     ]
     assert store.get(f"/InsurancePlan/{TEST_PLAN}").json() == before
@@ -149,5 +168,5 @@ def test_somebody_elses_plan_is_left_alone(check: Check, store: httpx.Client) ->
 
 def test_nothing_is_written_where_something_is_wrong(check: Check, store: httpx.Client) -> None:
     ran = check("--write", denied=frozenset({Operation.HISTORY}))
-    assert of_store(ran) == [refused(REQUESTS[Operation.HISTORY], Operation.HISTORY)]
+    assert of_store(ran) == [refused(REQUESTS[Operation.HISTORY], Operation.HISTORY), PROVENANCE]
     assert store.get(f"/InsurancePlan/{TEST_PLAN}").status_code in (404, 410)

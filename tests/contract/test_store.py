@@ -4,7 +4,9 @@ import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
+from time import sleep
 from typing import Any
 
 import httpx
@@ -273,3 +275,87 @@ def test_the_store_speaks_r4(store: httpx.Client) -> None:
     # HAPI takes seconds to put it together anew, and would do so for the usual `no-cache`
     stated = store.get("/metadata", headers={"Cache-Control": "max-age=60"})
     assert stated.json()["fhirVersion"].startswith("4.0.")
+
+
+# Provenance
+
+
+def provenance(plan_id: str, version: str, **fields: object) -> dict[str, Any]:
+    """As this service writes it, with what matters of it."""
+    agent = {"who": {"identifier": {"system": "urn:plan-api:person", "value": "ann"}, "display": "ann"}}
+    return {
+        "resourceType": "Provenance",
+        "id": f"of.{plan_id}.{version}",
+        "meta": {"tag": [{"system": "urn:plan-api:draft", "code": f"of.{plan_id}"}]},
+        "target": [
+            {
+                "reference": f"InsurancePlan/{plan_id}/_history/{version}",
+                "identifier": {"system": "urn:plan-api:version", "value": version},
+            }
+        ],
+        "recorded": "2026-11-27T12:00:00.123Z",
+        "agent": [agent],
+        **fields,
+    }
+
+
+def put_provenance(store: httpx.Client, resource: dict[str, Any], version: str | None) -> int:
+    headers = FHIR if version is None else {**FHIR, "If-Match": f'W/"{version}"'}
+    return store.put(f"/Provenance/{resource['id']}", content=json.dumps(resource), headers=headers).status_code
+
+
+def test_a_provenance_is_written_on_the_condition_that_there_is_none(store: httpx.Client, plan_id: str) -> None:
+    """Some stores take no condition where nothing is; none replaces what is there."""
+    sent = provenance(plan_id, written(store, plan(plan_id)))
+    if put_provenance(store, sent, NO_VERSION) in STALE:
+        assert store.get(f"/Provenance/{sent['id']}").status_code == 404
+        assert put_provenance(store, sent, None) == 201
+    assert put_provenance(store, {**sent, "recorded": "2026-11-28T12:00:00Z"}, NO_VERSION) in STALE
+    found = store.get(f"/Provenance/{sent['id']}").json()
+    assert {name: found[name] for name in ("target", "agent")} == {name: sent[name] for name in ("target", "agent")}
+    assert found["recorded"].startswith("2026-11-27T12:00:00.123")
+
+
+def test_a_provenance_is_found_by_its_tag_and_by_its_plan(store: httpx.Client, plan_id: str) -> None:
+    """At once, also when the same was searched for a moment ago."""
+    versions = [written(store, plan(plan_id, name)) for name in ("one", "two")]
+    by_tag = {"_tag": f"urn:plan-api:draft|of.{plan_id},urn:plan-api:draft|of.none", "_count": "100"}
+
+    def found() -> list[str]:
+        answer = store.post("/Provenance/_search", data=by_tag, headers={"Cache-Control": "no-cache"})
+        return sorted(entry["resource"]["id"] for entry in answer.json().get("entry", []))
+
+    assert found() == []
+    for number, version in enumerate(versions, 1):
+        assert put_provenance(store, provenance(plan_id, version), None) == 201
+        assert found() == sorted(f"of.{plan_id}.{each}" for each in versions[:number])
+    by_plan = store.get("/Provenance", params={"target": f"InsurancePlan/{plan_id}"}).json()
+    assert sorted(entry["resource"]["id"] for entry in by_plan["entry"]) == found()
+
+
+def test_a_provenance_of_what_is_not_there_is_refused(store: httpx.Client, plan_id: str) -> None:
+    assert put_provenance(store, provenance(plan_id, "1"), None) in UNFIT
+
+
+def test_a_history_tells_what_was_current_at_an_instant(store: httpx.Client, plan_id: str) -> None:
+    """The first entry; a deletion as such; none before the first version. No `_count`: with it HAPI has no entries."""
+    first, second = (written(store, plan(plan_id, name)) for name in ("one", "two"))
+    times = [
+        store.get(f"/InsurancePlan/{plan_id}/_history/{version}").json()["meta"]["lastUpdated"]
+        for version in (first, second)
+    ]
+    store.delete(f"/InsurancePlan/{plan_id}").raise_for_status()
+    sleep(0.1)
+    gone = datetime.now(UTC).isoformat()
+    told = []
+    for at in ("1970-01-01T00:00:00Z", *times, gone):
+        instant = datetime.fromisoformat(at).astimezone(UTC).isoformat(timespec="milliseconds")
+        (entry,) = batch(store, f"InsurancePlan/{plan_id}/_history?_at={instant.replace('+00:00', 'Z')}")
+        entries = entry["resource"].get("entry", [])
+        told.append(
+            [entries[0]["request"]["method"] == "DELETE", (entries[0].get("resource") or {}).get("name")]
+            if entries
+            else []
+        )
+    assert told[:3] == [[], [False, "one"], [False, "two"]]
+    assert told[3][0] is True

@@ -11,6 +11,7 @@ from tests.stories.behind import PROCESS_TAG, Behind, exactly
 Picture = dict[str, Any]
 
 MOMENTS = {"lastUpdated", "versionId", "source"}  # of a resource's meta, by the store
+INSTANTS = ("urn:plan-api:at", "urn:plan-api:publish_at")
 OF_VERSIONS = ("baseVersion", "publishedVersion")
 
 
@@ -29,6 +30,7 @@ def picture(behind: Behind, draft_id: str, plan_id: str, names: Mapping[str, str
         "processes": [_process(behind, process, numbers) for process in processes],
         "tasks": [_task(task) for task in tasks],
         "versions": [_version(version) for version in versions],
+        "provenance": [_provenance(behind, each, numbers) for each in behind.provenances(plan_id)],
         **further,
     }
     called = {draft_id: "<draft>", plan_id: "<plan>", **names}
@@ -84,6 +86,32 @@ def _task(task: Mapping[str, Any]) -> Picture:
     is_open = task["endTime"] is None
     said = {"step": task["taskDefinitionKey"], **{name: task[name] for name in ("assignee", "priority", "due")}}
     return said | ({"open": True} if is_open else {"open": False, "ended": task["deleteReason"]})
+
+
+def _provenance(behind: Behind, resource: dict[str, Any], numbers: Mapping[str, str]) -> Picture:
+    """Who did what, without when; versions by their numbers; and how often it was written."""
+    source = resource["entity"]
+    return {
+        "id": resource["id"],
+        "of": [numbers[each["identifier"]["value"]] for each in resource["target"]],
+        "based on": [numbers[each["what"]["identifier"]["value"]] for each in source if each["role"] == "revision"],
+        "made of": [each["what"]["identifier"]["value"] for each in source if each["role"] == "source"],
+        "agents": [
+            {
+                "as": _coded([each["type"]]),
+                "who": [each[name]["display"] for name in ("who", "onBehalfOf") if name in each],
+                "said": _coded(each.get("role", [])),
+            }
+            for each in resource["agent"]
+        ],
+        "reasons": [{"to": _coded([each]), "text": each["text"]} for each in resource.get("reason", [])],
+        "written": len(behind.past_of(f"Provenance/{resource['id']}")),
+    }
+
+
+def _coded(concepts: list[dict[str, Any]]) -> dict[str, str]:
+    codings = [coding for concept in concepts for coding in concept["coding"]]
+    return {each["system"]: each["code"] for each in codings if each["system"] not in INSTANTS}
 
 
 def _version(resource: dict[str, Any]) -> Picture:

@@ -12,14 +12,15 @@ from tests.crash.picture import Picture, difference
 from tests.crash.scenarios import NOT_SENT_AGAIN, OPERATIONS, SCENARIOS, Scenario
 from tests.crash.tripwire import Point
 
-# The upstream calls of each verb undisturbed: every one of them is tried in three modes, twice.
+# The upstream calls of each verb undisturbed: every one of them is tried in three modes, twice. A publication reads
+# four parts of the approval's history and writes them beside the version.
 CALLS = {
     "submit a new plan": 9,  # one asks whether "no running process" may be believed
     "submit an edit": 10,
     "submit again": 10,
     "submit, its process deleted": 14,
-    "approve a new plan": 16,
-    "approve an edit": 17,
+    "approve a new plan": 21,
+    "approve an edit": 22,
     "approve for later": 15,  # as below, two ask the same again, and one when the timer is due
     "approve an earlier step": 12,  # one asks the same of "nothing waits"
     "reject": 12,
@@ -30,10 +31,10 @@ CALLS = {
     "withdraw": 9,
     "withdraw what is scheduled": 9,
     "reschedule": 7,
-    "publish now": 11,
+    "publish now": 16,
     "withdraw what could not be published": 18,
     "withdraw, its process deleted": 5,
-    "retry a publication": 13,
+    "retry a publication": 18,
     "claim": 4,
     "unclaim": 4,
     "reassign": 4,
@@ -62,6 +63,7 @@ def test_undisturbed(enumeration: Enumeration, name: str) -> None:
     row, processes, versions = (example.after[part] for part in ("row", "processes", "versions"))
     ends = [end for process in processes for end in process["ends"]]
     assert (row["status"], ends, len(versions)) == SCENARIOS[name].end
+    assert [each["written"] for each in example.after["provenance"]] == [1] * ends.count("approved")
     assert len(example.calls) == CALLS[name], example.calls
 
 

@@ -10,16 +10,18 @@ import pytest
 from api.errors import UpstreamFailed
 from api.settings import Settings
 from tests.conftest import TRIED, Recorder
-from tests.crash.doomed import run_sweep, stop_sweep
+from tests.crash.doomed import run_sweep, stop_sweep, stop_workers
 from tests.crash.enumeration import Enumeration, until
 from tests.crash.picture import difference, picture
 from tests.crash.scenarios import FIRST_VERSION
 from tests.crash.tripwire import Mode, Point, Tripwires
 from tests.serving import AUTHOR
 from tests.stories.behind import Behind, edited
-from tests.verbs import submitted
+from tests.verbs import SUBMIT, perform, submitted
 
-CALLS = {"reconcile a new plan": 12, "reconcile an edit": 13, "reconcile a conflict": 13, "reconcile a rejection": 8}
+# its worker has one task of each topic
+ONE_EACH = {"worker_concurrency": 1, "lock_seconds": 5}
+CALLS = {"reconcile a new plan": 17, "reconcile an edit": 18, "reconcile a conflict": 13, "reconcile a rejection": 8}
 
 
 def _decided(behind: Behind, draft_id: str, *, approved: bool, **variables: str) -> None:
@@ -97,6 +99,7 @@ def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, record_pr
     asyncio.run(run_sweep(settings, wires, _just_before(draft_id)))
     whole, calls = picture(behind, draft_id, plan_id, {}), wires.calls[""]
     assert (whole["row"]["status"], len(whole["versions"])) == (status, versions)
+    assert [each["written"] for each in whole["provenance"]] == [1] * (status == "approved")
     assert len(calls) == CALLS[name], calls
 
     points = [Point(call, calls[:at].count(call), mode) for mode in Mode for at, call in enumerate(calls)]
@@ -108,6 +111,29 @@ def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, record_pr
         told[str(point)] = difference(whole, picture(behind, draft_id, plan_id, {}))
     record_property(TRIED, (name, len(calls), len(points)))
     assert not any(told.values()), "\n\n".join(f"{point}\n{text}" for point, text in told.items() if text)
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_version_of_a_deleted_process_gets_its_provenance(enumeration: Enumeration, is_forgotten: bool) -> None:  # noqa: FBT001  # a column of the table
+    """Its worker died between the version and its record; then somebody deleted the process, perhaps its history."""
+    behind, draft_id = enumeration.behind, enumeration.behind.drafts.new()
+    process_id = submitted(enumeration.other.api, draft_id, AUTHOR)
+    (task,) = behind.tasks(draft_id)
+    assert behind.engine.post(f"/task/{task['id']}/claim", json={"userId": "in-tasklist"}).is_success
+    behind.complete(task["id"], approved=True)
+    point = Point("aidbox PUT /InsurancePlan/{id}", 0, Mode.AFTER)
+    assert stop_workers(enumeration.living.model_copy(update=ONE_EACH), [point]) == {str(point)}
+    behind.delete_process(process_id)
+    if is_forgotten:
+        assert behind.engine.delete(f"/history/process-instance/{process_id}").is_success
+        # by whoever opens it: the sweep leaves drafts alone whose process the engine has never heard of
+        perform(enumeration.other.api, SUBMIT, AUTHOR, draftId=draft_id)
+    else:
+        _swept(enumeration.living, _just_before(draft_id))
+    assert behind.drafts.row(draft_id)["status"] == "approved"
+    (provenance,) = behind.provenances(draft_id)
+    people = [agent["who"]["display"] for agent in provenance["agent"]]
+    assert people == (["author", "plan-api"] if is_forgotten else ["author", "author", "in-tasklist", "plan-api"])
 
 
 def test_a_draft_in_review_is_left_alone(enumeration: Enumeration) -> None:

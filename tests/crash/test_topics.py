@@ -17,8 +17,8 @@ from tests.crash.tripwire import Mode, Point, Tripwires
 CALLS = {
     "register, started by hand": 6,
     "register, another was faster": 6,
-    "publish a new plan": 8,
-    "publish an edit": 8,
+    "publish a new plan": 13,
+    "publish an edit": 13,
     "publish what has moved": 7,
     "publish what the store refuses": 7,
     "record an outcome": 4,
@@ -41,6 +41,7 @@ def test_another_worker_finishes_it(enumeration: Enumeration, record_property: R
     calls, whole = _undisturbed(enumeration, topic)
     ends = [end for process in whole["processes"] for end in process["ends"]]
     assert (whole["row"]["status"], ends, len(whole["versions"])) == topic.end
+    assert [each["written"] for each in whole["provenance"]] == [1] * ends.count("approved")
     assert len(calls) == CALLS[name], calls
 
     points = [Point(call, calls[:at].count(call), mode) for mode in Mode for at, call in enumerate(calls)]

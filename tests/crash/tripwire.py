@@ -28,7 +28,7 @@ Meddle = Callable[[str], Awaitable[None]]
 
 LONGEST_READ = 1 << 20
 _PREFIX = re.compile(r"^/(engine-rest|fhir)(?=/|$)")
-_ID = re.compile(r"(?<=/)[0-9a-f]{8}-[0-9a-f-]{27}(?=/|$)")
+_ID = re.compile(r"(?<=/)(?:retool\.)?[0-9a-f]{8}-[0-9a-f-]{27}(?=/|$)")  # of a Provenance after its source
 
 
 class Mode(StrEnum):

@@ -12,7 +12,7 @@ ENTRIES = json.loads((ROOT / "deploy" / "aidbox-access.json").read_text("utf-8")
 (CLIENT,) = [entry["resource"] for entry in ENTRIES if entry["resource"]["resourceType"] == "Client"]
 POLICIES = [entry["resource"] for entry in ENTRIES if entry["resource"]["resourceType"] == "AccessPolicy"]
 
-PLAN = "/fhir/InsurancePlan"
+PLAN, RECORD = "/fhir/InsurancePlan", "/fhir/Provenance"
 
 
 def is_allowed(method: str, uri: str, operation: str, kind: str) -> bool:
@@ -50,6 +50,20 @@ def test_what_the_service_needs_is_allowed(method: str, uri: str, operation: str
 
 
 @pytest.mark.parametrize(
+    ("method", "uri", "operation"),
+    [
+        ("get", f"{RECORD}/a-record", "FhirRead"),
+        ("post", f"{RECORD}/_search", "FhirSearch"),
+        ("post", f"{RECORD}/_search", "an operation no document names"),
+        ("get", RECORD, "FhirSearch"),
+        ("put", f"{RECORD}/a-record", "FhirUpdate"),
+    ],
+)
+def test_provenance_is_allowed(method: str, uri: str, operation: str) -> None:
+    assert is_allowed(method, uri, operation, "Provenance")
+
+
+@pytest.mark.parametrize(
     ("method", "uri", "operation", "kind"),
     [
         ("get", "/fhir/Patient/a-patient", "FhirRead", "Patient"),
@@ -58,6 +72,8 @@ def test_what_the_service_needs_is_allowed(method: str, uri: str, operation: str
         ("put", "/fhir/Organization/acme", "FhirUpdate", "Organization"),
         ("post", "/fhir/Organization", "FhirCreate", "Organization"),
         ("delete", f"{PLAN}/a-plan", "FhirDelete", "InsurancePlan"),
+        ("delete", f"{RECORD}/a-record", "FhirDelete", "Provenance"),
+        ("get", f"{RECORD}/a-record/_history", "of a history", "Provenance"),
         ("delete", f"{PLAN}/a-plan/_history", "of a history", "InsurancePlan"),
         ("get", f"{PLAN}/a-plan/_history/17/more", "of a version", "InsurancePlan"),
         ("put", "/AccessPolicy/plan-api-plans", "Update", "AccessPolicy"),

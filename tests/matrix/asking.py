@@ -27,7 +27,8 @@ DRAFT_READS = f"""query Reads($draft: ID!, $plan: ID!, $version: ID!, $word: Str
   ofPlan: drafts(filter: {{nameContains: $word, aidboxId: $plan}}, limit: 3) {{ totalCount items {{ {_DRAFT} }} }}
   inAnyState: drafts(filter: {{nameContains: $word, status: [DRAFT, SUBMITTED, APPROVED, REJECTED, RETURNED, CONFLICT,
     WITHDRAWN]}}, sort: [{{by: NAME}}], limit: 3, offset: 0) {{ totalCount items {{ {_DRAFT} }} }}
-  plan(id: $plan) {{ draft {{ {_DRAFT} }} history(limit: 9) {{ draft {{ {_DRAFT} }} }} }}
+  plan(id: $plan) {{ approval {{ submittedBy {{ id }} author {{ id }} decisions {{ comment }} }} draft {{ {_DRAFT} }}
+    history(limit: 9) {{ draft {{ {_DRAFT} }} }} }}
   planEntity: _entities(representations: [{{__typename: "PlanVersion", id: $plan, versionId: $version}}]) {{
     ... on PlanVersion {{ id draft {{ {_DRAFT} }} }} }} }}"""
 TASK_READS = f"""query Reads($task: ID!, $word: String!, $submitter: ID!, $assignee: ID!) {{

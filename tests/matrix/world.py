@@ -40,6 +40,7 @@ DECISIONS: dict[str, Decide] = {
     ),
     "approved": (COMPLETE, {"approved": True}),
 }
+FORGOTTEN = ", forgotten by the engine"
 STATUSES = {"conflict": "CONFLICT", "publication failed": "PUBLISH_FAILED"}
 
 
@@ -115,7 +116,10 @@ class World:
         elif outcome not in TAKEN:
             if outcome == "conflict":
                 self.behind.put(plan_id, name="Changed by somebody else")
-            self._decided(task_id, "assignee", outcome, spoken)
+            self._decided(task_id, "assignee", outcome.removesuffix(FORGOTTEN), spoken)
+        if outcome.endswith(FORGOTTEN):
+            for process in self.behind.processes(draft_id):
+                assert self.behind.engine.delete(f"/history/process-instance/{process['id']}").is_success
         return task_id
 
     def _copied(self, *, has_past: bool) -> Case:

@@ -137,10 +137,22 @@ class Behind:
 
     def versions(self, plan_id: str) -> list[Resource]:
         """Every version of a plan, newest first; deletions left out, none for a plan that never was."""
+        return self.past_of(f"InsurancePlan/{plan_id}")
+
+    def past_of(self, address: str) -> list[Resource]:
+        """Every version of a resource, likewise."""
         since_ever = {"_count": "100", "_since": "1970-01-01T00:00:00Z"}  # without it HAPI leaves out the newest
-        answer = self.store.get(f"/InsurancePlan/{plan_id}/_history", params=since_ever)
+        answer = self.store.get(f"/{address}/_history", params=since_ever)
         entries = read(answer.content).get("entry", []) if answer.status_code == 200 else []
         return [entry["resource"] for entry in entries if entry["request"]["method"] != "DELETE"]
+
+    def provenances(self, plan_id: str) -> list[Resource]:
+        """Every Provenance of a plan, oldest first."""
+        params, fresh = {"target": f"InsurancePlan/{plan_id}"}, {"Cache-Control": "no-cache"}
+        answer = self.store.get("/Provenance", params=params, headers=fresh)
+        assert answer.is_success, answer.text
+        found = [entry["resource"] for entry in answer.json().get("entry", [])]
+        return sorted(found, key=lambda each: str(each["recorded"]))
 
     def put(self, plan_id: str, resource: Resource | None = None, **changes: object) -> str:
         """Write a plan as an outsider would, the gold plan by default; the version id it got."""

@@ -8,7 +8,7 @@ import pytest
 from api.coordination.comment import MOST_COMMENTS
 from tests.serving import ADMIN, AUDITOR, AUTHOR, REVIEWER, SECOND_REVIEWER, STRANGER, Api, Someone
 from tests.stories.behind import Behind
-from tests.verbs import COMPLETE, approved, codes, open_task, perform, submitted
+from tests.verbs import COMPLETE, approved, codes, open_task, perform, rejected, submitted
 
 COMMENT = """mutation C($input: AddCommentInput!) { addComment(input: $input) {
   comment { id by { id } actedBy { id } text processId } draft { id } userErrors { code message field } } }"""
@@ -113,3 +113,16 @@ def test_there_is_an_end_to_it(api: Api, behind: Behind) -> None:
     assert codes(said(api, draft_id, AUTHOR, "The last one.")) == []
     assert codes(said(api, draft_id, AUTHOR, "One too many.")) == ["INVALID"]
     assert codes(said(api, draft_id, AUTHOR, "The last one.")) == []
+
+
+@pytest.mark.parametrize("fields", ["comments { text }", "history { kind } comments { text }"])
+def test_comments_on_earlier_submissions_are_there_whatever_else_is_asked(
+    api: Api, behind: Behind, fields: str
+) -> None:
+    draft_id = behind.drafts.new()
+    for text in ("first", "second"):
+        submitted(api, draft_id, AUTHOR)
+        said(api, draft_id, REVIEWER, text)
+        rejected(api, draft_id)
+    read = api.ask(f"query R($id: ID!) {{ draft(id: $id) {{ {fields} }} }}", AUTHOR, id=draft_id)
+    assert [each["text"] for each in read["draft"]["comments"]] == ["second", "first"]

@@ -13,7 +13,8 @@ from tests.verbs import RETRY, SUBMIT, approved, perform, status
 from tests.wiretap import noting, tapped
 
 FHIR_ID = r"[A-Za-z0-9.-]{1,64}"
-KNOWN = re.compile(rf"/fhir(/|/metadata|/InsurancePlan/_search|/InsurancePlan/{FHIR_ID}(/_history(/{FHIR_ID})?)?)?")
+PLANS, RECORDS = rf"/InsurancePlan/{FHIR_ID}(/_history(/{FHIR_ID})?)?", rf"/Provenance/{FHIR_ID}"
+KNOWN = re.compile(rf"/fhir(/|/metadata|/(InsurancePlan|Provenance)/_search|{PLANS}|{RECORDS})?")
 
 
 @pytest.fixture

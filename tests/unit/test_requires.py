@@ -70,4 +70,5 @@ def test_parts_are_told_apart_by_what_finds_them() -> None:
         "plans": ["resource"],
         "plan_versions": [],
         "plan_histories": [],
+        "plans_at": [],
     }

@@ -13,6 +13,7 @@ from api.coordination.process.task_result import BpmnError, Done, Incident, Task
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion, Tag
+from api.upstreams.approval_records import provenance_by_engine
 from api.upstreams.camunda.confirmed_history import has_completed_task
 from api.upstreams.camunda.process_variables import Outcome, ProcessVariables, written
 from api.upstreams.camunda.records import LockedTask
@@ -68,11 +69,14 @@ async def publish_reviewed(
     2. Write the plan, conditional on the base version. Refused: an incident. Crash after: step 1 recognises it.
     3. Compare what the store has with what was sent. Less: an incident that names the lost fields; the draft stays
        submitted, and a repeat writes again. Crash after: as after step 2.
-    4. Mark the draft as published. Crash after: a repeat finds the tag and the mark.
+    4. Record the approval beside the version, as Provenance. Refused: an incident, and a repeat writes only that.
+       Crash after: a repeat finds version and record.
+    5. Mark the draft as published. Crash after: a repeat finds the tag and the mark.
     """
     is_by_rule = not await _is_decided_by_person(upstreams, process_id, values)
     if is_by_rule and not policy.allow_rule_decisions:
         return Incident(NOT_DECIDED)
+    values = replace(values, decided_by_rule=is_by_rule or None)
     draft_id = values.draft_id or ""
     plan_id = values.aidbox_plan_id or plan_document.plan_id_for(draft_id)
     for _ in range(WRITES_THAT_MAY_MEET):
@@ -90,6 +94,7 @@ async def publish_reviewed(
                 published = await _write(upstreams, policy, resource, current, plan_id)
                 if published is not current and (lost := await _lost(upstreams, resource, published)):
                     return Incident(lost)
+            await record_approval(upstreams, draft, process_id, values, published)
         except Stale:
             continue
         except (Unfit, Refused) as refusal:
@@ -105,6 +110,21 @@ async def publish_reviewed(
             published,
         )
     raise Busy("aidbox", "Other writes to this plan keep conflicting with this one")
+
+
+async def record_approval(
+    upstreams: Upstreams, draft: Draft | None, process_id: str, values: ProcessVariables, published: PlanVersion
+) -> None:
+    """Write the record of the approval of a published version, once; nothing with PROVENANCE=false.
+
+    It comes before the draft is marked as published: reconciliation finds drafts without the mark alone. Raises Stale,
+    Unfit.
+    """
+    if upstreams.aidbox.has_provenance:
+        values = replace(values, aidbox_plan_id=published.id, published_version=published.version_id)
+        author = draft.created_by if draft else None
+        provenance = await provenance_by_engine(upstreams.camunda, process_id, values, author, published.published_at)
+        await upstreams.aidbox.put_provenance(provenance)
 
 
 async def _is_decided_by_person(upstreams: Upstreams, process_id: str, values: ProcessVariables) -> bool:

@@ -15,10 +15,17 @@ from msgspec.structs import replace
 from api import telemetry
 from api.coordination.draft_process import Linked, linked_process
 from api.coordination.policy import Policy
-from api.coordination.process.publish import plan_id_of, publish_reviewed, published_version, says_the_same
+from api.coordination.process.publish import (
+    plan_id_of,
+    publish_reviewed,
+    published_version,
+    record_approval,
+    says_the_same,
+)
 from api.coordination.process.task_result import BpmnError, Done, Incident
 from api.errors import Gone, ServiceError
 from api.upstreams import Upstreams
+from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.process_variables import LINK_VARIABLES, NO_VARIABLES, Outcome, ProcessVariables
 from api.upstreams.camunda.records import ProcessInstance
 from api.upstreams.retool.records import Draft, Waiting
@@ -166,8 +173,12 @@ async def _outcome(
 async def _was_published(upstreams: Upstreams, policy: Policy, draft: Draft, variables: ProcessVariables) -> bool:
     """Whether the process published everything before it was deleted; if so, the draft is marked as published."""
     process_id, plan_id = draft.camunda_process_id, variables.aidbox_plan_id or plan_id_of(draft)
-    if process_id is None or not await published_version(upstreams, policy, draft.id, process_id, variables, plan_id):
+    if process_id is None:
         return False
+    published = await published_version(upstreams, policy, draft.id, process_id, variables, plan_id)
+    if published is None:
+        return False
+    await record_approval(upstreams, draft, process_id, replace(variables, draft_id=draft.id), published)
     await upstreams.retool.mark_published(draft.id, process_id, plan_id)
     return True
 
@@ -183,7 +194,8 @@ async def _published(
     values = replace(variables, draft_id=draft.id, aidbox_plan_id=plan_id)
     if values.draft_revision is None and process.end_time and draft.updated_at <= process.end_time:
         values = replace(values, draft_revision=draft.revision)
-    if plan_id is not None and await _is_held(upstreams, policy, draft, plan_id):
+    if plan_id is not None and (published := await _held(upstreams, policy, draft, plan_id)):
+        await record_approval(upstreams, draft, process.id, values, published)
         await upstreams.retool.mark_published(draft.id, process.id, plan_id)
         return Outcome.APPROVED
     if plan_id is not None and values.base_version is None:
@@ -197,7 +209,7 @@ async def _published(
             return Outcome.RETURNED
 
 
-async def _is_held(upstreams: Upstreams, policy: Policy, draft: Draft, plan_id: str) -> bool:
-    """Whether the store already contains the draft: it was published, and the record of that was lost."""
+async def _held(upstreams: Upstreams, policy: Policy, draft: Draft, plan_id: str) -> PlanVersion | None:
+    """The current version, if it contains the draft: it was published, and the record of that was lost."""
     current = await upstreams.aidbox.plan(plan_id)
-    return current is not None and await says_the_same(upstreams, policy, draft, current)
+    return current if current and await says_the_same(upstreams, policy, draft, current) else None

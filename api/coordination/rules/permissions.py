@@ -35,6 +35,13 @@ def may_read_draft(viewer: Viewer, draft: Draft, *, is_involved: bool) -> bool:
     return is_involved or has_on_record(viewer, draft)
 
 
+def may_read_approval(viewer: Viewer, people: Collection[str]) -> bool:
+    """Whether the viewer may read the approval of a published version without being able to read its draft, which may
+    be deleted: as one of the people who took part, as auditor or administrator.
+    """
+    return reads_all(viewer) or any(same_person(each, viewer.id) for each in people)
+
+
 def may_see_task(
     viewer: Viewer, *, assignee: str | None, submitted_by: str | None, author: str | None, is_offered: bool
 ) -> bool:

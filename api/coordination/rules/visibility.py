@@ -17,9 +17,10 @@ from api.coordination.rules.permissions import (
 )
 from api.errors import Refused, UserErrorCode
 from api.upstreams import Upstreams
+from api.upstreams.approval_records import involved_or_recorded
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_TASKS, demand, hidden
 from api.upstreams.camunda.candidates import was_offered
-from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted, involved
+from api.upstreams.camunda.involvement import NO_DRAFTS, NO_PROCESS, Submitted
 from api.upstreams.camunda.process_variables import ProcessVariables
 from api.upstreams.camunda.records import Task, plausible
 from api.upstreams.retool.records import Draft
@@ -49,7 +50,7 @@ async def readable_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) ->
 async def _decoy_requests(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> None:
     """Send the requests that a hidden draft costs, so that timing does not tell it from one that is not there."""
     if not reads_all(viewer) and await upstreams.retool.can_have(draft_id):
-        await involved(upstreams.camunda, [Submitted(draft_id, NO_PROCESS)], viewer.id, viewer.groups)
+        await _involved(upstreams, viewer, Submitted(draft_id, NO_PROCESS))
 
 
 async def owned_draft(upstreams: Upstreams, viewer: Viewer, draft_id: str) -> Draft:
@@ -77,8 +78,12 @@ async def _may_read(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
 
 async def _is_involved(upstreams: Upstreams, viewer: Viewer, draft: Draft) -> bool:
     asked = Submitted(draft.id, draft.camunda_process_id or NO_PROCESS)
-    found = await involved(upstreams.camunda, [asked], viewer.id, viewer.groups)
-    return found[asked] and draft.camunda_process_id is not None
+    return await _involved(upstreams, viewer, asked) and draft.camunda_process_id is not None
+
+
+async def _involved(upstreams: Upstreams, viewer: Viewer, draft: Submitted) -> bool:
+    found = await involved_or_recorded(upstreams.aidbox, upstreams.camunda, [draft], viewer.id, viewer.groups)
+    return found[draft]
 
 
 async def visible_task(

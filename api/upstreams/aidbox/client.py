@@ -8,6 +8,7 @@ without resources (`with_document=False`): the store is asked for the elements o
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,9 +18,11 @@ import msgspec
 from api.errors import Stale, Unfit, UpstreamFailed
 from api.upstreams.aidbox.plan_header import Header, Headers
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
+from api.upstreams.aidbox.urls import HEADER, history_url, url_at, version_url
 from api.upstreams.aidbox.version_cache import VersionCache
 from fhir_answers import operation_outcome
 from fhir_answers.bundle import Bundle, Entry, Outcome, next_link
+from fhir_answers.provenance import Provenance
 from resilience.http.call import Upstream
 
 BATCH = "POST / (an entry of a batch)"  # in the log
@@ -27,7 +30,6 @@ CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and
 NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
 STALE = (409, 412)
 SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
-HEADER = "id,meta,name,status"  # for `_elements`
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 Resource = Mapping[str, object] | msgspec.Raw
@@ -37,8 +39,6 @@ SENT_FHIR_JSON = {**FHIR_JSON, "Content-Type": "application/fhir+json"}
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # FHIR's rule; `.` and `..` are ways in a URL
 _PLAN_OR_OUTCOME: Any = Header | Outcome
 _SUCCEEDED = 200
-# What an entry of a batch stands for that has no status, by the code of its outcome.
-_STATUS_OF_CODE = {"not-found": 404, "deleted": 410, "forbidden": 403, "throttled": 429}
 
 
 class _Kind(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,8 +52,10 @@ class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
 class Aidbox:
     """The store's routes. Every method raises UpstreamFailed when the store can not be asked."""
 
-    def __init__(self, store: Upstream, versions: VersionCache) -> None:
+    def __init__(self, store: Upstream, versions: VersionCache, *, has_provenance: bool = True) -> None:
+        """`has_provenance`: whether Provenance is written and read; if not, there seems to be none."""
         self.store = store
+        self.has_provenance = has_provenance
         self.cached = versions
         self._longest_page = SMALLEST_PAGE
 
@@ -114,10 +116,10 @@ class Aidbox:
         headers = self.store.decode(response, Headers)
         return [header.version(None) for header in headers.held()], next_link(headers.link)
 
-    async def _following(self, link: str) -> httpx.Response:
+    async def _following(self, link: str, kind: str = "/InsurancePlan") -> httpx.Response:
         """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
         parts = urlsplit(link)
-        path = "/InsurancePlan" if parts.path.endswith("/InsurancePlan") else ""
+        path = kind if parts.path.endswith(kind) else ""
         return await self.store.call(
             "GET", path, params=dict(parse_qsl(parts.query)), headers=FHIR_JSON, idempotent=True
         )
@@ -178,9 +180,55 @@ class Aidbox:
             found[key] = plans
         return found
 
+    async def versions_at(
+        self, keys: Sequence[tuple[str, datetime]], *, with_document: bool = True
+    ) -> dict[tuple[str, datetime], PlanVersion | UpstreamFailed]:
+        """By (id, instant): the version that was current then; absent where there was none, or it was deleted."""
+        wanted = [key for key in keys if _ID.fullmatch(key[0])]
+        answers = await self._batch([url_at(*key, with_document=with_document) for key in wanted])
+        found: dict[tuple[str, datetime], PlanVersion | UpstreamFailed] = {}
+        for key, answer in zip(wanted, answers, strict=True):
+            plans = self._read(answer, lambda page: self._newest_in(page, with_document=with_document))
+            for plan in [plans] if isinstance(plans, UpstreamFailed) else plans:
+                found[key] = plan
+        return found
+
+    def _newest_in(self, page: msgspec.Raw, *, with_document: bool) -> list[PlanVersion]:
+        """The newest version of a history; none where that is a deletion."""
+        bundle = self._decoded(page, Bundle)
+        return self._plans_in(msgspec.structs.replace(bundle, entry=bundle.entry[:1]), with_document=with_document)
+
+    async def provenances_by_id(self, ids: Sequence[str]) -> dict[str, Provenance | UpstreamFailed]:
+        """Provenance resources by id: one batch a hundred."""
+        if not self.has_provenance:
+            return {}
+        answers = await self._batch([f"Provenance/{each}" for each in ids])
+        read = [self._read(answer, lambda resource: [self._decoded(resource, Provenance)]) for answer in answers]
+        found = zip(ids, read, strict=True)
+        return {key: each if isinstance(each, UpstreamFailed) else each[0] for key, each in found if each}
+
+    async def provenances_by_tag(self, system: str, codes: Sequence[str]) -> list[Provenance]:
+        """All Provenance resources that have one of these tags: one search a hundred."""
+        asked = list(chunks(codes)) if self.has_provenance else []
+        pages = await asyncio.gather(*(self._provenances(f"{system}|", chunk) for chunk in asked))
+        return [provenance for page in pages for provenance in page]
+
+    async def _provenances(self, system: str, codes: Sequence[str]) -> list[Provenance]:
+        form = {"_tag": ",".join(system + code for code in codes), "_count": str(CHUNK)}
+        headers = {**FHIR_JSON, "Cache-Control": "no-cache"}  # see `_search`
+        response = await self.store.call("POST", "/Provenance/_search", form=form, headers=headers, idempotent=True)
+        found: list[Provenance] = []
+        while True:
+            bundle = self.store.decode(response, Bundle)
+            found += [self._decoded(resource, Provenance) for resource in bundle.held()]
+            link = next_link(bundle.link)
+            if link is None:
+                return found
+            response = await self._following(link, "/Provenance")
+
     def _read(
-        self, answer: msgspec.Raw | UpstreamFailed | None, read: Callable[[msgspec.Raw], list[PlanVersion]]
-    ) -> list[PlanVersion] | UpstreamFailed:
+        self, answer: msgspec.Raw | UpstreamFailed | None, read: Callable[[msgspec.Raw], list[Item]]
+    ) -> list[Item] | UpstreamFailed:
         """What an answer of a batch has, none where the store has nothing; else why that is not known."""
         if not isinstance(answer, msgspec.Raw):
             return answer or []
@@ -218,7 +266,7 @@ class Aidbox:
 
     def _answer(self, entry: Entry, failures: dict[int, UpstreamFailed]) -> msgspec.Raw | UpstreamFailed | None:
         """One entry of a batch, as if it had been asked for alone. Failures of one status are one, and logged once."""
-        status = entry.status or self._status_without(entry)
+        status = entry.result
         if status in (404, 410):
             return None
         if 200 <= status < 300 and entry.has_resource:
@@ -226,12 +274,6 @@ class Aidbox:
         if status not in failures:
             failures[status] = self.store.refusal(status, BATCH, operation_outcome.words(entry.outcome))
         return failures[status]
-
-    def _status_without(self, entry: Entry) -> int:
-        """Of an entry that has no status: some stores leave it out where all is well."""
-        if entry.has_resource and self._decoded(entry.resource, _Kind).resource_type == "OperationOutcome":
-            return _STATUS_OF_CODE.get(operation_outcome.code(entry.resource) or "", 500)
-        return _SUCCEEDED
 
     async def put(self, plan_id: str, resource: Resource, *, base_version: str | None) -> PlanVersion:
         """Write a plan: as the successor of `base_version`, or as a new one with None.
@@ -245,11 +287,28 @@ class Aidbox:
         if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:
             # deleted once, or a store that takes no condition where nothing is
             response = await self._create(plan_id, resource, refusal=response)
+        self._demand_written(response)
+        return await self._written(plan_id, response)
+
+    def _demand_written(self, response: httpx.Response, said: str = "") -> None:
+        """Raises Stale, Unfit; `said` before the store's words."""
         if response.status_code in STALE:
             raise Stale("aidbox", self._words(response), status=response.status_code)
         if response.status_code >= 400:
-            raise self._refusal(response)
-        return await self._written(plan_id, response)
+            raise self._refusal(response, said)
+
+    async def put_provenance(self, provenance: Provenance) -> None:
+        """Write a Provenance, unless there is one of its id: that is never replaced. Raises Stale, Unfit."""
+        path, resource = f"/Provenance/{provenance.id}", msgspec.Raw(msgspec.json.encode(provenance))
+        # without condition for stores that take none where nothing is, repeated since writes may meet
+        for condition in ({"If-Match": f'W/"{NO_VERSION}"'}, {}, {}, {}):
+            response = await self._write("PUT", path, resource, condition)
+            if response.status_code not in STALE:
+                break
+            found = await self.store.call("GET", path, answers=(200, 404, 410), headers=FHIR_JSON, idempotent=True)
+            if found.status_code == 200:
+                return
+        self._demand_written(response, f"The plan is stored, but not who approved it: the store refuses {path[1:]}. ")
 
     async def _create(self, plan_id: str, resource: Resource, *, refusal: httpx.Response) -> httpx.Response:
         """Write a plan where nothing is; in Aidbox so that what somebody else writes meanwhile is not replaced.
@@ -271,7 +330,9 @@ class Aidbox:
         self, method: Literal["PUT", "POST"], path: str, resource: Resource, condition: Mapping[str, str]
     ) -> httpx.Response:
         headers = {**SENT_FHIR_JSON, "Prefer": "return=representation", **condition}
-        answers = {200, 201, 204, 400, 404, 422, 413, *STALE} | ({403} if method == "POST" else set())
+        answers = {200, 201, 204, 400, 404, 422, 413, *STALE} | (
+            {403} if method == "POST" or path.startswith("/Provenance/") else set()
+        )
         return await self.store.call(method, path, body=resource, headers=headers, answers=answers)
 
     async def _written(self, plan_id: str, response: httpx.Response) -> PlanVersion:
@@ -311,10 +372,10 @@ class Aidbox:
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
         return self.store.read(raw, kind)
 
-    def _refusal(self, response: httpx.Response) -> UpstreamFailed:
+    def _refusal(self, response: httpx.Response, said: str) -> UpstreamFailed:
         """Unfit by the store's own word, which is JSON. What stands before it says such things too, about a request."""
         kind = Unfit if response.content.lstrip()[:1] == b"{" else UpstreamFailed
-        return kind("aidbox", self._words(response), status=response.status_code)
+        return kind("aidbox", f"{said}{self._words(response)}", status=response.status_code)
 
     def _words(self, response: httpx.Response) -> str:
         return operation_outcome.words(response.content) or f"aidbox answered with status {response.status_code}"
@@ -325,20 +386,6 @@ def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
     if isinstance(found, UpstreamFailed):
         raise found
     return found
-
-
-def version_url(plan_id: str, version_id: str, *, with_document: bool) -> str:
-    """The URL of a version, for an entry of a batch."""
-    return f"InsurancePlan/{plan_id}/_history/{version_id}" + ("" if with_document else f"?_elements={HEADER}")
-
-
-def history_url(plan_id: str, limit: int, *, with_document: bool) -> str:
-    """The URL of a history, for an entry of a batch.
-
-    Without `_since`, HAPI counts versions once a minute and leaves out what came since.
-    """
-    everything = f"InsurancePlan/{plan_id}/_history?_count={limit}&_since=1970-01-01T00:00:00Z"
-    return everything if with_document else f"{everything}&_elements={HEADER}"
 
 
 def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
