@@ -105,8 +105,8 @@ async def migrations(camunda: Camunda) -> list[Migration]:
     return found
 
 
-async def migrate(camunda: Camunda, migration: Migration) -> Moved:
-    """Move the approvals as a batch, and wait for its end. Raises UpstreamFailed.
+async def migrate(camunda: Camunda, migration: Migration, *, stalled_after: float = STALLED) -> Moved:
+    """Move the approvals as a batch, and wait for its end, or until nothing happens any more. Raises UpstreamFailed.
 
     1 start the batch, 2 wait until it has ended or nothing is left to try, 3 read which are still on the old version,
     and why, 4 delete a batch that has failures: the engine keeps it otherwise. A crash after 1 leaves a batch that the
@@ -124,7 +124,7 @@ async def migrate(camunda: Camunda, migration: Migration) -> Moved:
     if response.status_code != 200:
         raise UpstreamFailed("camunda", words_of(response), status=response.status_code)
     batch = camunda.engine.decode(response, _Batch)
-    last = await _ended(camunda, batch)
+    last = await _ended(camunda, batch, stalled_after)
     reasons = await _reasons(camunda, batch) if last and last.failed_jobs else []
     count, left = await _where_they_are(camunda, migration)
     failures = {each: next((why for why in reasons if each in why), "the engine does not say why") for each in left}
@@ -210,7 +210,7 @@ async def _waiting_at(camunda: Camunda, source: Version, steps: Sequence[str]) -
     return found
 
 
-async def _ended(camunda: Camunda, batch: _Batch) -> _Statistics | None:
+async def _ended(camunda: Camunda, batch: _Batch, stalled_after: float) -> _Statistics | None:
     """The last statistics of a batch: None once it has ended, otherwise of one that has failed in part or stalled."""
     last, since = None, time.monotonic()
     while True:
@@ -220,7 +220,7 @@ async def _ended(camunda: Camunda, batch: _Batch) -> _Statistics | None:
         if found[0] != last:
             last, since = found[0], time.monotonic()
         is_all_tried = last.jobs_created == last.total_jobs and last.remaining_jobs == last.failed_jobs
-        if is_all_tried or time.monotonic() - since > STALLED:
+        if is_all_tried or time.monotonic() - since > stalled_after:
             return last
         await asyncio.sleep(POLL)
 

@@ -8,6 +8,7 @@ import pytest
 from api.settings import Settings
 from api.upstreams import open_upstreams
 from doctor.conditions import CONDITIONS, look_at_conditions
+from doctor.engine import look_at_engine
 from doctor.finding import Finding, Grade
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Drafts, serving
 from tests.verbs import approved, open_task, submitted
@@ -46,6 +47,23 @@ async def test_a_condition_that_is_ignored_is_named(settings: Settings, route: s
         finding = await look_at_conditions(upstreams.camunda)
     message = f"the engine ignores {condition} of {route}, and then answers with everything: a newer one is needed"
     assert finding == Finding(Grade.WRONG, "conditions", message)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_product_that_is_not_told_is_named_by_its_version(settings: Settings, status: int) -> None:
+    """Telemetry data are for administrators, and not every engine has them."""
+
+    async def refused(request: httpx.Request, send: Send) -> httpx.Response:
+        response = await send(request)
+        await response.aread()
+        return httpx.Response(status, request=request)
+
+    silent = tapped(refused, system="camunda", call="GET /engine-rest/telemetry/data")
+    async with open_upstreams(settings, transports=silent) as upstreams:
+        first = (await look_at_engine(upstreams.camunda, settings.camunda_url))[0]
+        version = await upstreams.camunda.version()
+    assert first == Finding(Grade.OK, "engine", f"version {version} at {settings.camunda_url}")
 
 
 def test_every_condition_that_is_sent_is_looked_for(settings: Settings, drafts: Drafts) -> None:

@@ -20,7 +20,14 @@ USER = PASSWORD = "demo"  # of each engine's administrator
 
 @contextmanager
 def operaton(
-    folder: Path, drafts_url: str, name: str, *, level: str = "full", zone: str = "UTC", authorization: bool = False
+    folder: Path,
+    drafts_url: str,
+    name: str,
+    *,
+    level: str = "full",
+    zone: str = "UTC",
+    authorization: bool = False,
+    runs_jobs: bool = True,
 ) -> Iterator[str]:
     """The address, user and password included, of an engine with a database of its own beside the drafts."""
     parts = urlsplit(drafts_url)
@@ -32,6 +39,8 @@ def operaton(
     ]
     if authorization:
         arguments.append("--operaton.bpm.authorization.enabled=true")
+    if not runs_jobs:
+        arguments.append("--operaton.bpm.job-execution.enabled=false")
     port = free_port()
     with Keeper() as keeper:
         server = java_server(

@@ -1,5 +1,7 @@
 """`plan-api setup --migrate`: running approvals move to the newest version of their model, and come to their end."""
 
+import asyncio
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,11 +10,12 @@ import pytest
 
 from api.settings import OTHER_TYPES, Settings
 from api.upstreams import open_upstreams
-from doctor.model_migration import described_outcome, migrate, migrations
+from doctor.model_migration import Moved, described_outcome, migrate, migrations
 from doctor.setup import MODEL
 from tests.commands.running import Ran, run
-from tests.engines.conftest import BATCH, DEFINITION, People
+from tests.engines.conftest import BATCH, DEFINITION, DEPLOYMENT, People
 from tests.engines.previous_models import PREVIOUS, Process
+from tests.engines.running import on_engine, operaton
 from tests.serving import ADMIN, AUTHOR, REVIEWER, Api, Drafts, serving
 from tests.stories.behind import Behind, edited
 from tests.stories.test_scheduled import COMPLETE, NEXT_MONTH, RESCHEDULE
@@ -238,3 +241,51 @@ def test_permissions_to_migrate_are_named_and_enough(people: People, drafts: Dra
     ran = setup(able, process, "--migrate", "--yes")
     assert (ran.code, ran.lines) == (0, [f"{process.key}, version 1 to 2: 1 moved"])
     assert process.version_of(process_id) == 2
+
+
+def test_what_runs_is_not_known_without_the_history(people: People) -> None:
+    """The rest of `setup` is done."""
+    process = Process(people.admin)
+    process.deploy(TODAY)
+    barred = people.as_user("READ_HISTORY", key=process.key, more={DEPLOYMENT: ["CREATE"], DEFINITION: ["READ"]})
+    ran = setup(process.served_by(barred), process)
+    assert (ran.code, ran.errors.count("\n")) == (0, 1)
+    assert ran.lines[1:] == [
+        "benefit-approval.bpmn: deployed already",
+        (
+            "what runs on which version of the model is not known: The engine does not show this service all of an "
+            "approval: to read variables, decisions and past approvals it needs READ_HISTORY on ProcessDefinition "
+            f"{process.key}"
+        ),
+    ]
+
+
+def test_a_batch_that_stands_still_is_not_waited_for(
+    settings: Settings, drafts: Drafts, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An engine whose job executor does not run."""
+    folder, name = tmp_path_factory.mktemp("engine"), f"engine_{uuid.uuid4().hex}"
+    idle = operaton(folder, settings.retool_database_url.get_secret_value(), name, runs_jobs=False)
+    with idle as address, httpx.Client(base_url=address, timeout=30) as admin:
+        process = Process(admin)
+        of_process = process.served_by(on_engine(settings, address))
+        process.deploy(TODAY)
+        with serving(of_process) as api:
+            process_id = submitted(api, drafts.new(), AUTHOR)
+        process.deploy(TODAY.replace("Review plan", "Look at the plan"))
+        moved = asyncio.run(_moved(of_process))
+        (batch,) = admin.get("/batch").json()
+        assert process.version_of(process_id) == 1
+    assert (described_outcome(moved), moved.is_whole) == (
+        [
+            f"{process.key}, version 1 to 2: 0 moved",
+            f"  the engine is not done with batch {batch['id']}, see it in Cockpit: does a job executor run?",
+        ],
+        False,
+    )
+
+
+async def _moved(settings: Settings) -> Moved:
+    async with open_upstreams(settings) as upstreams:
+        (planned,) = await migrations(upstreams.camunda)
+        return await migrate(upstreams.camunda, planned, stalled_after=2)
