@@ -4,11 +4,14 @@ They are made for each request and again after every write. Resolvers use them; 
 batch fails for every load in it, and is logged once by the upstream.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from operator import attrgetter
 from typing import TypeVar
 
+from api.errors import UpstreamFailed
 from api.requirements import RESOURCE, Requirements
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.client import Aidbox
@@ -43,16 +46,24 @@ def of_processes(
     question: Callable[["Loaders"], Callable[[Sequence[str]], Awaitable[Mapping[str, Value]]]],
     recorded: Callable[[ApprovalRecord], Value],
 ) -> "cached_property[Loader[str, Value]]":
-    """A loader over what the engine knows of processes, or the store's records of those that it has forgotten."""
+    """A loader over what the engine knows of processes, or the store's records of those that it has forgotten.
+
+    A store that cannot be asked for these takes nothing away that the engine tells.
+    """
 
     def made(own: "Loaders") -> Callable[[Sequence[str]], Awaitable[Mapping[str, Value | Exception]]]:
         ask, records = question(own), own.records
 
+        async def record(process_id: str) -> ApprovalRecord | None:
+            with suppress(UpstreamFailed):
+                return await records.load(process_id)
+            return None
+
         async def found(process_ids: Sequence[str]) -> Mapping[str, Value | Exception]:
             known = await ask(process_ids)
             forgotten = [each for each in process_ids if each not in known and each != NO_PROCESS]
-            on_record = zip(forgotten, await records.load_many(forgotten), strict=True)
-            return {**known, **{process_id: recorded(record) for process_id, record in on_record if record}}
+            on_record = zip(forgotten, await asyncio.gather(*map(record, forgotten)), strict=True)
+            return {**known, **{process_id: recorded(each) for process_id, each in on_record if each}}
 
         return found
 

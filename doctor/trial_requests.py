@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import httpx
 
-from api.upstreams.aidbox.client import FHIR_JSON, SENT_FHIR_JSON
-from api.upstreams.aidbox.urls import history_url, version_url
+from api.upstreams.aidbox.client import FHIR_JSON, HEADER, SENT_FHIR_JSON
 from api.upstreams.approval_records import PREFIX
 from fhir_answers import operation_outcome
 from fhir_answers.bundle import Bundle, Entry
+from fhir_answers.urls import history_url, version_url
 from resilience.http.call import Upstream
 
 ABSENT = "plan-api-check-absent"  # the id of a plan that is not there
@@ -61,7 +61,7 @@ async def try_requests(store: Upstream, *, with_provenance: bool = True) -> list
 
 
 def _batch(*, with_provenance: bool) -> dict[str, object]:
-    urls = [version_url(ABSENT, "0", with_document=False), history_url(ABSENT, 1, with_document=False)]
+    urls = [version_url(PATH, "0", HEADER), history_url(PATH, 1, HEADER)]
     entries = [{"request": {"method": "GET", "url": url}} for url in [*urls, *([RECORD] if with_provenance else [])]]
     return {"resourceType": "Bundle", "type": "batch", "entry": entries}
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -87,7 +87,7 @@ class Provenance(
     """The resource."""
 
     id: str
-    target: tuple[Reference, ...]
+    target: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
     recorded: datetime
     agent: tuple[Agent, ...]
     meta: Meta = Meta()

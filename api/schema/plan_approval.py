@@ -39,9 +39,12 @@ async def _plan_approval(info: Info, version: PlanVersion) -> PlanApproval | Non
     """Of several tags, which stores copy to later versions, the one whose process published this very version."""
     loaders, key = info.context.loaders, (version.id, version.version_id)
     processes = [tag.code for tag in version.tags if tag.system == PROCESS_TAG and tag.code]
-    for process_id, values in zip(processes, await loaders.variables.load_many(processes), strict=True):
+    every = list(zip(processes, await loaders.variables.load_many(processes), strict=True))
+    for process_id, values in every:
         if values and (values.aidbox_plan_id, values.published_version) == key:
             return await _readable(info, process_id, values)
+    # asked already; raises where the store could not be asked
+    await loaders.records.load_many([process_id for process_id, values in every if values is None])
     return None
 
 

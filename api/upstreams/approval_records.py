@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from api.errors import UpstreamFailed
+from api.errors import Garbled, UpstreamFailed
 from api.upstreams.aidbox.client import Aidbox
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.confirmed_history import COMPLETED, known_processes
@@ -54,8 +54,13 @@ async def records_by_process(
 ) -> dict[str, ApprovalRecord | UpstreamFailed]:
     """The records of a source's processes that published a version: one request a hundred."""
     by_id = {resource_id(source, process_id): process_id for process_id in process_ids}
-    found = await aidbox.provenances_by_id(list(by_id))
-    return {by_id[key]: each if isinstance(each, UpstreamFailed) else _record(each) for key, each in found.items()}
+    found: dict[str, ApprovalRecord | UpstreamFailed] = {}
+    for key, each in (await aidbox.provenances_by_id(list(by_id))).items():
+        try:
+            found[by_id[key]] = each if isinstance(each, UpstreamFailed) else _record(each)
+        except Garbled as error:
+            found[by_id[key]] = error
+    return found
 
 
 async def records_by_draft(aidbox: Aidbox, source: str, draft_ids: Sequence[str]) -> dict[str, list[ApprovalRecord]]:
@@ -64,7 +69,8 @@ async def records_by_draft(aidbox: Aidbox, source: str, draft_ids: Sequence[str]
     found: dict[str, list[ApprovalRecord]] = {draft_id: [] for draft_id in draft_ids}
     provenances = await aidbox.provenances_by_tag(PREFIX + DRAFT, list(by_tag))
     for each in sorted(provenances, key=lambda provenance: provenance.recorded, reverse=True):
-        found[by_tag[review_of(each, PREFIX).tags[DRAFT]]].append(_record(each))
+        if (draft_id := by_tag.get(review_of(each, PREFIX).tags.get(DRAFT, ""))) is not None:
+            found[draft_id].append(_record(each))
     return found
 
 
@@ -125,7 +131,7 @@ async def provenance_by_engine(
 
 
 def _record(provenance: Provenance) -> ApprovalRecord:
-    """The record in a Provenance."""
+    """The record in a Provenance. Raises Garbled for one that is not as this service writes it."""
     review = review_of(provenance, PREFIX)
     sent, decided = review.submission or Statement(""), review.decisions
     unseen = [each.by for each in decided.values() if "verdict" not in each.facts]
@@ -160,4 +166,7 @@ def _statement(said: Decision | Comment, text: str | None) -> Statement:
 
 def _read(said: Statement, kind: type[Said]) -> Said:
     words = dict.fromkeys(("comment", "text"), said.text)
-    return msgspec.convert({**said.facts, "by": said.by, "acted_by": said.acted_by, **words}, kind)
+    try:
+        return msgspec.convert({**said.facts, "by": said.by, "acted_by": said.acted_by, **words}, kind)
+    except msgspec.ValidationError as error:
+        raise Garbled("aidbox", f"A Provenance is not as this service writes it: {error}") from error

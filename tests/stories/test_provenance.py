@@ -10,7 +10,7 @@ import pytest
 
 from api.settings import Settings
 from tests.serving import ADMIN, AUDITOR, AUTHOR, GOLD, REVIEWER, SECOND_REVIEWER, STRANGER, Api, Someone, serving
-from tests.stories.behind import Behind, edited
+from tests.stories.behind import FHIR_JSON, Behind, edited
 from tests.verbs import COMPLETE, REASSIGN, RETRY, SUBMIT, WITHDRAW, approved, codes, open_task, perform, submitted
 from tests.wiretap import Send, tapped
 
@@ -286,6 +286,54 @@ def test_a_record_that_is_refused_is_an_incident(settings: Settings, behind: Beh
         is_refused = False
         assert perform(api, RETRY, ADMIN, draftId=draft_id)["draft"]["status"] == "APPROVED"
     assert (len(behind.versions(plan_id)), len(behind.provenances(plan_id))) == (2, 1)
+
+
+def test_a_record_that_somebody_has_rewritten(api: Api, behind: Behind) -> None:
+    """It is no record of ours then, and nothing is made up of it."""
+    plan_id, draft_id, process_id = _published(api, behind)
+    record = _provenance(behind, process_id)
+    (reviewer,) = [each for each in record["agent"] if _codes(each["type"])[PEOPLE] == "verifier"]
+    (role,) = reviewer["role"]
+    role["coding"] = [each for each in role["coding"] if not each["system"].endswith(":at")]
+    behind.store.put(f"/Provenance/{record['id']}", json=record, headers=FHIR_JSON).raise_for_status()
+    _forget(behind, process_id)
+    told = api.answer("query H($id: ID!) { draft(id: $id) { name history { kind } } }", AUTHOR, id=draft_id)
+    assert told["data"]["draft"] == {"name": "An edit", "history": None}
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["UPSTREAM_GARBLED"]
+    told = api.answer("query P($id: ID!) { plan(id: $id) { name approval { processId } } }", AUTHOR, id=plan_id)
+    assert told["data"]["plan"] == {"name": "Edited", "approval": None}
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["UPSTREAM_GARBLED"]
+
+
+def test_a_store_that_does_not_tell_takes_nothing_else_away(settings: Settings, api: Api, behind: Behind) -> None:
+    """What the engine has forgotten is told as an error by the fields of the record alone."""
+
+    async def away(_request: httpx.Request, _send: Send) -> httpx.Response:
+        return httpx.Response(503)
+
+    _, draft_id, process_id = _published(api, behind)
+    other_id = behind.drafts.new()
+    submitted(api, other_id, AUTHOR)
+    _forget(behind, process_id)
+    asked = """query D($ids: [ID!]) { drafts(ids: $ids) { items { approval { state submittedBy { id } }
+      currentPlan { name approval { processId } } history { kind } } } }"""
+    with serving(settings, transports=tapped(away, system="aidbox", call="POST /fhir/?|POST /fhir/Prov.*")) as cut:
+        answer = cut.answer(asked, AUTHOR, ids=[draft_id, other_id])
+    forgotten, known = answer["data"]["drafts"]["items"]
+    assert forgotten == {
+        "approval": {"state": "APPROVED", "submittedBy": None},
+        "currentPlan": {"name": "Edited", "approval": None},
+        "history": None,
+    }
+    assert known == {
+        "approval": {"state": "IN_REVIEW", "submittedBy": {"id": "author"}},
+        "currentPlan": None,
+        "history": [{"kind": "SUBMITTED"}],
+    }
+    assert {(error["path"][-1], error["extensions"]["code"]) for error in answer["errors"]} == {
+        ("approval", "UPSTREAM_BUSY"),
+        ("history", "UPSTREAM_BUSY"),
+    }
 
 
 def test_the_plan_at_an_instant(api: Api, behind: Behind) -> None:

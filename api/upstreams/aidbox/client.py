@@ -18,15 +18,16 @@ import msgspec
 from api.errors import Stale, Unfit, UpstreamFailed
 from api.upstreams.aidbox.plan_header import Header, Headers
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
-from api.upstreams.aidbox.urls import HEADER, history_url, url_at, version_url
 from api.upstreams.aidbox.version_cache import VersionCache
 from fhir_answers import operation_outcome
 from fhir_answers.bundle import Bundle, Entry, Outcome, next_link
 from fhir_answers.provenance import Provenance
+from fhir_answers.urls import history_url, url_at, version_url
 from resilience.http.call import Upstream
 
 BATCH = "POST / (an entry of a batch)"  # in the log
 CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
+PLAN, HEADER = "InsurancePlan/", "id,meta,name,status"  # of addresses; for `_elements`
 NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
 STALE = (409, 412)
 SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
@@ -140,7 +141,9 @@ class Aidbox:
         cached = self.cached.find(wanted, with_document=with_document)
         found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**cached}
         missing = [key for key in wanted if key not in cached]
-        answers = await self._batch([version_url(*key, with_document=with_document) for key in missing])
+        answers = await self._batch(
+            [version_url(PLAN + key[0], key[1], None if with_document else HEADER) for key in missing]
+        )
         for key, answer in zip(missing, answers, strict=True):
             plans = self._read(answer, lambda resource: [self._version(resource, with_document=with_document)])
             if isinstance(plans, UpstreamFailed):
@@ -166,7 +169,7 @@ class Aidbox:
         """
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
         answers = await self._batch(
-            [history_url(plan_id, limit, with_document=with_document) for plan_id, limit in wanted]
+            [history_url(PLAN + plan_id, limit, None if with_document else HEADER) for plan_id, limit in wanted]
         )
         found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
         for key, answer in zip(wanted, answers, strict=True):
@@ -185,7 +188,9 @@ class Aidbox:
     ) -> dict[tuple[str, datetime], PlanVersion | UpstreamFailed]:
         """By (id, instant): the version that was current then; absent where there was none, or it was deleted."""
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self._batch([url_at(*key, with_document=with_document) for key in wanted])
+        answers = await self._batch(
+            [url_at(PLAN + key[0], key[1], None if with_document else HEADER) for key in wanted]
+        )
         found: dict[tuple[str, datetime], PlanVersion | UpstreamFailed] = {}
         for key, answer in zip(wanted, answers, strict=True):
             plans = self._read(answer, lambda page: self._newest_in(page, with_document=with_document))
