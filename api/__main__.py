@@ -241,7 +241,8 @@ def setup(
     if dry_run:
         typer.echo(script(columns_of(settings)), nl=False)
         named = ", ".join(map(str, model or [Path("bpmn/benefit-approval.bpmn")]))
-        typer.echo(f"-- and deploys {named} to the engine, unless its newest version is the same")
+        kept = "is the same" if model or replace_model else "is the same or a model of your own"
+        typer.echo(f"-- and deploys {named} to the engine, unless its newest version {kept}")
         return
     for line in _run(_set_up(settings, model or [], replaces_others=replace_model)):
         typer.echo(line)

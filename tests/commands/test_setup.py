@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS "idx_draft_process_{table}" ON "{table}" ("camunda_pr
 WHERE "camunda_process_id" IS NOT NULL;
 -- worth having on a table that was there before: ALTER TABLE "{table}" ADD \
 CHECK (NOT jsonb_path_exists("plan_data", 'strict $.** ? (@ >= 1e30 || @ <= -1e30)')) NOT VALID;
--- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same
+-- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same or a model of your own
 """
 
 
