@@ -163,6 +163,24 @@ def test_a_history_has_deletions_with_a_resource(aidbox: httpx.Client, plan: Pla
     assert {tuple(entry) for entry in entries} == {("resource", "request")}
 
 
+def test_a_history_at_an_instant_is_what_was_current_then(aidbox: httpx.Client, plan: Plan) -> None:
+    """A deletion with its resource, and its own version id."""
+    versions = [written(aidbox, plan), written(aidbox, plan, name="Two")]
+    versions.append(aidbox.delete(address(plan)).json()["meta"]["versionId"])
+    times = [entry["resource"]["meta"]["lastUpdated"] for entry in _history(aidbox, plan, {})]
+    found = [_history(aidbox, plan, {"_at": at}) for at in reversed(times)]
+    assert [[entry["resource"]["meta"]["versionId"] for entry in entries] for entries in found] == [
+        [version] for version in versions
+    ]
+    assert [entries[0]["request"]["method"] for entries in found] == ["POST", "PUT", "DELETE"]
+    assert _history(aidbox, plan, {"_at": "1970-01-01T00:00:00Z"}) == []
+
+
+def _history(aidbox: httpx.Client, plan: Plan, params: dict[str, str]) -> list[Plan]:
+    entries: list[Plan] = aidbox.get(f"{address(plan)}/_history", params=params).json()["entry"]
+    return entries
+
+
 def test_the_history_of_what_never_was_is_empty(aidbox: httpx.Client, plan: Plan) -> None:
     answer = aidbox.get(f"{address(plan)}/_history")
     assert (answer.status_code, answer.json()["total"], answer.json()["entry"]) == (200, 0, [])
