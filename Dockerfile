@@ -15,6 +15,7 @@ COPY authentication ./authentication
 COPY columnar ./columnar
 COPY doctor ./doctor
 COPY fhir_answers ./fhir_answers
+COPY fhir_client ./fhir_client
 COPY graphql_server ./graphql_server
 COPY migration ./migration
 COPY plandiff ./plandiff
@@ -23,7 +24,7 @@ COPY resilience ./resilience
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
 RUN python -m compileall -q --invalidation-mode unchecked-hash \
-        api authentication columnar doctor fhir_answers graphql_server migration plandiff process_models resilience
+        api authentication columnar doctor fhir_answers fhir_client graphql_server migration plandiff process_models resilience
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -41,6 +42,7 @@ COPY --from=build /app/authentication ./authentication
 COPY --from=build /app/columnar ./columnar
 COPY --from=build /app/doctor ./doctor
 COPY --from=build /app/fhir_answers ./fhir_answers
+COPY --from=build /app/fhir_client ./fhir_client
 COPY --from=build /app/graphql_server ./graphql_server
 COPY --from=build /app/migration ./migration
 COPY --from=build /app/plandiff ./plandiff

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import msgspec
 
 from api.errors import Denied, TimedOut, UpstreamFailed
-from api.upstreams.aidbox.client import FHIR_JSON, Aidbox
+from api.upstreams.aidbox.client import Aidbox
 from doctor.finding import Finding, address_of, failure, ok, warning, wrong
 from doctor.trial_requests import ABSENT, Tried, try_requests
+from fhir_client.server import FHIR_JSON
 
 URL_RULE = "AIDBOX_URL must be the store's FHIR base, ending in /fhir"
 CREDENTIALS = "AIDBOX_CLIENT_ID and AIDBOX_CLIENT_SECRET, and the client's access policy"

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import httpx
 
-from api.upstreams.aidbox.client import FHIR_JSON, HEADER, SENT_FHIR_JSON
+from api.upstreams.aidbox.client import HEADER
 from api.upstreams.approval_records import PREFIX
 from fhir_answers import operation_outcome
 from fhir_answers.bundle import Bundle, Entry
 from fhir_answers.urls import history_url, version_url
+from fhir_client.server import FHIR_JSON, SENT_FHIR_JSON
 from resilience.http.call import Upstream
 
 ABSENT = "plan-api-check-absent"  # the id of a plan that is not there

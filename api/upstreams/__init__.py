@@ -10,15 +10,16 @@ from pydantic import SecretStr
 from api.draft_status import StatusNames
 from api.plan_processes import PlanProcesses
 from api.settings import OTHER_TYPES, Settings
-from api.telemetry import SERVICE, upstream_called
+from api.telemetry import SERVICE, upstream_called, versions_looked_up
 from api.upstreams.aidbox.client import Aidbox
-from api.upstreams.aidbox.version_cache import VersionCache
+from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.ownership import Ownership
 from api.upstreams.camunda.records import PROCESS_KEY
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.failure_messages import failure_messages
 from api.upstreams.retool.records import Columns
+from fhir_client.version_cache import VersionCache
 from resilience.circuit_breaker import CircuitBreaker
 from resilience.http.auth import ClientCredentials, basic, bearer
 from resilience.http.call import Transports, Upstream, unchanged
@@ -98,7 +99,8 @@ async def open_upstreams(
                 database, columns, largest=LARGEST_PLANS * settings.max_plan_bytes, type_at=settings.draft_type
             )
             own = ownership_of(settings)
-            plans = Aidbox(store, VersionCache(settings.kept_versions_bytes), has_provenance=settings.provenance)
+            versions = VersionCache[PlanVersion](settings.kept_versions_bytes, observe=versions_looked_up)
+            plans = Aidbox(store, versions, has_provenance=settings.provenance)
             yield Upstreams(drafts, Camunda(engine, own), plans, PlanProcesses(settings.calculating_processes))
         finally:
             await connections.close()

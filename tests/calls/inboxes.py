@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from api.upstreams.aidbox.client import chunks
 from doctor.setup import MODEL
+from fhir_client.server import chunks
 from tests.serving import GOLD, Drafts, Someone
 
 AT_ONCE = 12

@@ -9,8 +9,8 @@ from columnar.executor import ColumnarExecutor
 README = Path(__file__).parents[2] / "columnar" / "README.md"
 ONLY_COLUMNAR = """
 import sys
-others = {"api", "authentication", "fhir_answers", "graphql_server", "plandiff", "process_models", "resilience"}
-others |= {"sandbox"}
+others = {"api", "authentication", "fhir_answers", "fhir_client", "graphql_server", "plandiff", "process_models"}
+others |= {"resilience", "sandbox"}
 assert not others & set(sys.modules), sorted(sys.modules)
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.upstreams.aidbox.client import NO_VERSION
+from fhir_client.server import NO_VERSION
 from plandiff.plan_document import PROCESS_TAG, plan_id_for
 from tests.serving import GOLD
 

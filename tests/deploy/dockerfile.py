@@ -21,6 +21,7 @@ PACKAGES = {
     "columnar",
     "doctor",
     "fhir_answers",
+    "fhir_client",
     "graphql_server",
     "migration",
     "plandiff",

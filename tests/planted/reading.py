@@ -9,7 +9,8 @@ BATCHING, DOCUMENTS = "columnar/batch_loader.py", "graphql_server/documents/docu
 READS = "graphql_server/documents/field_requirements.py"
 COST = "graphql_server/documents/answer_cost.py"
 CAMUNDA, AIDBOX, TASK = "api/upstreams/camunda/client.py", "api/upstreams/aidbox/client.py", "api/schema/task.py"
-KEPT = "api/upstreams/aidbox/version_cache.py"
+KEPT = "fhir_client/version_cache.py"
+FHIR = "fhir_client/server.py"
 
 EQUAL = "tests/columnar/test_compiled.py tests/columnar/test_shape_cache.py tests/columnar/test_equal.py"
 WIDELY = "tests/columnar tests/unit tests/calls tests/http tests/stories/test_reading.py"
@@ -229,7 +230,7 @@ BUGS = (
         ),
         (
             "only the first page of a search",
-            AIDBOX,
+            FHIR,
             "            if following is None:\n                return found\n",
             "            return found\n",
         ),

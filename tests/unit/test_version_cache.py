@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 from prometheus_client import REGISTRY
 
+from api.telemetry import versions_looked_up
 from api.upstreams.aidbox.records import PlanVersion
-from api.upstreams.aidbox.version_cache import HEADER_BYTES, VersionCache
+from fhir_client.version_cache import HEADER_BYTES, VersionCache
 
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
 BODY = msgspec.Raw(b'{"name":"A plan"}')
@@ -33,7 +34,7 @@ class Counts:
 
 
 def test_a_whole_version_serves_both_ways_of_asking() -> None:
-    kept, counts = VersionCache(100_000), Counts()
+    kept, counts = VersionCache[PlanVersion](100_000, observe=versions_looked_up), Counts()
     kept.store(version())
     assert kept.find([KEY], with_document=True) == {KEY: version()}
     assert kept.find([KEY, ("plan", "2")], with_document=False) == {KEY: version()}
@@ -41,7 +42,7 @@ def test_a_whole_version_serves_both_ways_of_asking() -> None:
 
 
 def test_a_header_is_not_taken_for_the_whole() -> None:
-    kept, counts = VersionCache(100_000), Counts()
+    kept, counts = VersionCache[PlanVersion](100_000, observe=versions_looked_up), Counts()
     kept.store(version(document=None))
     assert kept.find([KEY], with_document=False) == {KEY: version(document=None)}
     assert kept.find([KEY], with_document=True) == {}
@@ -53,7 +54,7 @@ def test_a_header_is_not_taken_for_the_whole() -> None:
 
 def test_of_an_answer_the_version_alone_stays() -> None:
     answer = msgspec.json.decode(b'[{"name":"A plan"}, 1]', type=list[msgspec.Raw])
-    kept = VersionCache(100_000)
+    kept = VersionCache[PlanVersion](100_000, observe=versions_looked_up)
     kept.store(version(document=answer[0]))
     (found,) = kept.find([KEY], with_document=True).values()
     assert (found.resource, found.resource is answer[0]) == (BODY, False)
@@ -61,7 +62,7 @@ def test_of_an_answer_the_version_alone_stays() -> None:
 
 def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
     one = HEADER_BYTES + len(BODY)
-    kept = VersionCache(10 * one)
+    kept = VersionCache[PlanVersion](10 * one, observe=versions_looked_up)
     for number in range(10):
         kept.store(version(number))
     assert kept.find([("plan", "0")], with_document=True)
@@ -72,19 +73,19 @@ def test_the_room_is_in_bytes_and_the_oldest_goes() -> None:
 
 def test_one_version_does_not_take_more_than_a_tenth() -> None:
     size = HEADER_BYTES + len(BODY)
-    kept, counts = VersionCache(10 * size - 1), Counts()
+    kept, counts = VersionCache[PlanVersion](10 * size - 1, observe=versions_looked_up), Counts()
     kept.store(version())
     assert (kept.find([KEY], with_document=True), counts()) == ({}, (0, 1))
 
 
 def test_without_room_nothing_is_kept() -> None:
-    kept, counts = VersionCache(0), Counts()
+    kept, counts = VersionCache[PlanVersion](0, observe=versions_looked_up), Counts()
     kept.store(version(document=None))
     assert (kept.find([KEY], with_document=False), counts()) == ({}, (0, 1))
 
 
 def test_what_is_asked_twice_at_once_counts_once() -> None:
-    kept, counts = VersionCache(100_000), Counts()
+    kept, counts = VersionCache[PlanVersion](100_000, observe=versions_looked_up), Counts()
     kept.store(version())
     kept.find([KEY, KEY], with_document=True)
     assert counts() == (1, 0)

@@ -7,39 +7,43 @@ without resources (`with_document=False`): the store is asked for the elements o
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import msgspec
 
-from api.errors import Stale, Unfit, UpstreamFailed
+from api.errors import Unfit, UpstreamFailed
 from api.upstreams.aidbox.plan_header import Header, Headers
 from api.upstreams.aidbox.records import PlanKey, PlanVersion
-from api.upstreams.aidbox.version_cache import VersionCache
 from fhir_answers import operation_outcome
-from fhir_answers.bundle import Bundle, Entry, Outcome, next_link
+from fhir_answers.bundle import Bundle, Outcome, next_link
 from fhir_answers.provenance import Provenance
 from fhir_answers.urls import history_url, url_at, version_url
+from fhir_client.server import (
+    CHUNK,
+    FHIR_JSON,
+    NO_VERSION,
+    SENT_FHIR_JSON,
+    STALE,
+    SUCCEEDED,
+    FhirServer,
+    Page,
+    Resource,
+    chunks,
+)
+from fhir_client.version_cache import VersionCache
 from resilience.http.call import Upstream
 
-BATCH = "POST / (an entry of a batch)"  # in the log
-CHUNK = 100  # ids in one search, entries in one batch: what Aidbox advises, and no second page on HAPI
 PLAN, HEADER = "InsurancePlan/", "id,meta,name,status"  # of addresses; for `_elements`
-NO_VERSION = "0"  # one that no plan has: HAPI takes a write on it only where there is none yet
-STALE = (409, 412)
 SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
-Resource = Mapping[str, object] | msgspec.Raw
 
-FHIR_JSON = {"Accept": "application/fhir+json"}
-SENT_FHIR_JSON = {**FHIR_JSON, "Content-Type": "application/fhir+json"}
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # FHIR's rule; `.` and `..` are ways in a URL
 _PLAN_OR_OUTCOME: Any = Header | Outcome
-_SUCCEEDED = 200
 
 
 class _Kind(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,9 +57,10 @@ class _NotFound(msgspec.Struct, frozen=True, rename="camel"):
 class Aidbox:
     """The store's routes. Every method raises UpstreamFailed when the store can not be asked."""
 
-    def __init__(self, store: Upstream, versions: VersionCache, *, has_provenance: bool = True) -> None:
+    def __init__(self, store: Upstream, versions: VersionCache[PlanVersion], *, has_provenance: bool = True) -> None:
         """`has_provenance`: whether Provenance is written and read; if not, there seems to be none."""
         self.store = store
+        self.fhir = FhirServer(store)
         self.has_provenance = has_provenance
         self.cached = versions
         self._longest_page = SMALLEST_PAGE
@@ -99,31 +104,15 @@ class Aidbox:
         form = {"_id": ",".join(plan_ids), "_count": str(len(plan_ids))} | (
             {} if with_document else {"_elements": HEADER}
         )
-        headers = {**FHIR_JSON, "Cache-Control": caching}
-        response = await self.store.call("POST", "/InsurancePlan/_search", form=form, headers=headers, idempotent=True)
-        found: list[PlanVersion] = []
-        while True:
-            versions, following = self._page(response, with_document=with_document)
-            found += versions
-            if following is None:
-                return found
-            response = await self._following(following)
+        read = partial(self._page, with_document=with_document)
+        return await self.fhir.searched("InsurancePlan", form, read, caching=caching)
 
-    def _page(self, response: httpx.Response, *, with_document: bool) -> tuple[list[PlanVersion], str | None]:
-        """The versions of a page, and the link to the next one."""
+    def _page(self, response: httpx.Response, *, with_document: bool) -> Page[PlanVersion]:
         if with_document:
             bundle = self.store.decode(response, Bundle)
             return self._plans_in(bundle, with_document=True), next_link(bundle.link)
         headers = self.store.decode(response, Headers)
         return [header.version(None) for header in headers.held()], next_link(headers.link)
-
-    async def _following(self, link: str, kind: str = "/InsurancePlan") -> httpx.Response:
-        """A further page. The link's host is the store's own idea of itself, so only its query is taken."""
-        parts = urlsplit(link)
-        path = kind if parts.path.endswith(kind) else ""
-        return await self.store.call(
-            "GET", path, params=dict(parse_qsl(parts.query)), headers=FHIR_JSON, idempotent=True
-        )
 
     async def version(self, plan_id: str, version_id: str) -> PlanVersion | None:
         """A version of a plan; None when the store has no such version (any longer)."""
@@ -141,7 +130,7 @@ class Aidbox:
         cached = self.cached.find(wanted, with_document=with_document)
         found: dict[PlanKey, PlanVersion | UpstreamFailed] = {**cached}
         missing = [key for key in wanted if key not in cached]
-        answers = await self._batch(
+        answers = await self.fhir.batch(
             [version_url(PLAN + key[0], key[1], None if with_document else HEADER) for key in missing]
         )
         for key, answer in zip(missing, answers, strict=True):
@@ -150,7 +139,7 @@ class Aidbox:
                 found[key] = plans
                 continue
             for plan in plans:
-                self._demand_order(key, (plan.id, plan.version_id))
+                self.fhir.demand_order(key, (plan.id, plan.version_id))
                 self.cached.store(plan)
                 found[key] = plan
         return found
@@ -168,7 +157,7 @@ class Aidbox:
         A history that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self._batch(
+        answers = await self.fhir.batch(
             [history_url(PLAN + plan_id, limit, None if with_document else HEADER) for plan_id, limit in wanted]
         )
         found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
@@ -178,7 +167,7 @@ class Aidbox:
             )
             if isinstance(plans, list):
                 for plan in plans:
-                    self._demand_order(key[0], plan.id)
+                    self.fhir.demand_order(key[0], plan.id)
                 plans = plans[: key[1]]
             found[key] = plans
         return found
@@ -188,7 +177,7 @@ class Aidbox:
     ) -> dict[tuple[str, datetime], PlanVersion | UpstreamFailed]:
         """By (id, instant): the version that was current then; absent where there was none, or it was deleted."""
         wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self._batch(
+        answers = await self.fhir.batch(
             [url_at(PLAN + key[0], key[1], None if with_document else HEADER) for key in wanted]
         )
         found: dict[tuple[str, datetime], PlanVersion | UpstreamFailed] = {}
@@ -207,7 +196,7 @@ class Aidbox:
         """Provenance resources by id: one batch a hundred."""
         if not self.has_provenance:
             return {}
-        answers = await self._batch([f"Provenance/{each}" for each in ids])
+        answers = await self.fhir.batch([f"Provenance/{each}" for each in ids])
         read = [self._read(answer, lambda resource: [self._decoded(resource, Provenance)]) for answer in answers]
         found = zip(ids, read, strict=True)
         return {key: each if isinstance(each, UpstreamFailed) else each[0] for key, each in found if each}
@@ -220,16 +209,11 @@ class Aidbox:
 
     async def _provenances(self, system: str, codes: Sequence[str]) -> list[Provenance]:
         form = {"_tag": ",".join(system + code for code in codes), "_count": str(CHUNK)}
-        headers = {**FHIR_JSON, "Cache-Control": "no-cache"}  # see `_search`
-        response = await self.store.call("POST", "/Provenance/_search", form=form, headers=headers, idempotent=True)
-        found: list[Provenance] = []
-        while True:
-            bundle = self.store.decode(response, Bundle)
-            found += [self._decoded(resource, Provenance) for resource in bundle.held()]
-            link = next_link(bundle.link)
-            if link is None:
-                return found
-            response = await self._following(link, "/Provenance")
+        return await self.fhir.searched("Provenance", form, self._provenances_in, caching="no-cache")  # see `_search`
+
+    def _provenances_in(self, response: httpx.Response) -> Page[Provenance]:
+        bundle = self.store.decode(response, Bundle)
+        return [self._decoded(resource, Provenance) for resource in bundle.held()], next_link(bundle.link)
 
     def _read(
         self, answer: msgspec.Raw | UpstreamFailed | None, read: Callable[[msgspec.Raw], list[Item]]
@@ -249,37 +233,6 @@ class Aidbox:
             plan.version(resource if with_document else None) for plan, resource in read if isinstance(plan, Header)
         ]
 
-    def _demand_order(self, asked: object, answered: object) -> None:
-        """Raises Garbled where an entry is not about what was asked at its place: then no entry can be relied on."""
-        if asked != answered:
-            raise self.store.refusal(_SUCCEEDED, BATCH, f"{answered} in place of {asked}")
-
-    async def _batch(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
-        """What the store has at each of the URLs: None where it has nothing, a failure where it does not say."""
-        answers = await asyncio.gather(*(self._batch_once(chunk) for chunk in chunks(urls)))
-        return [entry for answer in answers for entry in answer]
-
-    async def _batch_once(self, urls: Sequence[str]) -> list[msgspec.Raw | UpstreamFailed | None]:
-        entries = [{"request": {"method": "GET", "url": url}} for url in urls]
-        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
-        response = await self.store.call("POST", "", body=bundle, headers=SENT_FHIR_JSON, idempotent=True)
-        answered = self.store.decode(response, Bundle).entry
-        if len(answered) != len(urls):
-            raise self.store.refusal(_SUCCEEDED, BATCH, f"{len(answered)} entries for {len(urls)}")
-        failures: dict[int, UpstreamFailed] = {}
-        return [self._answer(entry, failures) for entry in answered]
-
-    def _answer(self, entry: Entry, failures: dict[int, UpstreamFailed]) -> msgspec.Raw | UpstreamFailed | None:
-        """One entry of a batch, as if it had been asked for alone. Failures of one status are one, and logged once."""
-        status = entry.result
-        if status in (404, 410):
-            return None
-        if 200 <= status < 300 and entry.has_resource:
-            return entry.resource
-        if status not in failures:
-            failures[status] = self.store.refusal(status, BATCH, operation_outcome.words(entry.outcome))
-        return failures[status]
-
     async def put(self, plan_id: str, resource: Resource, *, base_version: str | None) -> PlanVersion:
         """Write a plan: as the successor of `base_version`, or as a new one with None.
 
@@ -292,28 +245,23 @@ class Aidbox:
         if base_version is None and response.status_code in STALE and await self.plan(plan_id) is None:
             # deleted once, or a store that takes no condition where nothing is
             response = await self._create(plan_id, resource, refusal=response)
-        self._demand_written(response)
+        self.fhir.demand_written(response)
         return await self._written(plan_id, response)
-
-    def _demand_written(self, response: httpx.Response, said: str = "") -> None:
-        """Raises Stale, Unfit; `said` before the store's words."""
-        if response.status_code in STALE:
-            raise Stale("aidbox", self._words(response), status=response.status_code)
-        if response.status_code >= 400:
-            raise self._refusal(response, said)
 
     async def put_provenance(self, provenance: Provenance) -> None:
         """Write a Provenance, unless there is one of its id: that is never replaced. Raises Stale, Unfit."""
         path, resource = f"/Provenance/{provenance.id}", msgspec.Raw(msgspec.json.encode(provenance))
         # without condition for stores that take none where nothing is, repeated since writes may meet
         for condition in ({"If-Match": f'W/"{NO_VERSION}"'}, {}, {}, {}):
-            response = await self._write("PUT", path, resource, condition)
+            response = await self.fhir.write(path, resource, condition, further=[403])
             if response.status_code not in STALE:
                 break
             found = await self.store.call("GET", path, answers=(200, 404, 410), headers=FHIR_JSON, idempotent=True)
             if found.status_code == 200:
                 return
-        self._demand_written(response, f"The plan is stored, but not who approved it: the store refuses {path[1:]}. ")
+        self.fhir.demand_written(
+            response, f"The plan is stored, but not who approved it: the store refuses {path[1:]}. "
+        )
 
     async def _create(self, plan_id: str, resource: Resource, *, refusal: httpx.Response) -> httpx.Response:
         """Write a plan where nothing is; in Aidbox so that what somebody else writes meanwhile is not replaced.
@@ -323,22 +271,13 @@ class Aidbox:
         `conflict`. Where no policy allows FhirCreate, and in other stores, the write is a PUT without condition.
         """
         if refusal.status_code == 412 and operation_outcome.identifier(refusal.content) == "conflict":
-            created = await self._write("POST", "/InsurancePlan", resource, {})
+            created = await self.fhir.write("/InsurancePlan", resource, {}, method="POST", further=[403])
             if created.status_code != 403:
                 return created
         return await self._put(plan_id, resource, {})
 
     async def _put(self, plan_id: str, resource: Resource, condition: Mapping[str, str]) -> httpx.Response:
-        return await self._write("PUT", f"/InsurancePlan/{plan_id}", resource, condition)
-
-    async def _write(
-        self, method: Literal["PUT", "POST"], path: str, resource: Resource, condition: Mapping[str, str]
-    ) -> httpx.Response:
-        headers = {**SENT_FHIR_JSON, "Prefer": "return=representation", **condition}
-        answers = {200, 201, 204, 400, 404, 422, 413, *STALE} | (
-            {403} if method == "POST" or path.startswith("/Provenance/") else set()
-        )
-        return await self.store.call(method, path, body=resource, headers=headers, answers=answers)
+        return await self.fhir.write(f"/InsurancePlan/{plan_id}", resource, condition)
 
     async def _written(self, plan_id: str, response: httpx.Response) -> PlanVersion:
         """The version that a write made; read, where the store answers with nothing or only says that all is well."""
@@ -348,7 +287,7 @@ class Aidbox:
         version_id = response.headers.get("ETag", "").removeprefix("W/").strip('"')
         found = await (self.version(plan_id, version_id) if _ID.fullmatch(version_id) else self.plan(plan_id))
         if found is None:
-            raise self.store.refusal(_SUCCEEDED, f"PUT /InsurancePlan/{plan_id}", "written, and not there")
+            raise self.store.refusal(SUCCEEDED, f"PUT /InsurancePlan/{plan_id}", "written, and not there")
         return found
 
     async def validate(self, resource: bytes, *, profile: str | None) -> list[operation_outcome.Issue]:
@@ -377,22 +316,9 @@ class Aidbox:
     def _decoded(self, raw: msgspec.Raw, kind: type[Answer]) -> Answer:
         return self.store.read(raw, kind)
 
-    def _refusal(self, response: httpx.Response, said: str) -> UpstreamFailed:
-        """Unfit by the store's own word, which is JSON. What stands before it says such things too, about a request."""
-        kind = Unfit if response.content.lstrip()[:1] == b"{" else UpstreamFailed
-        return kind("aidbox", f"{said}{self._words(response)}", status=response.status_code)
-
-    def _words(self, response: httpx.Response) -> str:
-        return operation_outcome.words(response.content) or f"aidbox answered with status {response.status_code}"
-
 
 def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
     """The result of one entry. Raises its failure where it could not be read."""
     if isinstance(found, UpstreamFailed):
         raise found
     return found
-
-
-def chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
-    """The items in lists of at most CHUNK."""
-    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
