@@ -1,7 +1,7 @@
 """`plan-api setup`: prepares the drafts table and deploys the process. Idempotent, and safe to run concurrently."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -54,14 +54,17 @@ async def set_up(
     async with _exclusively(upstreams.retool) as connection:
         for statement in ready_statements(columns, (await look(connection, columns)).table):
             await connection.execute(statement)
+    ready = f"{columns.table}: table, column and index are there"
     is_ours = not files
+    if is_ours and PROCESS_KEY not in upstreams.camunda.own.process_keys:
+        return [ready, f"{MODEL.name}: not deployed, since {PROCESS_KEY} is none of PROCESS_KEYS; see --model"]
     files = files or {MODEL.name: MODEL.read_bytes()}
     async with _exclusively(upstreams.retool):
         if is_ours and not replaces_others:
             await _demand_ours(upstreams.camunda)
         definition_id = await deploy(upstreams.camunda, files)
     deployed = f"deployed as {definition_id}" if definition_id else "deployed already"
-    return [f"{columns.table}: table, column and index are there", f"{', '.join(files)}: {deployed}"]
+    return [ready, f"{', '.join(files)}: {deployed}"]
 
 
 async def _demand_ours(camunda: Camunda) -> None:
@@ -76,16 +79,23 @@ async def _demand_ours(camunda: Camunda) -> None:
     )
 
 
-def as_files(paths: Iterable[Path]) -> dict[str, bytes]:
-    """A model and its decision tables by the names to deploy them under. Raises Misconfigured when one is not readable.
+def as_files(paths: Sequence[Path]) -> dict[str, bytes]:
+    """Models and their decision tables by the names to deploy them under.
 
-    A model has the name of ours: under a name of its own, the engine would take what it had before under that name for
-    deployed, though another model is newer.
+    A single model has the name of ours: under a name of its own, the engine would take what it had before under that
+    name for deployed, though another model is newer. Raises Misconfigured when one is not readable, or two of them
+    have one name.
     """
-    try:
-        return {MODEL.name if path.suffix == ".bpmn" else path.name: path.read_bytes() for path in paths}
-    except OSError as error:
-        raise Misconfigured(f"{error.filename}: {error.strerror}") from error
+    models, files = [path for path in paths if path.suffix == ".bpmn"], dict[str, bytes]()
+    for path in paths:
+        name = MODEL.name if models == [path] else path.name
+        if name in files:
+            raise Misconfigured(f"{path}: another file is called {name} as well; rename one of them")
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            raise Misconfigured(f"{error.filename}: {error.strerror}") from error
+    return files
 
 
 @asynccontextmanager

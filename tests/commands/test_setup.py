@@ -190,3 +190,38 @@ def test_an_engine_that_is_away_is_one_line_and_the_table_is_ready(settings: Set
     assert ran.errors.splitlines()[-1] == "plan-api: camunda can not be reached"
     assert exists(drafts, table)
     drop_table(drafts, table)
+
+
+def test_models_of_several_types_are_deployed_together_and_once(
+    settings: Settings, drafts: Drafts, engine: httpx.Client, tmp_path: Path
+) -> None:
+    """Each under its own key; where ours is none of them, it is not deployed either."""
+    table, ours = new_name(), MODEL.read_text("utf-8")
+    paths = [tmp_path / "dental.bpmn", tmp_path / "vision.bpmn"]
+    keys = [f"approval-{path.stem}-{table}".replace("_", "-") for path in paths]
+    for path, key in zip(paths, keys, strict=True):
+        path.write_text(ours.replace('"benefit-approval"', f'"{key}"'), "utf-8")
+    given = {"DRAFTS_TABLE": table, "DRAFT_TYPE": "name"}
+    given["PROCESS_KEYS"] = f"dental:{keys[0]},*:{keys[1]}"
+    words = ["setup", *(word for path in paths for word in ("--model", str(path)))]
+    before = versions(engine)
+    for _ in range(2):
+        ran = run(settings, *words, **given)
+        assert (ran.code, ran.errors) == (0, "")
+        assert ran.lines[1].startswith("dental.bpmn, vision.bpmn: deployed ")
+        assert ran.lines[2:] == [f"{keys[1]}, version 1: 0 running", f"{keys[0]}, version 1: 0 running"]
+    ran = run(settings, "setup", **given)
+    said = "benefit-approval.bpmn: not deployed, since benefit-approval is none of PROCESS_KEYS; see --model"
+    assert (ran.code, ran.lines[1]) == (0, said)
+    assert versions(engine) == before
+    drop_table(drafts, table)
+
+
+def test_two_models_of_one_name_are_refused(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    paths = [tmp_path / "mine.bpmn", tmp_path / "other" / "mine.bpmn"]
+    for path in paths:
+        path.write_bytes(MODEL.read_bytes())
+    ran = run(settings, "setup", "--model", str(paths[0]), "--model", str(paths[1]))
+    told = f"plan-api: {paths[1]}: another file is called mine.bpmn as well; rename one of them\n"
+    assert (ran.code, ran.lines, ran.errors) == (1, [], told)
