@@ -1,10 +1,11 @@
 """The jars' cache: what is in it is checked, what is wrong or half there is fetched again.
 
-Asks Maven Central for two small files.
+Asks Maven Central for three small files.
 """
 
 import gc
 import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 from rich.console import Console
 
 from sandbox import SandboxError
+from sandbox.engines import jars_of
 from sandbox.jars import Jar, cache_folder, fetch, read_list
+from sandbox.renamed import renamed
 
 HAPI = Path(__file__).parents[2] / "sandbox" / "hapi" / "jars.txt"
 SMALL = ("jakarta.inject-api", "jsr305")
@@ -49,6 +52,27 @@ def test_a_jar_that_nobody_has_is_named(jars: list[Jar]) -> None:
     with pytest.raises(SandboxError, match=r"jsr305-0\.0\.0\.jar|jakarta\.inject-api-0\.0\.0\.jar"):
         fetched([replace(jars[0], version="0.0.0")])
     gc.collect()
+
+
+def test_a_renamed_jar_has_the_other_name_everywhere(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In file names, classes and configuration; and nothing else is another: renamed back, it is the same."""
+    monkeypatch.setenv("PLAN_API_CACHE", str(tmp_path))
+    (jar,) = fetched([jar for jar in jars_of("cibseven") if jar.artifact == "camunda-bpm-spring-boot-starter-rest"])
+    there, back = (tmp_path_factory.mktemp(name) for name in ("there", "back"))
+    renamed_jar = renamed(jar, there, "org.camunda", "org.cibseven")
+    before, after = contents(jar), contents(renamed_jar)
+    assert len(before) == len(after)
+    assert any(b"org/camunda" in content for content in before.values())
+    assert not any(b"org/camunda" in content for name, content in after.items() if name.endswith(".class"))
+    assert not any(name.startswith("org/camunda") for name in after)
+    assert contents(renamed(renamed_jar, back, "org.cibseven", "org.camunda")) == before
+
+
+def contents(jar: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(jar) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
 
 
 def fetched(jars: list[Jar]) -> list[Path]:
