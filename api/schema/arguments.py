@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from api.context import Context
 from api.errors import Refused, UserErrorCode
-from api.upstreams.retool.draft_ids import is_text
+from resilience.postgres.keys import is_text
 
 Key = TypeVar("Key")
 

@@ -18,11 +18,12 @@ from psycopg.rows import args_row, dict_row, scalar_row
 
 from api.draft_status import DRAFT, SUBMITTED
 from api.errors import Misconfigured, Unreachable, Unstorable, UpstreamFailed, WriteRefused
-from api.upstreams.retool.draft_ids import as_key, is_text
+from api.upstreams.retool.draft_ids import as_key
 from api.upstreams.retool.draft_sql import COLUMNS_OF_A_RULE, FINGERPRINT_LENGTH, WIDTHS, DraftSql, containing
 from api.upstreams.retool.records import NEITHER, WHOLE, Columns, Draft, DraftFilter, Parts, Waiting
 from resilience.observation import logged
 from resilience.postgres.database import Database
+from resilience.postgres.keys import is_text
 
 Row = TypeVar("Row")
 
