@@ -55,7 +55,7 @@ async def _readable(info: Info, process_id: str, values: ProcessVariables) -> Pl
         record = await info.context.loaders.records.load(process_id)
         if record is None or not may_read_approval(info.context.reader, record.people):
             return None
-    author = draft.created_by if draft else record.author if record else None
+    author = record.author if record else draft.created_by if draft else None
     return PlanApproval(
         process_id=strawberry.ID(process_id),
         submitted_by=person(values.submitted_by),

@@ -41,6 +41,8 @@ PLAN, HEADER = "InsurancePlan/", "id,meta,name,status"  # of addresses; for `_el
 SMALLEST_PAGE = 10  # entries; no store is known to cut its pages shorter
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
+Key = TypeVar("Key")
+Found = TypeVar("Found", PlanVersion, Provenance)
 
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")  # FHIR's rule; `.` and `..` are ways in a URL
 _PLAN_OR_OUTCOME: Any = Header | Outcome
@@ -156,36 +158,20 @@ class Aidbox:
 
         A history that the store refuses to tell is the failure it would be if it had been asked for alone.
         """
-        wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self.fhir.batch(
-            [history_url(PLAN + plan_id, limit, None if with_document else HEADER) for plan_id, limit in wanted]
+        elements = None if with_document else HEADER
+        urls = {key: history_url(PLAN + key[0], key[1], elements) for key in keys if _ID.fullmatch(key[0])}
+        found = await self._resources(
+            urls, lambda page: self._plans_in(self._decoded(page, Bundle), with_document=with_document)
         )
-        found: dict[tuple[str, int], list[PlanVersion] | UpstreamFailed] = {}
-        for key, answer in zip(wanted, answers, strict=True):
-            plans = self._read(
-                answer, lambda page: self._plans_in(self._decoded(page, Bundle), with_document=with_document)
-            )
-            if isinstance(plans, list):
-                for plan in plans:
-                    self.fhir.demand_order(key[0], plan.id)
-                plans = plans[: key[1]]
-            found[key] = plans
-        return found
+        return {key: each[: key[1]] if isinstance(each, list) else each for key, each in found.items()}
 
     async def versions_at(
         self, keys: Sequence[tuple[str, datetime]], *, with_document: bool = True
     ) -> dict[tuple[str, datetime], PlanVersion | UpstreamFailed]:
         """By (id, instant): the version that was current then; absent where there was none, or it was deleted."""
-        wanted = [key for key in keys if _ID.fullmatch(key[0])]
-        answers = await self.fhir.batch(
-            [url_at(PLAN + key[0], key[1], None if with_document else HEADER) for key in wanted]
-        )
-        found: dict[tuple[str, datetime], PlanVersion | UpstreamFailed] = {}
-        for key, answer in zip(wanted, answers, strict=True):
-            plans = self._read(answer, lambda page: self._newest_in(page, with_document=with_document))
-            for plan in [plans] if isinstance(plans, UpstreamFailed) else plans:
-                found[key] = plan
-        return found
+        elements = None if with_document else HEADER
+        urls = {key: url_at(PLAN + key[0], key[1], elements) for key in keys if _ID.fullmatch(key[0])}
+        return _firsts(await self._resources(urls, lambda page: self._newest_in(page, with_document=with_document)))
 
     def _newest_in(self, page: msgspec.Raw, *, with_document: bool) -> list[PlanVersion]:
         """The newest version of a history; none where that is a deletion."""
@@ -194,12 +180,19 @@ class Aidbox:
 
     async def provenances_by_id(self, ids: Sequence[str]) -> dict[str, Provenance | UpstreamFailed]:
         """Provenance resources by id: one batch a hundred."""
-        if not self.has_provenance:
-            return {}
-        answers = await self.fhir.batch([f"Provenance/{each}" for each in ids])
-        read = [self._read(answer, lambda resource: [self._decoded(resource, Provenance)]) for answer in answers]
-        found = zip(ids, read, strict=True)
-        return {key: each if isinstance(each, UpstreamFailed) else each[0] for key, each in found if each}
+        urls = {each: f"Provenance/{each}" for each in ids} if self.has_provenance else {}
+        return _firsts(await self._resources(urls, lambda resource: [self._decoded(resource, Provenance)]))
+
+    async def _resources(
+        self, urls: Mapping[Key, str], read: Callable[[msgspec.Raw], list[Found]]
+    ) -> dict[Key, list[Found] | UpstreamFailed]:
+        """What a batch has at each URL, `Type/id…`; a failure where the store does not say."""
+        answers = await self.fhir.batch(list(urls.values()))
+        found = {key: self._read(answer, read) for key, answer in zip(urls, answers, strict=True)}
+        for key, resources in found.items():
+            for resource in resources if isinstance(resources, list) else ():
+                self.fhir.demand_order(urls[key].split("/")[1], resource.id)
+        return found
 
     async def provenances_by_tag(self, system: str, codes: Sequence[str]) -> list[Provenance]:
         """All Provenance resources that have one of these tags: one search a hundred."""
@@ -322,3 +315,8 @@ def _demanded(found: Item | UpstreamFailed | None) -> Item | None:
     if isinstance(found, UpstreamFailed):
         raise found
     return found
+
+
+def _firsts(found: Mapping[Key, list[Item] | UpstreamFailed]) -> dict[Key, Item | UpstreamFailed]:
+    """The first of each, where there is one."""
+    return {key: each if isinstance(each, UpstreamFailed) else each[0] for key, each in found.items() if each}
