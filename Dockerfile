@@ -18,13 +18,16 @@ COPY fhir_answers ./fhir_answers
 COPY fhir_client ./fhir_client
 COPY graphql_server ./graphql_server
 COPY migration ./migration
+COPY notifications ./notifications
 COPY plandiff ./plandiff
 COPY process_models ./process_models
 COPY resilience ./resilience
+COPY webhooks ./webhooks
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
 RUN python -m compileall -q --invalidation-mode unchecked-hash \
-        api authentication columnar doctor fhir_answers fhir_client graphql_server migration plandiff process_models resilience
+        api authentication columnar doctor fhir_answers fhir_client graphql_server migration notifications plandiff \
+        process_models resilience webhooks
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -45,9 +48,11 @@ COPY --from=build /app/fhir_answers ./fhir_answers
 COPY --from=build /app/fhir_client ./fhir_client
 COPY --from=build /app/graphql_server ./graphql_server
 COPY --from=build /app/migration ./migration
+COPY --from=build /app/notifications ./notifications
 COPY --from=build /app/plandiff ./plandiff
 COPY --from=build /app/process_models ./process_models
 COPY --from=build /app/resilience ./resilience
+COPY --from=build /app/webhooks ./webhooks
 COPY --from=build /app/bpmn ./bpmn
 # A number, so that an orchestrator can see that it is not root; all files above are root's.
 USER 10001:10001

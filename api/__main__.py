@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from prometheus_client import start_http_server
@@ -30,8 +30,10 @@ from api.settings import Settings
 from api.telemetry import start_logging
 from api.upstreams import columns_of, open_upstreams
 from authentication.gateway import gateway_key, new_key
+from notifications import demand_public_receivers, notification_work
 
 if TYPE_CHECKING:
+    from doctor import Finding
     from sandbox import Sandbox
 
 app = typer.Typer(
@@ -93,9 +95,11 @@ def demo(
     sockets = _bound(port)
     with _sandbox(engine, folder, (postgres_port, engine_port, store_port), fresh=fresh) as sandbox:
         from sandbox.demonstration import NOTE, places, prepare  # noqa: PLC0415  # see the module's docstring
+        from sandbox.webhook_receiver import printed  # noqa: PLC0415  # as above
 
         settings = _settings(
             **sandbox.settings,
+            **printed(console),
             _env_file=None,
             auth="headers",
             host="127.0.0.1",
@@ -205,8 +209,9 @@ async def _work_until_stopped(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port, addr=settings.host)
+    await demand_public_receivers(settings)
     async with open_upstreams(settings) as upstreams:
-        await work(upstreams, settings, stop)
+        await work(upstreams, settings, stop, notification_work(settings))
 
 
 @app.command()
@@ -243,6 +248,7 @@ def setup(
         named = ", ".join(map(str, model or [Path("bpmn/benefit-approval.bpmn")]))
         kept = "is the same" if model or replace_model else "is the same or a model of your own"
         typer.echo(f"-- and deploys {named} to the engine, unless its newest version {kept}")
+        typer.echo("-- and bpmn/benefit-notification.bpmn, unless its newest version is the same")
         return
     for line in _run(_set_up(settings, model or [], replaces_others=replace_model)):
         typer.echo(line)
@@ -273,14 +279,26 @@ def check(
     ] = False,
 ) -> None:
     """Look at all three systems and say line by line what is right and what is wrong. Exit code 1 when anything is."""
-    from doctor import Grade, run_checks  # noqa: PLC0415  # see the module's docstring
+    from doctor import run_checks  # noqa: PLC0415  # see the module's docstring
 
     for package in ("api", "resilience"):
         logging.getLogger(package).addHandler(logging.NullHandler())  # the findings say it already
-    findings = _run(run_checks(_settings_without_auth(), may_write=write))
+    _print_findings(_run(run_checks(_settings_without_auth(), may_write=write)))
+
+
+def _print_findings(findings: "Sequence[Finding]") -> None:
+    """Each on a line; then exit with 1 when anything is wrong."""
     for finding in findings:
         typer.secho(f"{finding.grade:<8}{finding.subject}: {finding.message}", fg=COLOURS[finding.grade])
-    raise typer.Exit(1 if any(finding.grade is Grade.WRONG for finding in findings) else 0)
+    raise typer.Exit(1 if any(finding.grade == "wrong" for finding in findings) else 0)
+
+
+@app.command()
+def webhook(action: Annotated[Literal["test"], typer.Argument(help="Send a test event to each receiver.")]) -> None:  # noqa: ARG001  # one action so far
+    """Send an event to each receiver of WEBHOOK_URLS and say what came back. Exit code 1 when one has not taken it."""
+    from doctor.webhooks import try_receivers  # noqa: PLC0415  # see the module's docstring
+
+    _print_findings(_run(try_receivers(_settings_without_auth())))
 
 
 @app.command("import")

@@ -37,6 +37,7 @@ from graphql_server.http.operations_port import by_port
 from graphql_server.http.request_id import with_request_id
 from graphql_server.http.until_sent import held_until_sent
 from graphql_server.uvicorn_server.header_limits import ConnectionLimits
+from notifications import demand_public_receivers, notification_work
 from resilience.deadline import with_deadline
 from resilience.http.call import Transports, unchanged
 from resilience.http.proxies import named_proxies
@@ -74,6 +75,7 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[LifespanState]:
+        await demand_public_receivers(settings)
         async with (
             open_upstreams(settings, transports=transports, connection_class=connection_class) as upstreams,
             open_authentication(
@@ -85,7 +87,8 @@ def build_app(
             ) as authentication,
         ):
             stopped = stop or asyncio.Event()
-            worker = asyncio.create_task(work(upstreams, settings, stopped)) if settings.worker else None
+            working = work(upstreams, settings, stopped, notification_work(settings)) if settings.worker else None
+            worker = asyncio.create_task(working) if working else None
             request_slots, large_answers, health = (
                 RequestSlots(settings.max_requests, most_each=settings.max_requests_per_caller),
                 WeightedSemaphore(settings.max_cost_at_once),

@@ -14,9 +14,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.draft_status import status_names
 from api.errors import Misconfigured
+from api.notification_events import EVENTS
 from authentication.addresses import LOOPBACK, is_private_enough
 from authentication.gateway import GatewayKey, gateway_key
 from resilience.tls import secure_context
+from webhooks import Receiver, demand_allowed, receivers_of
 
 OTHER_TYPES = "*"  # in PROCESS_KEYS: of drafts whose type is not named
 _KEY = re.compile(r"[\w.-]{1,64}")  # of a process definition, an XML id
@@ -77,6 +79,10 @@ def _names(value: object) -> object:
     return _split(value) if isinstance(value, str) else value
 
 
+def _receivers(value: object) -> object:
+    return receivers_of(value, events=EVENTS) if isinstance(value, str) else value
+
+
 def _split(value: str) -> list[str]:
     return [name.strip() for name in value.split(",") if name.strip()]
 
@@ -104,6 +110,7 @@ PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_url)]
 PrivateAddress = Annotated[str, AfterValidator(_private_url)]
 GatewayKeys = Annotated[tuple[GatewayKey, ...], NoDecode, BeforeValidator(_gateway_keys)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
+Webhooks = Annotated[tuple[Receiver, ...], NoDecode, BeforeValidator(_receivers)]
 Kinds = Annotated[frozenset[Literal["oidc", "gateway", "headers"]], NoDecode, BeforeValidator(_names)]
 ProcessKeys = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_process_keys)]
 DraftStatuses = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_draft_statuses)]
@@ -353,6 +360,18 @@ class Settings(BaseSettings):
     has deleted its history. The store's client then needs the right to read, search and write Provenance."""
     publish_retries: int = Field(60, ge=0)
     """Attempts to publish while the store is away, before the engine reports an incident."""
+    webhook_urls: Webhooks = ()
+    """Receivers of webhooks, as a JSON list of `url`, `secret`, and, if wanted, `name`, `events` and `format`
+    (`standard`, `slack` or `teams`). Approvals that are submitted from then on notify them."""
+    webhook_allowed_hosts: Names = frozenset()
+    """Hosts that webhooks may go to, separated by commas; `*.example.com` allows all below one. Over https, and only
+    to public addresses."""
+    webhook_private_hosts: Names = frozenset()
+    """Hosts that webhooks may go to even where their address is private, and over http, separated by commas."""
+    webhook_link: str | None = None
+    """Address for people in webhooks: `https://retool.example.com/drafts/{draftId}?task={taskId}`."""
+    webhook_plan_data: bool = False
+    """Whether webhooks of format `standard` have the submitted plan in them."""
     worker: bool = True
     """Whether `serve` also runs the worker."""
     worker_concurrency: int = Field(4, ge=1, le=100)
@@ -394,6 +413,12 @@ class Settings(BaseSettings):
     def _coherent_about_types(self) -> "Settings":
         if set(self.process_keys) - {OTHER_TYPES} and not self.draft_type:
             raise ValueError("PROCESS_KEYS needs DRAFT_TYPE, which says where a draft's type stands")
+        return self
+
+    @model_validator(mode="after")
+    def _coherent_about_webhooks(self) -> "Settings":
+        allowed, private = self.webhook_allowed_hosts, self.webhook_private_hosts
+        demand_allowed(self.webhook_urls, allowed=allowed, private=private)
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from doctor.drafts import look_at_drafts
 from doctor.engine import look_at_engine
 from doctor.finding import Finding, Grade, address_of, wrong
 from doctor.store import look_at_store
+from doctor.webhooks import look_at_webhooks
 
 __all__ = ["Finding", "Grade", "run_checks"]
 
@@ -31,6 +32,7 @@ async def run_checks(settings: Settings, *, may_write: bool = False) -> list[Fin
             look_at_drafts(upstreams.retool, deadline=min(settings.retool_timeout, TIMEOUT)),
             _in_time("engine", settings.camunda_url, look_at_engine(upstreams.camunda, settings.camunda_url)),
             look_at_approvals(upstreams, seconds=TIMEOUT),
+            _in_time("webhooks", settings.camunda_url, look_at_webhooks(upstreams.camunda, settings)),
             _in_time("store", settings.aidbox_url, look_at_store(upstreams.aidbox, settings.aidbox_url)),
         )
         is_fit = all(finding.grade is not Grade.WRONG for finding in parts[-1])

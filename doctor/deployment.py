@@ -52,17 +52,18 @@ def _keys(content: bytes) -> list[str]:
         return []
 
 
-async def deploy(camunda: Camunda, files: Mapping[str, bytes]) -> str | None:
+async def deploy(camunda: Camunda, files: Mapping[str, bytes], name: str | None = None) -> str | None:
     """Deploy a model with its decision tables, unless they are the newest already; the new definition's id, or None.
 
-    `files`: by their names, in one deployment. Raises UpstreamFailed with the engine's words.
+    `files`: by their names, in one deployment. `name`: of the deployment, by default our process key.
+    Raises UpstreamFailed with the engine's words.
     """
     models = await _with_newest(camunda, files.values())
     if len(files) == 1 and models and all(content == newest for content, newest in models):
         return None
     is_other = any(newest not in (None, content) for content, newest in models)
     form = {
-        "deployment-name": camunda.own.process_key,
+        "deployment-name": name or camunda.own.process_key,
         # The engine compares with the latest deployment of this name, which need not be the newest of all.
         "enable-duplicate-filtering": str(not is_other).lower(),
         "deployment-source": "plan-api",

@@ -21,6 +21,7 @@ GROUPS = {
     "calculating_processes": "Execution",
     "introspection": "Documents that clients may send",
     "max_open_drafts": "Drafts and plans",
+    "webhook_urls": "Webhooks",
     "worker": "Worker",
     "log_level": "Log",
 }

@@ -11,7 +11,7 @@ from api.errors import Misconfigured, Unreachable, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.camunda.authorizations import READ_MODEL, demand
 from api.upstreams.camunda.client import Camunda
-from api.upstreams.camunda.records import PROCESS_KEY
+from api.upstreams.camunda.records import NOTIFICATION_KEY, PROCESS_KEY
 from api.upstreams.retool.client import Retool
 from api.upstreams.retool.records import Columns
 from doctor.deployment import deploy, newest_definition
@@ -22,6 +22,7 @@ SETUP_LOCK = 7_265_013_318_221_846_001  # any number, the same for all who set u
 _HERE = Path(__file__).parent
 _FOLDERS = (_HERE / "bpmn", _HERE.parent / "bpmn")  # in the wheel, in the project
 MODEL = next(path for folder in _FOLDERS if (path := folder / "benefit-approval.bpmn").exists())
+NOTIFICATION = MODEL.with_name(f"{NOTIFICATION_KEY}.bpmn")
 
 
 # SHA-256 of our model in each of its versions, the newest last.
@@ -31,6 +32,7 @@ OURS = (
     "aff2f3b9b95e3b285a8ae809ac1e51c7604dfff0ef6e14a0814c0d37cacb129e",
     "8879eae2b66de074bdc6cb0d2ef15e84263b89b05e2c94ad9a8e98d38c549633",
     "949bf679948eaeaa4684e500f91d7f2b7987b7111f6ecbad0dc5292a1bd7f806",
+    "42f1cf2d3584d2024ee48501359f33780dd721f7f6da0fe65d639031395f035c",
 )
 
 
@@ -41,10 +43,11 @@ class OtherModel(Misconfigured):
 async def set_up(
     upstreams: Upstreams, files: Mapping[str, bytes] | None = None, *, replaces_others: bool = True
 ) -> list[str]:
-    """Prepare table and engine, with our model or another one; a line for each step. Raises UpstreamFailed.
+    """Prepare table and engine, with our model or another one, and that of notifications; a line for each step.
 
     `files`: a model and the decision tables it uses, by their names. Without them ours is deployed; `replaces_others`:
-    in place of a model that is none of ours as well, otherwise raises OtherModel once the table is ready.
+    in place of a model that is none of ours as well, otherwise raises OtherModel once the table is ready. Raises
+    UpstreamFailed.
 
     Both steps hold one lock in the drafts database: two concurrent deployments of a model would make two versions of
     it, despite duplicate filtering. They are two transactions, so that a slow engine does not keep the table locked.
@@ -56,15 +59,23 @@ async def set_up(
             await connection.execute(statement)
     ready = f"{columns.table}: table, column and index are there"
     is_ours = not files
-    if is_ours and PROCESS_KEY not in upstreams.camunda.own.process_keys:
-        return [ready, f"{MODEL.name}: not deployed, since {PROCESS_KEY} is none of PROCESS_KEYS; see --model"]
     files = files or {MODEL.name: MODEL.read_bytes()}
     async with _exclusively(upstreams.retool):
-        if is_ours and not replaces_others:
-            await _demand_ours(upstreams.camunda)
-        definition_id = await deploy(upstreams.camunda, files)
-    deployed = f"deployed as {definition_id}" if definition_id else "deployed already"
-    return [ready, f"{', '.join(files)}: {deployed}"]
+        own = {NOTIFICATION.name: NOTIFICATION.read_bytes()}
+        notifications = await _deployed(upstreams.camunda, own, NOTIFICATION_KEY)
+        if is_ours and PROCESS_KEY not in upstreams.camunda.own.process_keys:
+            approvals = f"{MODEL.name}: not deployed, since {PROCESS_KEY} is none of PROCESS_KEYS; see --model"
+        else:
+            if is_ours and not replaces_others:
+                await _demand_ours(upstreams.camunda)
+            approvals = await _deployed(upstreams.camunda, files)
+    return [ready, approvals, notifications]
+
+
+async def _deployed(camunda: Camunda, files: Mapping[str, bytes], name: str | None = None) -> str:
+    """What became of the deployment of files, as a line."""
+    definition_id = await deploy(camunda, files, name)
+    return f"{', '.join(files)}: {f'deployed as {definition_id}' if definition_id else 'deployed already'}"
 
 
 async def _demand_ours(camunda: Camunda) -> None:

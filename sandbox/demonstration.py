@@ -100,8 +100,10 @@ async def bring_to_states(upstreams: Upstreams, policy: Policy) -> None:
 
 
 async def _submit(upstreams: Upstreams, policy: Policy, samples: Sequence[SampleDraft]) -> None:
+    quiet = replace(policy, webhook_urls=())  # what has ended before people look at the demo is no news
     for sample in samples:
-        await submit(upstreams, policy, Viewer(sample.author), sample.id)
+        has_ended = sample.state == "withdrawn" or sample.state in VERDICTS
+        await submit(upstreams, quiet if has_ended else policy, Viewer(sample.author), sample.id)
         for person, text in sample.said:
             await add_comment(upstreams, REVIEWER if person == REVIEWER.id else Viewer(person), sample.id, text)
 

@@ -19,7 +19,7 @@ from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.authorizations import READ_HISTORY, READ_MODEL, demand
 from api.upstreams.camunda.process_variables import written
-from api.upstreams.camunda.records import ProcessInstance
+from api.upstreams.camunda.records import NOTIFY, ProcessInstance
 from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer
 
@@ -175,6 +175,7 @@ async def _process(
             submission_comment=comment,
         )
         | (written(publish_at=publish_at) if publish_at else {})
+        | ({NOTIFY: True} if policy.webhook_urls else {})
     )
     key = upstreams.camunda.own.key_of(await upstreams.retool.draft_type(draft.id))
     try:

@@ -10,7 +10,7 @@ README = Path(__file__).parents[2] / "columnar" / "README.md"
 ONLY_COLUMNAR = """
 import sys
 others = {"api", "authentication", "fhir_answers", "fhir_client", "graphql_server", "plandiff", "process_models"}
-others |= {"resilience", "sandbox"}
+others |= {"resilience", "sandbox", "webhooks"}
 assert not others & set(sys.modules), sorted(sys.modules)
 """
 

@@ -24,6 +24,7 @@ WHERE "camunda_process_id" IS NOT NULL;
 -- worth having on a table that was there before: ALTER TABLE "{table}" ADD \
 CHECK (NOT jsonb_path_exists("plan_data", 'strict $.** ? (@ >= 1e30 || @ <= -1e30)')) NOT VALID;
 -- and deploys bpmn/benefit-approval.bpmn to the engine, unless its newest version is the same or a model of your own
+-- and bpmn/benefit-notification.bpmn, unless its newest version is the same
 """
 
 
@@ -46,11 +47,12 @@ def newest_version(engine: httpx.Client) -> int:
 def test_it_says_what_is_ready(settings: Settings, drafts: Drafts, engine: httpx.Client) -> None:
     table, before = new_name(), versions(engine)
     ran = run(settings, "setup", DRAFTS_TABLE=table)
-    assert ran.lines[:2] == [
+    assert ran.lines[:3] == [
         f"{table}: table, column and index are there",
         "benefit-approval.bpmn: deployed already",
+        "benefit-notification.bpmn: deployed already",
     ]
-    assert ran.lines[2].startswith(f"benefit-approval, version {newest_version(engine)}: ")
+    assert ran.lines[3].startswith(f"benefit-approval, version {newest_version(engine)}: ")
     assert (ran.code, ran.errors) == (0, "")
     assert exists(drafts, table)
     assert versions(engine) == before
@@ -83,7 +85,10 @@ def test_a_model_of_ones_own_that_is_not_there_is_one_line(settings: Settings, e
 
 def test_the_dry_run_names_the_model(settings: Settings) -> None:
     ran = run(settings, "setup", "--dry-run", "--model", "mine.bpmn", "--model", "mine.dmn")
-    assert ran.lines[-1] == "-- and deploys mine.bpmn, mine.dmn to the engine, unless its newest version is the same"
+    assert ran.lines[-2:] == [
+        "-- and deploys mine.bpmn, mine.dmn to the engine, unless its newest version is the same",
+        "-- and bpmn/benefit-notification.bpmn, unless its newest version is the same",
+    ]
 
 
 @pytest.fixture
@@ -209,7 +214,7 @@ def test_models_of_several_types_are_deployed_together_and_once(
         ran = run(settings, *words, **given)
         assert (ran.code, ran.errors) == (0, "")
         assert ran.lines[1].startswith("dental.bpmn, vision.bpmn: deployed ")
-        assert ran.lines[2:] == [f"{keys[1]}, version 1: 0 running", f"{keys[0]}, version 1: 0 running"]
+        assert ran.lines[3:] == [f"{keys[1]}, version 1: 0 running", f"{keys[0]}, version 1: 0 running"]
     ran = run(settings, "setup", **given)
     said = "benefit-approval.bpmn: not deployed, since benefit-approval is none of PROCESS_KEYS; see --model"
     assert (ran.code, ran.lines[1]) == (0, said)

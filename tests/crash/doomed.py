@@ -21,6 +21,7 @@ from api.coordination.process.reconcile import Sweep, sweep
 from api.coordination.process.worker import work
 from api.settings import Settings
 from api.upstreams import open_upstreams
+from notifications import notification_work
 from tests.crash.moves import Moves
 from tests.crash.tripwire import Point, Tripwires
 from tests.serving import Api, Someone, serving
@@ -148,7 +149,7 @@ async def run_worker(settings: Settings, tripwires: Tripwires, stop: asyncio.Eve
     async with open_upstreams(
         settings, transports=tripwires.transports, connection_class=tripwires.connection_class
     ) as upstreams:
-        await work(upstreams, settings, stop)
+        await work(upstreams, settings, stop, notification_work(settings))
 
 
 def _sweep_and_die(settings: Settings, point: Point, after_id: str, tells: Connection) -> None:

@@ -24,10 +24,12 @@ PACKAGES = {
     "fhir_client",
     "graphql_server",
     "migration",
+    "notifications",
     "plandiff",
     "process_models",
     "resilience",
     "sandbox",
+    "webhooks",
 }
 SILENT = {"ARG", "LABEL", "EXPOSE"}  # change no file and no process
 

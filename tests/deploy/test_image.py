@@ -25,7 +25,7 @@ def test_it_has_the_service_and_the_process_and_nothing_else(stage: Stage) -> No
         for package in PACKAGES - {"sandbox"}
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    } | {(ROOT / "bpmn" / "benefit-approval.bpmn").relative_to(ROOT)}
+    } | {path.relative_to(ROOT) for path in (ROOT / "bpmn").glob("*.bpmn")}
     files = {path.relative_to(stage.at(".")) for path in stage.at(".").rglob("*") if path.is_file()}
     assert {path for path in files if path.suffix != ".pyc"} == wanted
     compiled = {path.parent.parent / f"{path.name.split('.')[0]}.py" for path in files if path.suffix == ".pyc"}
@@ -59,6 +59,7 @@ def test_it_sets_up(image: Image) -> None:
         [
             "benefit_plan_drafts: table, column and index are there",
             "benefit-approval.bpmn: deployed already",
+            "benefit-notification.bpmn: deployed already",
         ],
         "",
     )

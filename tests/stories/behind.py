@@ -96,9 +96,9 @@ class Behind:
 
     def end_of(self, process_id: str) -> list[str]:
         """The end events of the process itself that it came to."""
-        query = {"processInstanceId": process_id, "activityType": "noneEndEvent"}
-        found = self._post("/history/activity-instance", query)
-        return [event["activityId"] for event in found if event["parentActivityInstanceId"] == process_id]
+        found = self._post("/history/activity-instance", {"processInstanceId": process_id})
+        ends = [each for each in found if each["activityType"] in ("noneEndEvent", "signalEndEvent")]
+        return [event["activityId"] for event in ends if event["parentActivityInstanceId"] == process_id]
 
     def path_of(self, process_id: str) -> list[str]:
         """The activities a process came through, in their order; what it left by an event is named as cancelled."""

@@ -122,8 +122,9 @@ def test_it_is_approved_for_later_and_goes_live_by_the_clock_of_the_engine(
     assert datetime.now(UTC) > due
     assert len(behind.versions(draft_id)) == 1
     (process,) = behind.processes(draft_id)
-    assert behind.path_of(process["id"])[-5:] == [
+    assert behind.path_of(process["id"])[-6:] == [
         "publish-when",
+        "notify-scheduled",
         "until-publication (cancelled)",
         "publication-due",
         "publish-plan",

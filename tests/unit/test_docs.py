@@ -176,7 +176,10 @@ PICTURES = sorted((ROOT / "bpmn").rglob("*.svg"))
 def test_a_picture_of_a_model_shows_all_of_it(picture: Path) -> None:
     drawn = set(re.findall(r'bpmnElement="([\w-]+)"', picture.with_suffix(".bpmn").read_text("utf-8")))
     shown = set(re.findall(r'data-element-id="([\w-]+)"', picture.read_text("utf-8")))
-    assert {each for each in shown if not each.endswith("_label")} == drawn - {"benefit-approval"}
+    assert {each for each in shown if not each.endswith("_label")} == drawn - {
+        "benefit-approval",
+        "benefit-notification",
+    }
 
 
 def test_every_command_has_its_row() -> None:
@@ -255,7 +258,7 @@ _MAKE = {"ARGS", "ENGINE", "TESTS", "WORKERS", "EXAMPLES", "SEED", "SECONDS"}
 def test_every_path_that_is_named_is_there(file: Path) -> None:
     text = file.read_text("utf-8")
     paths = re.findall(
-        r"(?:`|^)((?:api|authentication|columnar|doctor|fhir_answers|fhir_client|graphql_server|migration|plandiff|process_models|resilience|sandbox|tests|bpmn|tools|deploy|docs)/[\w./-]*)"
+        r"(?:`|^)((?:api|authentication|columnar|doctor|fhir_answers|fhir_client|graphql_server|migration|notifications|plandiff|process_models|resilience|sandbox|tests|bpmn|tools|deploy|docs|webhooks)/[\w./-]*)"
         r"(?:::(\w+))?",
         text,
         re.MULTILINE,

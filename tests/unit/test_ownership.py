@@ -66,4 +66,10 @@ def test_queries_are_narrowed_beside_their_own_conditions() -> None:
     assert OWN.tasks({"taskId": "t"}) == {"taskId": "t", **key, "processVariables": [source]}
     assert OWN.tasks({"processVariables": [by_ann]}) == {**key, "processVariables": [source, by_ann]}
     assert OWN.processes({"variables": [by_ann]}) == {**key, "variables": [source, by_ann]}
-    assert OWN.topic() == {**key, "processVariables": {"draftSource": "west"}}
+    own = {"processVariables": {"draftSource": "west"}}
+    assert OWN.topic("publish-plan") == {"topicName": "publish-plan", **key, **own}
+    of_notifications = {"processDefinitionKey": "benefit-notification", **own}
+    assert [OWN.topic(name) for name in ("notify", "notify-crm")] == [
+        {"topicName": "notify", **of_notifications},
+        {"topicName": "notify-crm", **of_notifications},
+    ]

@@ -6,7 +6,7 @@ The engine is the outbox: whatever dies here, the task stays in the engine, and 
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,8 +14,9 @@ from typing import ClassVar
 
 from api import telemetry
 from api.coordination.policy import Policy
+from api.coordination.process.notify import notify_of_failure
 from api.coordination.process.publish import not_here, publish
-from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult
+from api.coordination.process.task_result import BpmnError, Done, Incident, TaskResult, Work
 from api.draft_status import STATUSES, SUBMITTED
 from api.errors import Gone, ServiceError, Unreachable, UpstreamFailed, WriteRefused, incident_text
 from api.upstreams import Upstreams
@@ -79,7 +80,6 @@ async def record_outcome(upstreams: Upstreams, _policy: Policy, task: LockedTask
     return Done(written(approval_outcome=outcome))
 
 
-Work = Callable[[Upstreams, Policy, LockedTask], Awaitable[TaskResult]]
 WORK: Mapping[str, Work] = {
     REGISTRATION: register,
     "publish-plan": publish,
@@ -87,7 +87,9 @@ WORK: Mapping[str, Work] = {
 }
 
 
-async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> PlanVersion | None:
+async def carry_out(
+    upstreams: Upstreams, policy: Policy, task: LockedTask, work: Mapping[str, Work] = WORK
+) -> PlanVersion | None:
     """Carry out a locked task and report its result, both within the lock duration; the version that it published.
 
     Crash before the report: the task is retried once its lock expires. Lost lock: another worker reports it, and the
@@ -96,7 +98,7 @@ async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> P
     outcome = "unreported"
     try:
         with with_deadline(policy.lock_seconds * SHARE_OF_WORK):
-            report = await _done(upstreams, policy, task)
+            report = await _done(upstreams, policy, task, work[task.topic_name])
         with with_deadline(policy.lock_seconds * (1 - SHARE_OF_WORK)):
             await _report(upstreams, task, report)
         outcome = report.outcome
@@ -112,9 +114,9 @@ async def carry_out(upstreams: Upstreams, policy: Policy, task: LockedTask) -> P
     return None
 
 
-async def _done(upstreams: Upstreams, policy: Policy, task: LockedTask) -> "TaskResult | _Retry":
+async def _done(upstreams: Upstreams, policy: Policy, task: LockedTask, work: Work) -> "TaskResult | _Retry":
     try:
-        return await WORK[task.topic_name](upstreams, policy, task)
+        return await work(upstreams, policy, task)
     except ServiceError as failure:
         return _failed(policy, task, failure)
     except Exception:  # noqa: BLE001  # a bug becomes an incident that people see, not endless retries
@@ -161,8 +163,11 @@ async def _report(upstreams: Upstreams, task: LockedTask, report: TaskResult | _
         case BpmnError(code, message, variables):
             await upstreams.camunda.raise_bpmn_error(task, code, message, variables)
         case Incident(message):
+            await notify_of_failure(upstreams, task)
             await upstreams.camunda.fail(task, message, retries=0, pause_seconds=0)
         case _Retry(message, retries, pause_seconds):
+            if not retries:
+                await notify_of_failure(upstreams, task)
             await upstreams.camunda.fail(task, message, retries=retries, pause_seconds=pause_seconds)
 
 

@@ -1,11 +1,14 @@
 """The results of an external task, as they are reported to the engine: done, a BPMN error, or an incident."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from api.coordination.policy import Policy
+from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.process_variables import Scalar
+from api.upstreams.camunda.records import LockedTask
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,4 @@ class Incident:
 
 
 TaskResult = Done | BpmnError | Incident
+Work = Callable[[Upstreams, Policy, LockedTask], Awaitable[TaskResult]]

@@ -11,12 +11,14 @@ import random
 import socket
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from api import telemetry
 from api.coordination.policy import Policy, policy_of
 from api.coordination.process.external_tasks import WORK, carry_out
 from api.coordination.process.reconcile import sweep
+from api.coordination.process.task_result import Work
 from api.errors import ServiceError, UpstreamFailed
 from api.settings import Settings
 from api.upstreams import Upstreams
@@ -33,18 +35,18 @@ _log = logging.getLogger(__name__)
 Running = dict[asyncio.Task[None], LockedTask]
 
 
-async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event) -> None:
-    """Poll until `stop` is set, then finish the running tasks.
+async def work(upstreams: Upstreams, settings: Settings, stop: asyncio.Event, further: Mapping[str, Work]) -> None:
+    """Poll until `stop` is set, then finish the running tasks. `further`: the work of topics that no request has.
 
     On cancellation it releases the locks of running tasks, so that another replica need not wait until they expire.
     """
-    policy = policy_of(settings)
+    policy, topics = policy_of(settings), {**WORK, **further}
     worker_id = f"worker-{socket.gethostname()}-{uuid.uuid4().hex}"
     running: Running = {}
     await _log_missing_permissions(upstreams)
     sweeping = asyncio.create_task(_sweep_periodically(upstreams, settings, policy, stop))
     try:
-        await _poll(upstreams, settings, policy, stop, worker_id, running)
+        await _poll(upstreams, settings, policy, topics, stop, worker_id, running)
         await _any_done(running, return_when=asyncio.ALL_COMPLETED)
         await sweeping
     finally:
@@ -62,6 +64,7 @@ async def _poll(
     upstreams: Upstreams,
     settings: Settings,
     policy: Policy,
+    topics: Mapping[str, Work],
     stop: asyncio.Event,
     worker_id: str,
     running: Running,
@@ -69,7 +72,7 @@ async def _poll(
     failures = 0
     while not stop.is_set():
         try:
-            found = await _poll_once(upstreams, policy, worker_id, running, settings.worker_concurrency)
+            found = await _poll_once(upstreams, policy, topics, worker_id, running, settings.worker_concurrency)
         except Exception as failure:  # noqa: BLE001  # a bug must not end the worker, since nothing would restart it
             telemetry.WORKER_POLLS.labels("failed").inc()
             _log_failure(failure, "worker could not poll the engine")
@@ -77,19 +80,21 @@ async def _poll(
         else:
             failures = 0
         pause = 0.0 if found else min(settings.worker_poll_seconds * 2.0**failures, LONGEST_PAUSE)
-        await _pause(stop, running, pause, is_full=not _free_slots(running, settings.worker_concurrency))
+        await _pause(stop, running, pause, is_full=not _free_slots(topics, running, settings.worker_concurrency))
 
 
-async def _poll_once(upstreams: Upstreams, policy: Policy, worker_id: str, running: Running, most: int) -> int:
+async def _poll_once(
+    upstreams: Upstreams, policy: Policy, topics: Mapping[str, Work], worker_id: str, running: Running, most: int
+) -> int:
     """Lock waiting tasks of topics with free slots and start them; their number."""
-    free = _free_slots(running, most)
+    free = _free_slots(topics, running, most)
     if not free:
         return 0
     locked = await upstreams.camunda.fetch_and_lock(
         worker_id, topics=list(free), limit=min(free.values()), lock_seconds=policy.lock_seconds
     )
     for task in locked:
-        job = asyncio.create_task(_carry_out_logged(upstreams, policy, task))
+        job = asyncio.create_task(_carry_out_logged(upstreams, policy, topics, task))
         running[job] = task
         job.add_done_callback(running.pop)
         telemetry.WORKER_BUSY.inc()
@@ -98,16 +103,16 @@ async def _poll_once(upstreams: Upstreams, policy: Policy, worker_id: str, runni
     return len(locked)
 
 
-def _free_slots(running: Running, most: int) -> dict[str, int]:
+def _free_slots(topics: Iterable[str], running: Running, most: int) -> dict[str, int]:
     """Topics with free slots, and how many they have."""
     taken = Counter(task.topic_name for task in running.values())
-    return {topic: most - taken[topic] for topic in WORK if taken[topic] < most}
+    return {topic: most - taken[topic] for topic in topics if taken[topic] < most}
 
 
-async def _carry_out_logged(upstreams: Upstreams, policy: Policy, task: LockedTask) -> None:
+async def _carry_out_logged(upstreams: Upstreams, policy: Policy, topics: Mapping[str, Work], task: LockedTask) -> None:
     """Carry out a task. A failure to report it is logged; the task is fetched again once its lock expires."""
     try:
-        await carry_out(upstreams, policy, task)
+        await carry_out(upstreams, policy, task, topics)
     except ServiceError as failure:
         _log.warning(
             "external task could not be reported yet", extra={"external_task": task.id, "reason": str(failure)}

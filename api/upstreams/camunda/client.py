@@ -412,7 +412,6 @@ class Camunda:
     ) -> list[LockedTask]:
         """Lock what waits on these topics in our processes (of one draft, if named) and has tries left."""
         topic: dict[str, object] = {
-            **self.own.topic(),
             "lockDuration": int(lock_seconds * 1000),
             "deserializeValues": False,
         }
@@ -421,7 +420,7 @@ class Camunda:
         body = {
             "workerId": worker_id,
             "maxTasks": limit,
-            "topics": [{**topic, "topicName": name} for name in topics],
+            "topics": [{**self.own.topic(name), **topic} for name in topics],
         }
         response = await self.engine.call("POST", "/external-task/fetchAndLock", body=body)
         return self.engine.decode(response, list[LockedTask])

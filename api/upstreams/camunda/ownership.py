@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.upstreams.camunda.process_variables import NO_VARIABLES, ProcessVariables, condition, written
-from api.upstreams.camunda.records import PROCESS_KEY
+from api.upstreams.camunda.records import NOTIFICATION_KEY, NOTIFY, PROCESS_KEY
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ class Ownership:
         """A query for process instances of the history, narrowed to ours."""
         return {**query, **self.of_our_keys, "variables": [self._source, *query.get("variables", ())]}
 
-    def topic(self) -> dict[str, object]:
-        """The conditions of a topic in fetchAndLock, so that no worker locks another deployment's tasks."""
-        return {**self.of_our_keys, "processVariables": written(draft_source=self.draft_source)}
+    def topic(self, name: str) -> dict[str, object]:
+        """A topic in fetchAndLock with its conditions, so that no worker locks another deployment's tasks."""
+        of_its_keys = {"processDefinitionKey": NOTIFICATION_KEY} if name.startswith(NOTIFY) else self.of_our_keys
+        return {"topicName": name, **of_its_keys, "processVariables": written(draft_source=self.draft_source)}
 
     def links(self, variables: ProcessVariables, draft_id: str) -> bool:
         """Whether a process that a draft's row names is of that draft, by the process's own variables.

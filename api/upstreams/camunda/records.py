@@ -10,6 +10,8 @@ import msgspec
 from api.upstreams.camunda.process_variables import OUTCOME, ProcessVariables
 
 PROCESS_KEY = "benefit-approval"
+NOTIFICATION_KEY = "benefit-notification"
+NOTIFY = "notify"  # its topics begin with it; also a variable of approvals: whether they throw the signal
 WITHDRAW_MESSAGE = "withdraw-submission"
 RESCHEDULE_MESSAGE = "reschedule-publication"
 PUBLICATION = "publish-plan"
@@ -96,7 +98,12 @@ class LockedTask(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def variables(self) -> ProcessVariables:
         """The variables of its process."""
-        return ProcessVariables.read({name: stored.value for name, stored in self.values.items()})
+        return ProcessVariables.read(self.raw)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """All of them, by the engine's names."""
+        return {name: stored.value for name, stored in self.values.items()}
 
     @property
     def outcome(self) -> str:

@@ -1,0 +1,24 @@
+"""The variables of the process that notifies receivers of webhooks, beside those that its approval had at the event."""
+
+from datetime import datetime
+
+import msgspec
+
+from api.upstreams.camunda.process_variables import Scalar
+
+
+class NotificationVariables(
+    msgspec.Struct, frozen=True, omit_defaults=True, rename=lambda name: f"notification_{name}"
+):
+    """`of`: the approval. `receivers`: names, separated by commas. `tasks`: those that wait, as a JSON list."""
+
+    event: str = ""
+    of: str = ""
+    time: datetime | None = None
+    receivers: str | None = None
+    count: int | None = None
+    tasks: str | None = None
+
+    def written(self) -> dict[str, Scalar]:
+        """Those that are set, to write."""
+        return dict(msgspec.to_builtins(self))
