@@ -417,8 +417,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent_about_webhooks(self) -> "Settings":
-        allowed, private = self.webhook_allowed_hosts, self.webhook_private_hosts
-        demand_allowed(self.webhook_urls, allowed=allowed, private=private)
+        demand_allowed(self.webhook_urls, allowed=self.webhook_allowed_hosts, private=self.webhook_private_hosts)
         return self
 
     @model_validator(mode="after")

@@ -85,7 +85,7 @@ def headline_of(raw: Variables) -> str | None:
         return "A new plan"
     if count is None:
         return None
-    of_cost = f"; costs {cost:+g} %" if isinstance(cost, int | float) and cost else ""
+    of_cost = f"; costs {round(cost, 1):+g} %" if isinstance(cost, int | float) and cost else ""
     changed = f"{count} change{'' if count == 1 else 's'}"
     return f"{changed}: {str(areas).replace(',', ', ')}{of_cost}" if areas else changed
 

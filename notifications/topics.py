@@ -44,7 +44,7 @@ async def _choose(receivers: Sequence[Receiver], upstreams: Upstreams, _policy: 
     asks = names and given.event in (WAITING, REMINDER)
     tasks = await _waiting_tasks(upstreams, given.of) if asks else None
     chosen = NotificationVariables(receivers=",".join(names), count=len(names), tasks=tasks)
-    return Done(chosen.written())
+    return Done(msgspec.to_builtins(chosen))
 
 
 async def _waiting_tasks(upstreams: Upstreams, process_id: str) -> str:

@@ -1,7 +1,5 @@
 """The few settings that the verbs and external tasks depend on, read from all of them once."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from api.settings import Settings
@@ -19,7 +17,7 @@ class Policy(msgspec.Struct, frozen=True):
     require_validation: bool
     plan_profile: str | None
     publish_retries: int
-    webhook_urls: Sequence[object]
+    webhook_urls: tuple[object, ...]
     settle_seconds: float
     lock_seconds: float
 

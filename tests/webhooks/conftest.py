@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from api.notification_events import EVENTS
 from api.settings import Settings
 from tests.serving import Api, Drafts, serving
-from tests.stories.behind import Behind
+from tests.stories.behind import Behind, until
 from tests.webhooks.receiver import HOST, Receiver, receiving
 from webhooks import receivers_of
 
@@ -59,3 +60,18 @@ def second() -> Iterator[Receiver]:
     """Another one."""
     with receiving() as receiver:
         yield receiver
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(engine: httpx.Client) -> Iterator[None]:
+    """What a test leaves waiting is deleted, so that no other finds it."""
+    yield
+    ours = {"processDefinitionKey": "benefit-notification"}
+    for process in engine.get("/process-instance", params=ours).json():
+        path = f"/process-instance/{process['id']}"
+        until(partial(_is_deleted, engine, path))
+
+
+def _is_deleted(engine: httpx.Client, path: str) -> bool:
+    """The engine refuses while a task of the process is being completed."""
+    return engine.delete(path).status_code in (204, 404)

@@ -2,6 +2,8 @@
 
 import logging
 
+import msgspec
+
 from api.errors import UpstreamFailed
 from api.notification_events import FAILED
 from api.upstreams import Upstreams
@@ -20,7 +22,7 @@ async def notify_of_failure(upstreams: Upstreams, task: LockedTask) -> None:
     """
     if task.topic_name != PUBLICATION or task.raw.get(NOTIFY) is not True:
         return
-    own = NotificationVariables(event=FAILED, of=task.process_instance_id).written()
+    own = msgspec.to_builtins(NotificationVariables(event=FAILED, of=task.process_instance_id))
     plain = {name: value for name, value in task.raw.items() if isinstance(value, str | bool | int | float)}
     fitting = {name: value for name, value in plain.items() if not excess_length(str(value))}
     try:

@@ -4,8 +4,6 @@ from datetime import datetime
 
 import msgspec
 
-from api.upstreams.camunda.process_variables import Scalar
-
 
 class NotificationVariables(
     msgspec.Struct, frozen=True, omit_defaults=True, rename=lambda name: f"notification_{name}"
@@ -18,7 +16,3 @@ class NotificationVariables(
     receivers: str | None = None
     count: int | None = None
     tasks: str | None = None
-
-    def written(self) -> dict[str, Scalar]:
-        """Those that are set, to write."""
-        return dict(msgspec.to_builtins(self))
