@@ -54,7 +54,8 @@ def test_it_prints_the_schema(image: Image) -> None:
 
 def test_it_sets_up(image: Image) -> None:
     done = image.run("setup")
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (
+    # what runs on which version of the model comes after these
+    assert (done.returncode, done.stdout.splitlines()[:3], done.stderr) == (
         0,
         [
             "benefit_plan_drafts: table, column and index are there",

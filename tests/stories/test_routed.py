@@ -31,7 +31,8 @@ WORDING, COSTS = edited(name="Summit Gold 2028"), costing({DEDUCTIBLE: "1800.00"
 
 def _deploy(settings: Settings, *files: Path) -> None:
     """By the command, as an operator does."""
-    ran = run(settings, "setup", *(word for file in files for word in ("--model", str(file))))
+    words = [word for file in files for word in ("--model", str(file))] or ["--replace-model"]
+    ran = run(settings, "setup", *words)
     assert (ran.code, ran.errors) == (0, "")
     names = ", ".join([MODEL.name, *(file.name for file in files if file.suffix == ".dmn")])
     assert ran.lines[1].startswith(f"{names}: deployed as benefit-approval:")

@@ -47,7 +47,7 @@ def _deploy(settings: Settings, model: Path) -> None:
 async def _set_up(settings: Settings, model: bytes) -> None:
     async with open_upstreams(settings) as upstreams:
         done = await set_up(upstreams, {MODEL.name: model})
-    assert f"{MODEL.name}: deployed as " in done[-1]
+    assert f"{MODEL.name}: deployed as " in done[1]
 
 
 @pytest.fixture
