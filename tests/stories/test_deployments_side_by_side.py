@@ -238,11 +238,14 @@ def test_what_a_worker_asks_the_engine_for(settings: Settings) -> None:
     changes = {"draft_source": "north", "worker": True, "worker_poll_seconds": 0.05}
     with serving(settings.model_copy(update=changes), transports=tapped(noting(asked), call=".*/fetchAndLock")):
         until(lambda: bool(asked))
-    for topic in json.loads(asked[0].content)["topics"]:
-        assert (topic["processDefinitionKey"], topic["processVariables"]) == (
-            "benefit-approval",
-            {"draftSource": "north"},
-        )
+    topics = json.loads(asked[0].content)["topics"]
+    assert {topic["topicName"]: topic["processDefinitionKey"] for topic in topics} == {
+        "register-submission": "benefit-approval",
+        "publish-plan": "benefit-approval",
+        "record-outcome": "benefit-approval",
+        "notify": "benefit-notification",
+    }
+    assert all(topic["processVariables"] == {"draftSource": "north"} for topic in topics)
 
 
 def test_the_same_draft_id_in_both(deployments: tuple[Deployment, Deployment]) -> None:
