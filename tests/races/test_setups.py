@@ -65,10 +65,11 @@ def test_several_at_once(
                 turnstile.schedule, {name: partial(_set_up, settings, turnstile, key, name) for name in names}
             )
 
-            assert {first for first, _ in lines.values()} == {f"{table}: table, column and index are there"}
-            (deployer,) = [name for name, (_, second) in lines.items() if " deployed as " in second]
-            others = {second for name, (_, second) in lines.items() if name != deployer}
+            assert {first for first, *_ in lines.values()} == {f"{table}: table, column and index are there"}
+            (deployer,) = [name for name, (_, second, _) in lines.items() if " deployed as " in second]
+            others = {second for name, (_, second, _) in lines.items() if name != deployer}
             assert others == {f"{key}.bpmn: deployed already"}
+            assert {third for *_, third in lines.values()} == {"benefit-notification.bpmn: deployed already"}
             assert engine.get("/process-definition/count", params={"key": key}).json() == {"count": 1}
             assert columns(drafts, table) == COLUMNS
             assert indexes(drafts, table) == [f"idx_draft_process_drafts_{seed}"]
