@@ -16,7 +16,7 @@ from tests.serving import ADMIN, AUTHOR, GOLD, REVIEWER, Api, serving
 from tests.stories.behind import Behind, exactly, read
 from tests.verbs import RETRY, WITHDRAW, perform, status, submitted
 
-REVIEW = 'sourceRef="register-submission" targetRef="review" />'
+REVIEW = 'sourceRef="register-submission" targetRef="notify-submitted" />'
 RULE = 'sourceRef="register-submission" targetRef="decision" />'
 APPROVING = """<bpmn:extensionElements>
       <camunda:executionListener expression="${execution.setVariable('approved', true)}" event="end" />
@@ -29,7 +29,9 @@ HISTORY = "query H($id: ID!) { draft(id: $id) { history { kind by { id } reason 
 def tenant(behind: Behind) -> Iterator[str]:
     """A tenant whose model goes from its registration straight to the decision, which it approves itself."""
     name = f"by-rule-{uuid.uuid4().hex[:8]}"
-    text = MODEL.read_text("utf-8").replace(REVIEW, RULE)
+    ours = MODEL.read_text("utf-8")
+    assert REVIEW in ours
+    text = ours.replace(REVIEW, RULE)
     text = text.replace("<bpmn:incoming>submitted-to-register-submission", APPROVING)
     assert text.count("setVariable('approved', true)") == 1
     files = {"by-rule.bpmn": ("by-rule.bpmn", text.encode(), "application/xml")}
