@@ -68,7 +68,8 @@ def engine_lines(settings: Settings, engine: httpx.Client) -> list[str]:
 
 def _older(engine: httpx.Client, newest_id: str) -> str:
     """What is said about approvals that run on former versions; nothing when there are none."""
-    ours = {"variables": [{"name": "draftSource", "operator": "eq", "value": "retool"}], "unfinished": True}
+    ours: dict[str, object] = {"variables": [{"name": "draftSource", "operator": "eq", "value": "retool"}]}
+    ours |= {"unfinished": True, "withoutTenantId": True}
     counts = [
         engine.post("/history/process-instance/count", json={**ours, **of_a_version}).json()["count"]
         for of_a_version in ({"processDefinitionKey": "benefit-approval"}, {"processDefinitionId": newest_id})

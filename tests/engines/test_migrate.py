@@ -195,7 +195,7 @@ def test_setup_says_what_runs_on_which_version(settings: Settings, api: Api, beh
 def versions(settings: Settings, process: Process) -> list[str]:
     ran = setup(settings, process)
     assert (ran.code, ran.errors) == (0, "")
-    return [line.removeprefix(f"{process.key}, ") for line in ran.lines[2:]]
+    return [line.removeprefix(f"{process.key}, ") for line in ran.lines[3:]]
 
 
 def test_what_is_not_deployed_has_nothing_to_move(settings: Settings, process: Process) -> None:
@@ -252,6 +252,7 @@ def test_what_runs_is_not_known_without_the_history(people: People) -> None:
     assert (ran.code, ran.errors.count("\n")) == (0, 1)
     assert ran.lines[1:] == [
         "benefit-approval.bpmn: not deployed, since benefit-approval is none of PROCESS_KEYS; see --model",
+        "benefit-notification.bpmn: deployed already",
         (
             "what runs on which version of the model is not known: The engine does not show this service all of an "
             "approval: to read variables, decisions and past approvals it needs READ_HISTORY on ProcessDefinition "

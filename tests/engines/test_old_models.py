@@ -123,9 +123,9 @@ def test_publication_that_gave_up_is_withdrawn(api: Api, behind: Behind, process
     assert (behind.active(draft_id), behind.versions(draft_id)) == ([], [])
 
 
-def test_a_time_of_publication_is_not_known(api: Api, behind: Behind, process: Process, old: Path) -> None:
+@pytest.mark.parametrize("old", WITHOUT_TIMER, ids=lambda path: path.stem, indirect=True)
+def test_a_time_of_publication_is_not_known(api: Api, behind: Behind, process: Process) -> None:
     """It is published at once, and the approver is told so."""
-    assert old in WITHOUT_TIMER
     draft_id = behind.drafts.new()
     process_id = started(api, draft_id, process)
     payload = perform(api, NOTICE, REVIEWER, taskId=open_task(api, draft_id), approved=True, publishAt=NEXT_MONTH)
