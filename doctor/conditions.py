@@ -14,8 +14,8 @@ WRONG_VALUE = {"no": "condition"}  # for a text, a number, a truth value, a list
 CONDITIONS: Mapping[str, Sequence[str]] = {
     "/task": (
         "taskId", "taskIdIn", "processInstanceIdIn", "processDefinitionKey", "processVariables", "orQueries",
-        "assignee", "candidateUser", "candidateGroups", "includeAssignedTasks", "withCandidateGroups", "createdAfter",
-        "dueBefore", "minPriority", "taskDefinitionKey", "unassigned", "processDefinitionKeyIn",
+        "assignee", "candidateUser", "candidateGroup", "candidateGroups", "includeAssignedTasks", "withCandidateGroups",
+        "createdAfter", "dueBefore", "minPriority", "taskDefinitionKey", "unassigned", "processDefinitionKeyIn",
     ),
     "/history/task": (
         "taskId", "processDefinitionKey", "processVariables", "processInstanceId", "taskDeleteReason", "finished",

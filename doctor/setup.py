@@ -61,8 +61,7 @@ async def set_up(
     is_ours = not files
     files = files or {MODEL.name: MODEL.read_bytes()}
     async with _exclusively(upstreams.retool):
-        own = {NOTIFICATION.name: NOTIFICATION.read_bytes()}
-        notifications = await _deployed(upstreams.camunda, own, NOTIFICATION_KEY)
+        notifications = await _notifications(upstreams.camunda)
         if is_ours and PROCESS_KEY not in upstreams.camunda.own.process_keys:
             approvals = f"{MODEL.name}: not deployed, since {PROCESS_KEY} is none of PROCESS_KEYS; see --model"
         else:
@@ -70,6 +69,16 @@ async def set_up(
                 await _demand_ours(upstreams.camunda)
             approvals = await _deployed(upstreams.camunda, files)
     return [ready, approvals, notifications]
+
+
+async def _notifications(camunda: Camunda) -> str:
+    """What became of the model of notifications; what the engine says, where it refuses: approvals work without it."""
+    try:
+        return await _deployed(camunda, {NOTIFICATION.name: NOTIFICATION.read_bytes()}, NOTIFICATION_KEY)
+    except UpstreamFailed as refused:
+        if refused.status is None:
+            raise
+        return f"{NOTIFICATION.name}: not deployed, so webhooks are told nothing: {refused}"
 
 
 async def _deployed(camunda: Camunda, files: Mapping[str, bytes], name: str | None = None) -> str:
