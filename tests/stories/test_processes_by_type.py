@@ -58,9 +58,9 @@ def definition(behind: Behind, draft_id: str) -> str:
         (of_type("Dental"), OTHERS),
         (of_type("*"), OTHERS),
         (GOLD, OTHERS),
-        (edited(type=[]), OTHERS),
+        (edited(type=[{"text": "dental"}]), OTHERS),
     ],
-    ids=["dental", "vision", "in other letters", "the sign for others", "another type", "no type"],
+    ids=["dental", "vision", "in other letters", "the sign for others", "another type", "no code"],
 )
 def test_a_draft_goes_through_the_process_of_its_type(by_path: Api, behind: Behind, plan: str, key: str) -> None:
     draft_id = behind.drafts.new(plan=plan)
