@@ -6,7 +6,7 @@ from typing import Any
 from api.errors import ServiceError
 from api.upstreams.aidbox.client import Aidbox
 from doctor.finding import Finding, ok, warning, wrong
-from doctor.provenance_trial import try_provenance
+from doctor.provenance_trial import deleted, try_provenance
 from plandiff.plan_document import read
 
 TEST_PLAN = "plan-api-check"  # its id; nobody else's plan may have it
@@ -30,7 +30,7 @@ async def look_at_digits(aidbox: Aidbox, *, keeps_digits: bool) -> list[Finding]
     except ServiceError as failed:
         return [wrong("digits", f"{address} could not be written and read: {failed}")]
     record = await try_provenance(aidbox, written) if written and aidbox.has_provenance else []
-    return [judge_amount(amount, keeps_digits=keeps_digits), *record, *await _deleted(aidbox, address)]
+    return [judge_amount(amount, keeps_digits=keeps_digits), *record, *await deleted(aidbox, "digits", address)]
 
 
 def _plan() -> dict[str, object]:
@@ -49,14 +49,6 @@ def _amount(plan: Any) -> object:
         return plan["plan"][0]["generalCost"][0]["cost"]["value"]
     except (KeyError, IndexError, TypeError):
         return None
-
-
-async def _deleted(aidbox: Aidbox, address: str) -> list[Finding]:
-    try:
-        await aidbox.store.call("DELETE", f"/{address}", answers=(200, 202, 204, 404, 410))
-    except ServiceError as failed:
-        return [warning("digits", f"{address} is still in the store, delete it by hand: {failed}")]
-    return []
 
 
 def judge_amount(amount: object, *, keeps_digits: bool) -> Finding:

@@ -23,7 +23,7 @@ async def try_provenance(aidbox: Aidbox, plan: PlanVersion) -> list[Finding]:
     finding = ok("provenance", "a test of it was written, read and found by its tag")
     if sent.id not in [each.id for each in found_by_tag]:
         finding = wrong("provenance", f"{address} is not found by its tag, so who took part loses sight of old drafts")
-    return [finding, *await _deleted(aidbox, address)]
+    return [finding, *await deleted(aidbox, "provenance", address)]
 
 
 def _review(plan: PlanVersion) -> Review:
@@ -48,9 +48,10 @@ def _review(plan: PlanVersion) -> Review:
     )
 
 
-async def _deleted(aidbox: Aidbox, address: str) -> list[Finding]:
+async def deleted(aidbox: Aidbox, subject: str, address: str) -> list[Finding]:
+    """Delete what a test has written; a finding where that fails."""
     try:
         await aidbox.store.call("DELETE", f"/{address}", answers=(200, 202, 204, 404, 410))
     except ServiceError as failed:
-        return [warning("provenance", f"{address} is still in the store, delete it by hand: {failed}")]
+        return [warning(subject, f"{address} is still in the store, delete it by hand: {failed}")]
     return []
