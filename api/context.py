@@ -58,6 +58,7 @@ class Context:
     `acting`: the person the last mutation was done for, if not the viewer; its payload is read as theirs.
     `cost`: of the answer, and of the plans that were compared for it.
     `entities_asked`, `tasks_asked`: how many were asked for by key, in all fields of the request together.
+    `refusal`: of the whole request, after which nothing is read.
     `validated`: drafts whose problems were asked for.
     `audited`: ids whose refusal is in the audit log already.
     `may_be_given_up`: the request writes nothing, so it is cancelled when its client disconnects.
@@ -77,6 +78,7 @@ class Context:
     cost: int = 0
     entities_asked: int = 0
     tasks_asked: int = 0
+    refusal: Refused | None = None
     validated: int = 0
     _loaders: Loaders | None = None
     _calculations: Loader[Work, Any] | None = None
@@ -84,7 +86,13 @@ class Context:
 
     @property
     def loaders(self) -> Loaders:
-        """The loaders, made on first use, when the requirements of the request are known."""
+        """The loaders, made on first use, when the requirements of the request are known.
+
+        Raises the refusal of the whole request: what was resolved before it goes on in the background, and must not
+        ask any system.
+        """
+        if self.refusal is not None:
+            raise self.refusal
         if self._loaders is None:
             self._loaders = Loaders(self.upstreams, self.reader, self.requirements)
         return self._loaders

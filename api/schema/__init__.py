@@ -52,8 +52,12 @@ class Schema(FederationSchema):
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         """As inherited, after a check that every representation is valid and that they are not too many."""
-        keys = [entity_key(each) for each in representations]
-        demand_few(info.context, entities=len(keys), tasks=sum(key["__typename"] == "Task" for key in keys))
+        try:
+            keys = [entity_key(each) for each in representations]
+            demand_few(info.context, entities=len(keys), tasks=sum(key["__typename"] == "Task" for key in keys))
+        except Refused as refusal:
+            info.context.refusal = refusal  # of the whole request: the list can not be null
+            raise
         return super().entities_resolver(info, [FederationAny(key) for key in keys])
 
 
