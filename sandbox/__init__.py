@@ -152,7 +152,8 @@ def _engine(folder: Path, engine: Engine, ports: Ports, passwords: Passwords, ke
             "FILTERS": f"file:{program.settings / 'filters.xml'}",
         },
         keeper=keeper,
-        flags=[f"-Duser.timezone={timezone}"],
+        # its pool hands out no connection that died with a killed PostgreSQL
+        flags=[f"-Duser.timezone={timezone}", "-Dcom.zaxxer.hikari.aliveBypassWindowMs=0"],
     )
 
 

@@ -42,8 +42,8 @@ from graphql_server.refusals import OverLimit
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 20
 # Fields with one response name in one place are compared with each other, pair by pair, and so are fragments. This
-# budget is some 20 ms of CPU; graphql-core's default, 500,000, is most of a second. 140 times the same field fit in.
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
+# budget is some 17 ms of CPU; graphql-core's default, 500,000, is most of a second. 130 times the same field fit in.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 17_000
 MOST_COSTS = 16  # cached for one document, with variables of at most so many bytes
 LONGEST_VARIABLES = 100
 CACHED_TEXT = 250_000  # characters of all cached documents; in memory a document takes some hundred times its text
