@@ -117,7 +117,7 @@ def test_the_next_sweep_brings_it_to_its_end(enumeration: Enumeration, record_pr
 def test_a_version_of_a_deleted_process_gets_its_provenance(enumeration: Enumeration, is_forgotten: bool) -> None:  # noqa: FBT001  # a column of the table
     """Its worker died between the version and its record; then somebody deleted the process, perhaps its history."""
     behind, draft_id = enumeration.behind, enumeration.behind.drafts.new()
-    enumeration.let_work(behind.nothing_waits)  # the worker that dies has this draft's task, not one left by other tests
+    enumeration.let_work(behind.nothing_waits)  # so the worker that dies has this draft's task
     process_id = submitted(enumeration.other.api, draft_id, AUTHOR)
     (task,) = behind.tasks(draft_id)
     assert behind.engine.post(f"/task/{task['id']}/claim", json={"userId": "in-tasklist"}).is_success

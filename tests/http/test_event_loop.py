@@ -120,7 +120,7 @@ def turns() -> Turns:
 
 @pytest.fixture(scope="module")
 def watched(settings: Settings, turns: Turns) -> Iterator[Api]:
-    """An API whose event loop is watched. The garbage collector leaves the tests' own objects out, as it does a server's."""
+    """An API whose event loop is watched. What tests hold is exempt from garbage collection, as a server's own is."""
     with serving(settings, transports=turns.transports) as api:
         api.ask("{ viewer { id } }", AUTHOR)
         gc.collect()
