@@ -22,12 +22,13 @@ COPY notifications ./notifications
 COPY plandiff ./plandiff
 COPY process_models ./process_models
 COPY resilience ./resilience
+COPY setting_types ./setting_types
 COPY webhooks ./webhooks
 COPY bpmn ./bpmn
 # The container's file system is read-only: what is not compiled now would be compiled at each start.
 RUN python -m compileall -q --invalidation-mode unchecked-hash \
         api authentication columnar doctor fhir_answers fhir_client graphql_server migration notifications plandiff \
-        process_models resilience webhooks
+        process_models resilience setting_types webhooks
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="plan-api" \
@@ -52,6 +53,7 @@ COPY --from=build /app/notifications ./notifications
 COPY --from=build /app/plandiff ./plandiff
 COPY --from=build /app/process_models ./process_models
 COPY --from=build /app/resilience ./resilience
+COPY --from=build /app/setting_types ./setting_types
 COPY --from=build /app/webhooks ./webhooks
 COPY --from=build /app/bpmn ./bpmn
 # A number, so that an orchestrator can see that it is not root; all files above are root's.

@@ -20,7 +20,6 @@ from api.telemetry import SERVICE, upstream_called
 from api.transport.graphql import GRAPHIQL_ASSETS, graphql_endpoint
 from api.transport.health import live, ready
 from api.transport.metrics import metrics
-from api.transport.readiness import Health
 from api.transport.rest import submit_plan
 from api.transport.state import State
 from api.transport.welcome import root, show_version
@@ -39,6 +38,7 @@ from graphql_server.http.until_sent import held_until_sent
 from graphql_server.uvicorn_server.header_limits import ConnectionLimits
 from notifications import demand_public_receivers, notification_work
 from resilience.deadline import with_deadline
+from resilience.health import Health
 from resilience.http.call import Transports, unchanged
 from resilience.http.proxies import named_proxies
 from resilience.postgres.pool import Connection
@@ -92,7 +92,13 @@ def build_app(
             request_slots, large_answers, health = (
                 RequestSlots(settings.max_requests, most_each=settings.max_requests_per_caller),
                 WeightedSemaphore(settings.max_cost_at_once),
-                Health(upstreams),
+                Health(
+                    {
+                        "retool": upstreams.retool.ping,
+                        "camunda": upstreams.camunda.version,
+                        "aidbox": upstreams.aidbox.ping,
+                    }
+                ),
             )
             yield {
                 "held": State(settings, upstreams, authentication, request_slots, large_answers, health, note),

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,33 +17,27 @@ from api.notification_events import EVENTS
 from authentication.addresses import LOOPBACK, is_private_enough
 from authentication.gateway import GatewayKey, gateway_key
 from resilience.tls import secure_context
+from setting_types import (
+    HttpAddress,
+    Names,
+    Origins,
+    PostgresAddress,
+    Seconds,
+    http_address,
+    lowered,
+    names,
+    split,
+    what_is_wrong,
+)
 from webhooks import Receiver, demand_allowed, receivers_of
 
 OTHER_TYPES = "*"  # in PROCESS_KEYS: of drafts whose type is not named
 _KEY = re.compile(r"[\w.-]{1,64}")  # of a process definition, an XML id
 
 
-def _http_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or not _has_host_and_port(value):
-        raise ValueError("an http:// or https:// address is needed")
-    if "@" in urlsplit(value).netloc:
-        raise ValueError("an address without user and password is needed; they have settings of their own")
-    return value.rstrip("/")
-
-
-def _has_host_and_port(url: str) -> bool:
-    """An unescaped / in a password ends the host too early, which no later message could say without repeating it."""
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
 def _private_url(value: str) -> str:
     """As it is: an issuer's name is compared letter by letter, a last / included."""
-    _http_url(value)
-    if not is_private_enough(value):
+    if not is_private_enough(http_address(value)):
         raise ValueError("an https:// address is needed")
     return value
 
@@ -52,13 +45,13 @@ def _private_url(value: str) -> str:
 def _gateway_keys(value: object) -> object:
     """Raises ValueError without repeating an entry: somebody may have put the key itself there."""
     try:
-        return tuple(gateway_key(entry) for entry in _split(value)) if isinstance(value, str) else value
+        return tuple(gateway_key(entry) for entry in split(value)) if isinstance(value, str) else value
     except ValueError as error:
         raise ValueError(f"{error}, as `plan-api key` prints it") from None
 
 
 def _draft_statuses(value: object) -> object:
-    return status_names(_split(value)) if isinstance(value, str) else value
+    return status_names(split(value)) if isinstance(value, str) else value
 
 
 def _process_keys(value: object) -> object:
@@ -66,7 +59,7 @@ def _process_keys(value: object) -> object:
     if not isinstance(value, str):
         return value
     pairs = [
-        (draft_type.strip(), key.strip()) for draft_type, _, key in (each.rpartition(":") for each in _split(value))
+        (draft_type.strip(), key.strip()) for draft_type, _, key in (each.rpartition(":") for each in split(value))
     ]
     if not all(draft_type and _KEY.fullmatch(key) for draft_type, key in pairs):
         raise ValueError("pairs of a type and a process definition key are needed, like dental:dental-approval")
@@ -75,52 +68,21 @@ def _process_keys(value: object) -> object:
     return dict(pairs)
 
 
-def _names(value: object) -> object:
-    return _split(value) if isinstance(value, str) else value
-
-
 def _receivers(value: object) -> object:
     return receivers_of(value, events=EVENTS) if isinstance(value, str) else value
 
 
-def _split(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
-def _origins(names: frozenset[str]) -> frozenset[str]:
-    """As browsers write them: scheme, host, port unless it is the usual one, and nothing after."""
-    for name in names:
-        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", name):
-            raise ValueError("an origin is like https://app.example.com, in small letters and without a path")
-    return names
-
-
-def _lowered(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(name.lower() for name in names)
-
-
-def _postgres_url(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("an address like postgresql://user:password@host:5432/database is needed")
-    return secret
-
-
-HttpAddress = Annotated[str, AfterValidator(_http_url)]
-PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_url)]
 PrivateAddress = Annotated[str, AfterValidator(_private_url)]
 GatewayKeys = Annotated[tuple[GatewayKey, ...], NoDecode, BeforeValidator(_gateway_keys)]
-Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 Webhooks = Annotated[tuple[Receiver, ...], NoDecode, BeforeValidator(_receivers)]
-Kinds = Annotated[frozenset[Literal["oidc", "gateway", "headers"]], NoDecode, BeforeValidator(_names)]
+Kinds = Annotated[frozenset[Literal["oidc", "gateway", "headers"]], NoDecode, BeforeValidator(names)]
 ProcessKeys = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_process_keys)]
 DraftStatuses = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_draft_statuses)]
 Algorithms = Annotated[
     frozenset[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]],
     NoDecode,
-    BeforeValidator(_names),
+    BeforeValidator(names),
 ]
-Origins = Annotated[Names, AfterValidator(_origins)]
-Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
 class Settings(BaseSettings):
@@ -259,7 +221,7 @@ class Settings(BaseSettings):
     """Group whose members may name another user in `userId`; by default nobody may."""
     oidc_algorithms: Algorithms = Field(frozenset({"RS256", "PS256", "ES256"}), min_length=1)
     """Accepted signature algorithms of tokens, separated by commas."""
-    oidc_token_types: Annotated[Names, AfterValidator(_lowered)] = Field(frozenset({"jwt", "at+jwt"}), min_length=1)
+    oidc_token_types: Annotated[Names, AfterValidator(lowered)] = Field(frozenset({"jwt", "at+jwt"}), min_length=1)
     """Accepted values of a token's `typ` header, separated by commas; a token without one counts as `jwt`."""
     oidc_leeway_seconds: int = Field(30, ge=0, le=300)
     """Clock difference to the issuer that is tolerated, in seconds."""
@@ -446,24 +408,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"TLS_CA_FILE or {system}_TLS_… is wrong: {error}") from None
 
 
-def described(name: str) -> str:
-    """A setting's description, on one line."""
-    return " ".join((Settings.model_fields[name].description or "").split())
-
-
 def read(**overrides: object) -> Settings:
     """The settings of this environment. Raises Misconfigured with one line that names what is wrong."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # the environment supplies the rest, by name
     except ValidationError as error:
-        raise Misconfigured("; ".join(_sentence(problem) for problem in error.errors())) from None
-
-
-def _sentence(problem: object) -> str:
-    location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")  # type: ignore[index]  # a TypedDict of pydantic's core
-    if not location:
-        return str(message)
-    name = str(location[0])
-    meaning = described(name) if name in Settings.model_fields else ""
-    wrong = "is missing" if problem["type"] == "missing" else f"is wrong ({message})"  # type: ignore[index]  # as above
-    return f"{name.upper()} {wrong}: {meaning}"
+        raise Misconfigured(what_is_wrong(Settings, error)) from None

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from api.settings import Settings, described
+from api.settings import Settings
+from setting_types import described
 
 # The first setting of each group, and the group's heading on the page of settings.
 GROUPS = {
@@ -43,7 +44,7 @@ def page() -> str:
 
 
 def _table(names: Sequence[str]) -> str:
-    rows = [f"| `{name.upper()}` | {_default(name)} | {described(name)} |" for name in names]
+    rows = [f"| `{name.upper()}` | {_default(name)} | {described(Settings, name)} |" for name in names]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
 
 

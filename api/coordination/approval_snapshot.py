@@ -18,12 +18,14 @@ from api.upstreams.retool.records import Draft
 class Approval:
     """The state of an approval. `reason`: of a conflict. `plan_id` and `plan_version`: of the published plan.
 
+    `waiting`: its external tasks.
     `publish_at`: when it was to be published, if not at once.
     """
 
     process_id: str
     draft: Draft | None
     progress: Progress
+    waiting: Sequence[ExternalTask]
     reason: str | None
     plan_id: str | None
     plan_version: str | None
@@ -31,22 +33,30 @@ class Approval:
 
 
 async def approval_of(
-    upstreams: Upstreams, draft_id: str, process_id: str, *, waiting: Sequence[ExternalTask] | None = None
+    upstreams: Upstreams,
+    draft_id: str,
+    process_id: str,
+    *,
+    waiting: Sequence[ExternalTask] | None = None,
+    has_ended: bool = False,
 ) -> Approval:
     """The snapshot of a process and its draft: one round of concurrent reads, one more for what seems idle.
 
-    `waiting`: the external tasks of the process, where they have just been read.
+    `waiting`: the external tasks of the process, where they have just been read. `has_ended`: it probably has, so what
+    it may wait for is read only if it has not.
     """
-    asked = [process_id]
+    asked, open_ones = [process_id], [] if has_ended else [process_id]
     draft, processes, variables, tasks, known = await asyncio.gather(
         upstreams.retool.draft(draft_id),
         known_processes(upstreams.camunda, asked),
         known_variables(upstreams.camunda, asked),
-        upstreams.camunda.open_tasks_by_process(asked),
-        upstreams.camunda.external_tasks_by_process(asked if waiting is None else []),
+        upstreams.camunda.open_tasks_by_process(open_ones),
+        upstreams.camunda.external_tasks_by_process(open_ones if waiting is None else []),
     )
-    values = variables.get(process_id, NO_VARIABLES)
-    found = processes.get(process_id), values, tasks.get(process_id, []), known.get(process_id, waiting or [])
+    if has_ended and (process_id not in processes or processes[process_id].end_time is None):
+        return await approval_of(upstreams, draft_id, process_id, waiting=waiting)
+    values, waiting = variables.get(process_id, NO_VARIABLES), known.get(process_id, waiting or [])
+    found = processes.get(process_id), values, tasks.get(process_id, []), waiting
     if is_idle(found[0], *found[2:]):
         await demand(upstreams.camunda, READ_TASKS, READ_INSTANCES)
     timers = await upstreams.camunda.timers_by_process(asked) if is_between_steps(*found) else {}
@@ -55,6 +65,7 @@ async def approval_of(
         process_id,
         draft,
         progress,
+        waiting,
         reason=values.reason,
         plan_id=values.aidbox_plan_id,
         plan_version=values.published_version,

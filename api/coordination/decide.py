@@ -1,8 +1,10 @@
 """The verb that decides a task: approve, reject, or return the draft to its author."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -10,9 +12,10 @@ from msgspec.structs import replace
 from api.coordination.approval_snapshot import Approval, approval_of
 from api.coordination.comment_text import checked_comment, demand_short
 from api.coordination.policy import Policy
-from api.coordination.process.external_tasks import settle
-from api.coordination.process.publish import conflict
+from api.coordination.process.external_tasks import WORK, settle
+from api.coordination.process.publish import conflict, publish
 from api.coordination.process.reconcile import settled_draft
+from api.coordination.process.task_result import Work
 from api.coordination.publication_time import at_time, checked_publish_at, is_ahead
 from api.coordination.rules.approval_state import State
 from api.coordination.rules.permissions import demand_decidable, demand_free
@@ -33,7 +36,7 @@ from api.upstreams.camunda.process_variables import (
     names,
     written,
 )
-from api.upstreams.camunda.records import Task
+from api.upstreams.camunda.records import PUBLICATION, Task
 from api.upstreams.retool.records import Draft
 from authentication.identity import Viewer, same_person
 
@@ -104,11 +107,11 @@ async def decide(
         publish_at=publish_at,
         publish_at_before=variables.publish_at if publish_at else None,
     )
-    decision, noted = await _unless_moved(upstreams, task.process_instance_id, variables, decision)
+    decision, noted, plan = await _unless_moved(upstreams, task.process_instance_id, variables, decision)
     noted |= _as_variables(task.id, decision)
     demand_storable(noted)
     await _complete(upstreams, viewer, task, noted, decision)
-    return await _outcome(upstreams, policy, task, variables.draft_id or "", decision)
+    return await _outcome(upstreams, policy, task, variables.draft_id or "", decision, plan)
 
 
 async def _demand_decider(
@@ -125,13 +128,13 @@ async def _demand_decider(
 
 async def _unless_moved(
     upstreams: Upstreams, process_id: str, variables: ProcessVariables, decision: Decision
-) -> tuple[Decision, dict[str, Scalar]]:
-    """The decision that is stored, a conflict where draft or plan have moved since, and further variables to write.
+) -> tuple[Decision, dict[str, Scalar], PlanVersion | None]:
+    """The decision that is stored (a conflict where draft or plan have moved), further variables, and the plan now.
 
     A process that was started by hand has no record of the revision it is about: that is the one approved now.
     """
     if decision.asked is not Verdict.APPROVED:
-        return decision, {}
+        return decision, {}, None
     noted: dict[str, Scalar] = {}
     draft, plan = await _draft_and_plan(upstreams, variables.draft_id, variables.aidbox_plan_id)
     if draft is None:
@@ -143,7 +146,7 @@ async def _unless_moved(
         noted = written(draft_revision=draft.revision, aidbox_plan_id=plan_id, base_version=base)
         variables = replace(variables, draft_revision=draft.revision, aidbox_plan_id=plan_id, base_version=base)
     moved = conflict(draft, plan, variables, process_id)
-    return (replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision), noted
+    return (replace(decision, verdict=Verdict.CONFLICT, reason=moved) if moved else decision), noted, plan
 
 
 def _no_draft() -> Refused:
@@ -281,13 +284,22 @@ def already_decided(past: Task, made: Decision | None) -> Refused:
     return Refused(UserErrorCode.ALREADY_DECIDED, f"This task was {how}.", field="taskId")
 
 
-async def _outcome(upstreams: Upstreams, policy: Policy, task: Task, draft_id: str, decision: Decision) -> Decided:
-    settled = await settle(upstreams, policy, draft_id, task.process_instance_id)
-    approval = await approval_of(upstreams, draft_id, task.process_instance_id, waiting=settled.waiting)
-    is_in_it = approval.draft and approval.draft.camunda_process_id == task.process_instance_id
+async def _outcome(
+    upstreams: Upstreams,
+    policy: Policy,
+    task: Task,
+    draft_id: str,
+    decision: Decision,
+    plan: PlanVersion | None = None,
+) -> Decided:
+    process_id = task.process_instance_id
+    work: Mapping[str, Work] = {**WORK, PUBLICATION: partial(publish, known=plan)}
+    settled = await settle(upstreams, policy, draft_id, process_id, work=work, has_snapshot=True)
+    approval = settled.approval or await approval_of(upstreams, draft_id, process_id, waiting=settled.waiting)
+    is_in_it = approval.draft and approval.draft.camunda_process_id == process_id
     if approval.draft and is_in_it and approval.draft.is_submitted and not approval.progress.is_active:
         await settled_draft(upstreams, policy, approval.draft)
-        approval = await approval_of(upstreams, draft_id, task.process_instance_id)
+        approval = await approval_of(upstreams, draft_id, process_id)
     return Decided(task.id, approval, decision.reason or approval.reason, _notice(approval), settled.published)
 
 

@@ -249,6 +249,7 @@ async def _decide(
     done = await decide(context.upstreams, context.policy, viewer, task_id, verdict, comment, publish_at)
     record = done.approval.draft
     if record and record.camunda_process_id == done.approval.process_id:
+        context.loaders.drafts.know({record.id: record})
         # Whoever decided on the draft is involved in its process: the engine need not be asked for that.
         context.loaders.involved.know({Submitted(record.id, record.camunda_process_id): True})
     if done.published:

@@ -6,7 +6,6 @@ from starlette.requests import Request
 
 from api.errors import Unauthenticated
 from api.settings import Settings
-from api.transport.readiness import Health
 from api.upstreams import Upstreams
 from authentication import Authentication
 from authentication.identity import Viewer, canonical
@@ -14,6 +13,7 @@ from graphql_server.admission.request_slots import RequestSlots
 from graphql_server.admission.weighted_semaphore import WeightedSemaphore
 from graphql_server.http.until_sent import until_sent
 from resilience.caller import asked_by
+from resilience.health import Health
 
 
 @dataclass(frozen=True)

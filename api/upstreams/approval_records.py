@@ -18,7 +18,7 @@ from api.upstreams.camunda.client import Camunda
 from api.upstreams.camunda.confirmed_history import COMPLETED, known_processes
 from api.upstreams.camunda.involvement import Submitted, involved
 from api.upstreams.camunda.process_variables import Comment, Decision, Outcome, ProcessVariables
-from api.upstreams.camunda.records import ProcessInstance
+from api.upstreams.camunda.records import ProcessInstance, Task
 from authentication.identity import same_person
 from fhir_answers.provenance import Provenance, Review, Statement, facts, provenance_of, resource_id, review_of
 
@@ -87,29 +87,42 @@ async def involved_or_recorded(
     return found | {draft: any(record.names(user_id) for record in records[draft.draft_id]) for draft in others}
 
 
-async def provenance_by_engine(
-    camunda: Camunda, process_id: str, values: ProcessVariables, author: str | None, published_at: datetime
-) -> Provenance:
-    """The record to write of a publication, by what the engine has: four concurrent requests. Raises Denied."""
-    asked = [process_id]
-    processes, decisions, comments, tasks = await asyncio.gather(
-        known_processes(camunda, asked),
-        camunda.decisions_by_process(asked),
-        camunda.comments_by_process(asked),
+@dataclass(frozen=True)
+class EngineRecord:
+    """What the engine has of an approval. `process`: None once its history is deleted. `tasks`: the completed ones."""
+
+    process: ProcessInstance | None
+    decisions: Mapping[str, Decision]
+    comments: Mapping[str, Comment]
+    tasks: Sequence[Task]
+
+
+async def engine_record(camunda: Camunda, process_id: str) -> EngineRecord:
+    """What the engine has of an approval: three concurrent requests. Raises Denied."""
+    processes, (decisions, comments), tasks = await asyncio.gather(
+        known_processes(camunda, [process_id]),
+        camunda.said_in(process_id),
         camunda.past_tasks({"processInstanceId": process_id, "taskDeleteReason": COMPLETED}, limit=MOST_TASKS),
     )
-    begun = processes[process_id].start_time if process_id in processes else published_at
-    decided = {task_id: _statement(each, each.comment) for task_id, each in decisions.get(process_id, {}).items()}
+    return EngineRecord(processes.get(process_id), decisions, comments, tasks)
+
+
+def provenance_by_engine(
+    found: EngineRecord, source: str, process_id: str, values: ProcessVariables, author: str | None, ended: datetime
+) -> Provenance:
+    """The record to write of a publication, by what the engine has. `ended`: when the version was stored."""
+    begun = found.process.start_time if found.process else ended
+    decided = {task_id: _statement(each, each.comment) for task_id, each in found.decisions.items()}
     # tasks that other clients completed, whose verdicts are not known
     decided |= {
         task.id: Statement(task.assignee, None, facts(step=task.task_definition_key, at=task.ended))
-        for task in sorted(tasks, key=lambda task: (task.created, task.id))
+        for task in sorted(found.tasks, key=lambda task: (task.created, task.id))
         if task.id not in decided and task.assignee
     }
     if values.approved_by not in (None, *(each.by for each in decided.values())):
         decided[""] = Statement(str(values.approved_by))
     by, acted_by, text = values.submitted_by, values.submission_acted_by, values.submission_comment
-    source, draft_id = camunda.own.draft_source, values.draft_id or ""
+    draft_id = values.draft_id or ""
     review = Review(
         id=resource_id(source, process_id),
         kind="InsurancePlan",
@@ -117,11 +130,11 @@ async def provenance_by_engine(
         version_id=values.published_version or "",
         base_version=values.base_version,
         begun=begun,
-        ended=published_at,
+        ended=ended,
         author=author,
         submission=Statement(by, acted_by, facts(at=begun), text) if by else None,
         decisions=decided,
-        comments={own: _statement(each, each.text) for own, each in comments.get(process_id, {}).items()},
+        comments={own: _statement(each, each.text) for own, each in found.comments.items()},
         rule=BY_RULE if values.decided_by_rule else None,
         used=facts(draft=draft_id, revision=values.draft_revision),
         tags={PROCESS: process_id, DRAFT: resource_id(source, draft_id)},

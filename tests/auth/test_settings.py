@@ -6,7 +6,8 @@ import pytest
 
 from api import settings as configuration
 from api.errors import Misconfigured
-from api.settings import described
+from api.settings import Settings
+from setting_types import described
 
 SYSTEMS = {
     "retool_database_url": "postgresql://retool:hidden-password@127.0.0.1:1/retool",
@@ -21,7 +22,7 @@ KINDS += " X-User-Id as it is sent (development only)."
 ENTRIES = "With AUTH=gateway: the entries of the accepted keys, separated by commas, as `plan-api key` prints them."
 ENTRY = "an entry must be name:sha256, or name:sha256:trusted, as `plan-api key` prints it"
 PAIR = "like dental:dental-approval"
-KEYS = described("process_keys")
+KEYS = described(Settings, "process_keys")
 PLAIN = "an address without user and password is needed; they have settings of their own"
 ALGORITHMS = "'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512' or 'Ed25519'"
 AUTHORITIES = "Certificate authorities of your own (PEM file), trusted in addition to the public ones."
@@ -141,7 +142,7 @@ def test_what_is_right_is_read_from_text(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("name", configuration.Settings.model_fields)
 def test_each_description_can_be_read_alone(name: str) -> None:
     """As a message shows it, without the setting before it."""
-    description = configuration.described(name)
+    description = described(configuration.Settings, name)
     assert re.match(r"[A-Z]", description)
     assert not re.match(r"(And|Or|Its|Their|These|Those|It|They)\b", description)
     assert description.endswith(".")

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from api.settings import Settings
-from api.transport.readiness import CACHE_SECONDS
+from resilience.health import CACHE_SECONDS
 from sandbox import Sandbox, Server
 from sandbox.ports import free_port
 from tests.degraded.conftest import Wired, World

@@ -28,6 +28,7 @@ PACKAGES = {
     "plandiff",
     "process_models",
     "resilience",
+    "setting_types",
     "sandbox",
     "webhooks",
 }

@@ -9,7 +9,7 @@ OF_REGISTER = '"NOT {is_submitted} AND {process} IS NOT DISTINCT FROM %s'
 OF_CONCLUDE = '"{is_submitted} AND {process} IS NOT DISTINCT FROM %s'
 ANYTHING = "coalesce(%s::text, '') IS NOT NULL"
 
-NOT_SETTLED = "type('Settled', (), {'waiting': None, 'published': None})()"
+NOT_SETTLED = "type('Settled', (), {'waiting': None, 'published': None, 'approval': None})()"
 BUGS = (
     Bug(
         "registration of a draft that is submitted already",
@@ -135,9 +135,9 @@ BUGS = (
     Bug(
         "the draft is marked before the plan is written",
         PUBLISH,
-        "                published = await _write(",
+        "                published, engines = await _write_and_read(",
         """                await upstreams.retool.mark_published(draft_id, process_id, plan_id)
-                published = await _write(""",
+                published, engines = await _write_and_read(""",
         "retry or (conflict and publication)",
     ),
     Bug(
@@ -150,7 +150,7 @@ BUGS = (
     Bug(
         "a version is published without a record of its approval",
         PUBLISH,
-        "            await record_approval(upstreams, draft, process_id, values, published)\n",
+        "            await record_approval(upstreams, draft, process_id, values, published, engines)\n",
         "",
         "undisturbed",
     ),
@@ -237,7 +237,7 @@ BUGS = (
     Bug(
         "a decision is not carried out",
         DECIDE,
-        "await settle(upstreams, policy, draft_id, task.process_instance_id)",
+        "await settle(upstreams, policy, draft_id, process_id, work=work, has_snapshot=True)",
         NOT_SETTLED,
         "undisturbed",
     ),

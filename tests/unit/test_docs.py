@@ -258,7 +258,7 @@ _MAKE = {"ARGS", "ENGINE", "TESTS", "WORKERS", "EXAMPLES", "SEED", "SECONDS"}
 def test_every_path_that_is_named_is_there(file: Path) -> None:
     text = file.read_text("utf-8")
     paths = re.findall(
-        r"(?:`|^)((?:api|authentication|columnar|doctor|fhir_answers|fhir_client|graphql_server|migration|notifications|plandiff|process_models|resilience|sandbox|tests|bpmn|tools|deploy|docs|webhooks)/[\w./-]*)"
+        r"(?:`|^)((?:api|authentication|columnar|doctor|fhir_answers|fhir_client|graphql_server|migration|notifications|plandiff|process_models|resilience|sandbox|setting_types|tests|bpmn|tools|deploy|docs|webhooks)/[\w./-]*)"
         r"(?:::(\w+))?",
         text,
         re.MULTILINE,

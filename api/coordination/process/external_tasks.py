@@ -13,6 +13,7 @@ from functools import partial
 from typing import ClassVar
 
 from api import telemetry
+from api.coordination.approval_snapshot import Approval, approval_of
 from api.coordination.policy import Policy
 from api.coordination.process.notify import notify_of_failure
 from api.coordination.process.publish import not_here, publish
@@ -23,7 +24,7 @@ from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion
 from api.upstreams.camunda.authorizations import READ_INSTANCES, UPDATE_INSTANCES, demand
 from api.upstreams.camunda.process_variables import Outcome, Scalar, written
-from api.upstreams.camunda.records import REGISTRATION, ExternalTask, LockedTask
+from api.upstreams.camunda.records import PUBLICATION, REGISTRATION, ExternalTask, LockedTask
 from api.upstreams.retool.records import Draft
 from resilience.deadline import seconds_left, with_deadline
 
@@ -82,7 +83,7 @@ async def record_outcome(upstreams: Upstreams, _policy: Policy, task: LockedTask
 
 WORK: Mapping[str, Work] = {
     REGISTRATION: register,
-    "publish-plan": publish,
+    PUBLICATION: publish,
     "record-outcome": record_outcome,
 }
 
@@ -175,26 +176,38 @@ async def _report(upstreams: Upstreams, task: LockedTask, report: TaskResult | _
 class Settled:
     """What a process waits for after its external tasks were carried out, and the version that one of them published.
 
-    `waiting`: None where there was no time to look.
+    `waiting`: None where there was no time to look. `approval`: the snapshot, if the last look was after own work.
     """
 
     waiting: Sequence[ExternalTask] | None = None
     published: PlanVersion | None = None
+    approval: Approval | None = None
 
 
-async def settle(upstreams: Upstreams, policy: Policy, draft_id: str, process_id: str) -> Settled:
+async def settle(
+    upstreams: Upstreams,
+    policy: Policy,
+    draft_id: str,
+    process_id: str,
+    *,
+    work: Mapping[str, Work] = WORK,
+    has_snapshot: bool = False,
+) -> Settled:
     """Carry out the external tasks of a process until none is waiting, each has failed, or `settle_seconds` are over.
 
-    A task locked by another worker is waited for, so that the answer can tell its result.
+    A task locked by another worker is waited for, so that the answer can tell its result. `has_snapshot`: after own
+    work the approval is read as a whole, for whoever tells of it next.
     """
     settled, worker_id = Settled(), f"request-{uuid.uuid4().hex}"
     now = asyncio.get_running_loop().time
     until, is_first = now() + seconds_left(policy.settle_seconds), True
     while now() < until:
         locked = await _locked(upstreams, policy, draft_id, worker_id)
-        published = [await carry_out(upstreams, policy, task) for task in locked]
-        waiting = await waiting_tasks(upstreams, process_id)
-        settled = Settled(waiting, next(filter(None, published), settled.published))
+        published = [await carry_out(upstreams, policy, task, work) for task in locked]
+        is_told = has_snapshot and locked
+        approval = await approval_of(upstreams, draft_id, process_id, has_ended=True) if is_told else None
+        waiting = approval.waiting if approval else await waiting_tasks(upstreams, process_id)
+        settled = Settled(waiting, next(filter(None, published), settled.published), approval)
         if not locked:
             await _demand_shown(upstreams, waiting, is_first=is_first)
         if all(task.has_failed for task in waiting):

@@ -13,7 +13,7 @@ from api.coordination.process.task_result import BpmnError, Done, Incident, Task
 from api.errors import Busy, Refused, Stale, Unfit, UpstreamFailed
 from api.upstreams import Upstreams
 from api.upstreams.aidbox.records import PlanVersion, Tag
-from api.upstreams.approval_records import provenance_by_engine
+from api.upstreams.approval_records import EngineRecord, engine_record, provenance_by_engine
 from api.upstreams.camunda.confirmed_history import has_completed_task
 from api.upstreams.camunda.process_variables import Outcome, ProcessVariables, written
 from api.upstreams.camunda.records import LockedTask
@@ -32,13 +32,15 @@ HISTORY_SEARCHED = 100
 TRIES_A_WRITE_MAY_TAKE = 4  # with backoff about 15 seconds
 
 
-async def publish(upstreams: Upstreams, policy: Policy, task: LockedTask) -> TaskResult:
-    """The external task: publish what this process has approved.
+async def publish(
+    upstreams: Upstreams, policy: Policy, task: LockedTask, *, known: PlanVersion | None = None
+) -> TaskResult:
+    """The external task: publish what this process has approved. `known`: the plan as it was read just before.
 
     After a failure, its write may still be on the way to the store, and would bring what was reviewed. So a draft
     that changed in the meantime is no conflict until further retries have not found that write.
     """
-    report = await publish_reviewed(upstreams, policy, task.process_instance_id, task.variables)
+    report = await publish_reviewed(upstreams, policy, task.process_instance_id, task.variables, known=known)
     if isinstance(report, BpmnError) and report.message == DRAFT_CHANGED and _may_land_yet(policy, task.retries):
         raise Busy("aidbox", "The draft changed while an earlier write of its plan may still be under way")
     return report
@@ -57,14 +59,20 @@ def _may_land_yet(policy: Policy, retries: int | None) -> bool:
 
 
 async def publish_reviewed(
-    upstreams: Upstreams, policy: Policy, process_id: str, values: ProcessVariables
+    upstreams: Upstreams,
+    policy: Policy,
+    process_id: str,
+    values: ProcessVariables,
+    *,
+    known: PlanVersion | None = None,
 ) -> TaskResult:
     """Write the reviewed draft to the store and the plan's id to the draft.
 
     What no person has approved is an incident, unless the policy allows decisions by rule; then the process records it.
     Steps, each of them idempotent:
 
-    1. Read the draft and the plan. If the plan has moved, an earlier write of this process is recognised by its tag.
+    1. Read the draft, and the plan unless it is known: the write is conditional on that version, and once it is
+       refused the plan is read. If the plan has moved, an earlier write of this process is recognised by its tag.
        Complete → step 4; incomplete and still the newest → step 2, based on it; anything else is a conflict.
     2. Write the plan, conditional on the base version. Refused: an incident. Crash after: step 1 recognises it.
     3. Compare what the store has with what was sent. Less: an incident that names the lost fields; the draft stays
@@ -80,7 +88,8 @@ async def publish_reviewed(
     draft_id = values.draft_id or ""
     plan_id = values.aidbox_plan_id or plan_document.plan_id_for(draft_id)
     for _ in range(WRITES_THAT_MAY_MEET):
-        draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), upstreams.aidbox.plan(plan_id))
+        draft, current = await asyncio.gather(upstreams.retool.draft(draft_id), _current(upstreams, plan_id, known))
+        engines = None
         try:
             own = await own_versions(upstreams, plan_id, process_id, values.base_version, current)
             published = await _whole_version(upstreams, policy, draft, plan_id, process_id, values, own)
@@ -91,11 +100,15 @@ async def publish_reviewed(
                 if moved := conflict(draft, current, since, process_id):
                     return BpmnError("version-conflict", moved, written(conflict_detected=True, reason=moved))
                 resource = await _resource(upstreams, policy, draft, plan_id, process_id)
-                published = await _write(upstreams, policy, resource, current, plan_id)
+                published, engines = await _write_and_read(upstreams, policy, resource, current, plan_id, process_id)
+                if published is known:  # nothing was written, so nothing has shown that the plan is still as known
+                    known = None
+                    continue
                 if published is not current and (lost := await _lost(upstreams, resource, published)):
                     return Incident(lost)
-            await record_approval(upstreams, draft, process_id, values, published)
+            await record_approval(upstreams, draft, process_id, values, published, engines)
         except Stale:
+            known = None
             continue
         except (Unfit, Refused) as refusal:
             return Incident(refusal.message)
@@ -113,17 +126,24 @@ async def publish_reviewed(
 
 
 async def record_approval(
-    upstreams: Upstreams, draft: Draft | None, process_id: str, values: ProcessVariables, published: PlanVersion
+    upstreams: Upstreams,
+    draft: Draft | None,
+    process_id: str,
+    values: ProcessVariables,
+    published: PlanVersion,
+    engines: EngineRecord | None = None,
 ) -> None:
     """Write the record of the approval of a published version, once; nothing with PROVENANCE=false.
 
-    It comes before the draft is marked as published: reconciliation finds drafts without the mark alone. Raises Stale,
-    Unfit.
+    `engines`: what the engine has of the approval, where it was read already. The record comes before the draft is
+    marked as published: reconciliation finds drafts without the mark alone. Raises Stale, Unfit.
     """
     if upstreams.aidbox.has_provenance:
+        engines = engines or await engine_record(upstreams.camunda, process_id)
         values = replace(values, aidbox_plan_id=published.id, published_version=published.version_id)
         author = draft.created_by if draft else None
-        provenance = await provenance_by_engine(upstreams.camunda, process_id, values, author, published.published_at)
+        source, ended = upstreams.camunda.own.draft_source, published.published_at
+        provenance = provenance_by_engine(engines, source, process_id, values, author, ended)
         await upstreams.aidbox.put_provenance(provenance)
 
 
@@ -252,6 +272,30 @@ async def _based_on(
         partial(comparison.is_same_version, first, now), size=len(first) + len(now)
     )
     return replace(values, base_version=current.version_id) if is_ours else values
+
+
+async def _current(upstreams: Upstreams, plan_id: str, known: PlanVersion | None) -> PlanVersion | None:
+    return known if known and known.id == plan_id else await upstreams.aidbox.plan(plan_id)
+
+
+async def _write_and_read(
+    upstreams: Upstreams, policy: Policy, resource: bytes, current: PlanVersion | None, plan_id: str, process_id: str
+) -> tuple[PlanVersion, EngineRecord | None]:
+    """The version that is stored, and what the engine has for its record, read meanwhile. Raises Stale, Unfit."""
+    written, engines = await asyncio.gather(
+        _write(upstreams, policy, resource, current, plan_id),
+        _engine_record(upstreams, process_id),
+        return_exceptions=True,
+    )
+    if isinstance(written, BaseException):
+        raise written
+    if isinstance(engines, BaseException):
+        raise engines
+    return written, engines
+
+
+async def _engine_record(upstreams: Upstreams, process_id: str) -> EngineRecord | None:
+    return await engine_record(upstreams.camunda, process_id) if upstreams.aidbox.has_provenance else None
 
 
 async def _write(

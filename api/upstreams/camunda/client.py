@@ -271,6 +271,11 @@ class Camunda:
         found = await self._variables(plausible(process_ids), {"variableNameLike": f"{COMMENT_PREFIX}%"})
         return {process_id: comments_in(values) for process_id, values in found.items()}
 
+    async def said_in(self, process_id: str) -> tuple[dict[str, Decision], dict[str, Comment]]:
+        """The decisions and comments of one process, as above, read at once with all its variables."""
+        values = (await self._variables(plausible([process_id]), {})).get(process_id, {})
+        return decisions_in(values), comments_in(values)
+
     async def moves_by_process(self, process_ids: Sequence[str]) -> dict[str, list[Move]]:
         """The moves of publications: process id → its moves, oldest first."""
         found = await self._variables(plausible(process_ids), {"variableNameLike": f"{MOVE_PREFIX}%"})

@@ -25,6 +25,7 @@ LONGEST_TEXT = 2000  # of a string variable on Oracle, NVARCHAR2(2000); on other
 Scalar = str | bool | int | float | datetime | None
 Variables = Mapping[str, Scalar]
 Record = TypeVar("Record")
+Said = TypeVar("Said", "Decision", "Comment")
 
 
 class Outcome(StrEnum):
@@ -218,16 +219,18 @@ def written(**fields: Scalar) -> dict[str, Scalar]:
 
 def decisions_in(values: Variables) -> dict[str, Decision]:
     """Task id → its decision, oldest first. What is no decision of ours (a task completed elsewhere) is left out."""
-    read = {name.removeprefix(DECISION_PREFIX): _decoded(value, Decision) for name, value in values.items()}
-    made = [(task_id, decision) for task_id, decision in read.items() if decision is not None]
-    return dict(sorted(made, key=lambda each: each[1].at))
+    return _dated(values, DECISION_PREFIX, Decision)
 
 
 def comments_in(values: Variables) -> dict[str, Comment]:
     """Comment id → the comment, oldest first. What is no comment of ours is left out."""
-    read = {name.removeprefix(COMMENT_PREFIX): _decoded(value, Comment) for name, value in values.items()}
-    made = [(comment_id, comment) for comment_id, comment in read.items() if comment is not None]
-    return dict(sorted(made, key=lambda each: each[1].at))
+    return _dated(values, COMMENT_PREFIX, Comment)
+
+
+def _dated(values: Variables, prefix: str, kind: type[Said]) -> dict[str, Said]:
+    named = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    made = {own: said for own, value in named.items() if (said := _decoded(value, kind)) is not None}
+    return dict(sorted(made.items(), key=lambda each: each[1].at))
 
 
 def moves_in(values: Variables) -> list[Move]:
