@@ -20,7 +20,7 @@ from resilience.fair_semaphore import FairSemaphore, QueueFull
 LOCKED_OUT = 8.0  # seconds; Camunda 7 refused the right password for 5 to 6 seconds after one wrong one
 
 WAITING = 10  # for each slot; one request may make ten calls at once
-SHARE, LEAST = 1 / 4, 2  # of the slots, for one caller; so many in any case
+SHARE, LEAST = 1 / 4, 2  # of the slots, for one caller, or for several together; so many each in any case
 
 
 class CircuitBreaker:
@@ -28,7 +28,8 @@ class CircuitBreaker:
 
     def __init__(self, name: str, *, slots: int, failures: int, pause: float) -> None:
         self.name = name
-        self._slots = FairSemaphore(slots, most_each=max(LEAST, int(SHARE * slots)), most_waiting=WAITING * slots)
+        most = max(LEAST, int(SHARE * slots))
+        self._slots = FairSemaphore(slots, most_each=most, least=LEAST, most_waiting=WAITING * slots)
         self._failures = failures
         self._pause = pause
         self._failed = 0

@@ -2,8 +2,8 @@
 
 A plain semaphore serves who came first, so that one caller with a hundred requests is served a hundred times before
 anybody else is. Here each caller has a FIFO queue of their own, and holds a part of the slots at most, also while
-others are free: what they guard is slow for all when one caller keeps it busy. For one event loop; only `acquire`
-waits.
+others are free: what they guard is slow for all when one caller keeps it busy. Callers at the same time divide that
+part. For one event loop; only `acquire` waits.
 """
 
 import asyncio
@@ -18,14 +18,19 @@ class QueueFull(Exception):
 
 
 class FairSemaphore:
-    """So many slots, `most_each` for one caller, None excepted; at most `most_waiting` wait, all callers together."""
+    """So many slots, `most_each` for one caller, None excepted; at most `most_waiting` wait, all callers together.
 
-    def __init__(self, slots: int, *, most_each: int, most_waiting: int) -> None:
+    Several callers have `most_each` together, but `least` each in any case.
+    """
+
+    def __init__(self, slots: int, *, most_each: int, least: int, most_waiting: int) -> None:
         self._free = slots
         self._most_each = most_each
+        self._least = least
         self._most_waiting = most_waiting
         self._waiting = 0
         self._held: Counter[Hashable] = Counter()
+        self._present: Counter[Hashable] = Counter()  # what each has and waits for
         # Of callers with waiters alone, in the order of turns: whose turn was last stands at the end.
         self._queues: dict[Hashable, deque[Waiter]] = {}
 
@@ -36,11 +41,13 @@ class FairSemaphore:
         if self._free and self._may_have(caller):
             self._free -= 1
             self._held[caller] += 1
+            self._present[caller] += 1
             return
         # 2. A full queue is shortened where it is longest, not where it grew: one caller can not close it to others.
         waiter: Waiter = asyncio.get_running_loop().create_future()
         self._queues.setdefault(caller, deque()).append(waiter)
         self._waiting += 1
+        self._present[caller] += 1
         if self._waiting > self._most_waiting:
             self._drop(caller)
         # 3. A cancellation can come when the slot was granted and this task has not run since: then it is given back.
@@ -53,6 +60,7 @@ class FairSemaphore:
             elif waiter in self._queues.get(caller, ()):
                 self._queues[caller].remove(waiter)
                 self._forget(caller)
+                self._grant_free()
             raise
         if not is_granted:
             raise QueueFull
@@ -63,12 +71,24 @@ class FairSemaphore:
         if not self._held[caller]:
             del self._held[caller]
         self._free += 1
+        self._leave(caller)
+        self._grant_free()
+
+    def _grant_free(self) -> None:
         while self._free and (having := [each for each in self._queues if self._may_have(each)]):
             # 4. `min` takes the first of equals, which is whose turn was longest ago.
             self._grant(min(having, key=self._held.__getitem__))
 
     def _may_have(self, caller: Hashable) -> bool:
-        return caller is None or self._held[caller] < self._most_each
+        if caller is None:
+            return True
+        callers = len(self._present) - (None in self._present) + (caller not in self._present)
+        return self._held[caller] < max(self._least, self._most_each // callers)
+
+    def _leave(self, caller: Hashable) -> None:
+        self._present[caller] -= 1
+        if not self._present[caller]:
+            del self._present[caller]
 
     def _grant(self, caller: Hashable) -> None:
         queue = self._queues.pop(caller)
@@ -77,7 +97,9 @@ class FairSemaphore:
         if queue:
             self._queues[caller] = queue
         # 5. A waiter that was cancelled a moment ago is in the queue until its task runs; the next one is looked for.
-        if not waiter.done():
+        if waiter.done():
+            self._leave(caller)
+        else:
             self._free -= 1
             self._held[caller] += 1
             waiter.set_result(True)
@@ -89,9 +111,11 @@ class FairSemaphore:
         self._forget(longest)
         if not waiter.done():
             waiter.set_result(False)
+        self._grant_free()
 
     def _forget(self, caller: Hashable) -> None:
         """Account for a waiter that is in its queue no longer."""
         self._waiting -= 1
+        self._leave(caller)
         if not self._queues[caller]:
             del self._queues[caller]

@@ -16,9 +16,9 @@ SLOTS, MOST_EACH, MOST_WAITING = 2, 2, 4
 class Scene:
     """Some who take slots; a name is a caller's letter and a number. `holding`: in the order of what was granted."""
 
-    def __init__(self, slots: int = SLOTS, most_each: int = MOST_EACH) -> None:
+    def __init__(self, slots: int = SLOTS, most_each: int = MOST_EACH, least: int = MOST_EACH) -> None:
         self.slots = slots
-        self.semaphore = FairSemaphore(slots, most_each=most_each, most_waiting=MOST_WAITING)
+        self.semaphore = FairSemaphore(slots, most_each=most_each, least=least, most_waiting=MOST_WAITING)
         self.holding: list[str] = []
         self.dropped: list[str] = []
         self.asked: dict[str, asyncio.Task[None]] = {}
@@ -150,14 +150,46 @@ async def test_nobody_has_more_than_their_part(steps: str, holding: str, waiting
     await ended(seen)
 
 
+@pytest.mark.parametrize(
+    ("steps", "holding", "waiting"),
+    [
+        # alone four of eight; two callers have two each; what is held already stays
+        ("a1 a2 a3 a4 a5", "a1 a2 a3 a4", "a5"),
+        ("a1 b1 a2 a3 b2 b3", "a1 b1 a2 b2", "a3 b3"),
+        ("a1 a2 a3 a4 b1 b2 b3 -a1", "a2 a3 a4 b1 b2", "b3"),
+        ("a1 a2 a3 a4 a5 b1 -a1 -a2 -a3", "a4 b1 a5", ""),
+        # four callers have one each
+        ("a1 b1 c1 d1 a2 b2 c2", "a1 b1 c1 d1", "a2 b2 c2"),
+        # whoever is done, or gives up waiting, leaves their part to the others
+        ("a1 b1 a2 a3 a4 a5 -b1", "a1 a2 a3 a4", "a5"),
+        ("a1 b1 b2 b3 a2 a3 -b1 -b2", "a1 a2 b3", "a3"),
+        ("a1 a2 a3 a4 b1 b2 b3 !b3,-b1,-b2 a5", "a1 a2 a3 a4", "a5"),
+        # None is no caller
+        ("_1 _2 a1 a2 a3 a4 a5", "_1 _2 a1 a2 a3 a4", "a5"),
+    ],
+)  # fmt: skip
+async def test_callers_at_the_same_time_divide_one_part(steps: str, holding: str, waiting: str) -> None:
+    seen = await played(steps, Scene(8, 4, least=1))
+    assert (" ".join(seen.holding), " ".join(seen.waiting)) == (holding, waiting)
+    await ended(seen)
+
+
 STEP = st.tuples(st.sampled_from(["a", "b", "c", "release", "cancel"]), st.integers(0, SLOTS + MOST_WAITING))
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(1, SLOTS), st.lists(st.lists(STEP, max_size=5), max_size=12))
-async def test_no_slot_is_ever_lost(most_each: int, moments: list[list[tuple[str, int]]]) -> None:
+@given(
+    st.integers(SLOTS, SLOTS + 2),
+    st.integers(1, 4),
+    st.integers(1, 2),
+    st.lists(st.lists(STEP, max_size=5), max_size=12),
+)
+async def test_no_slot_is_ever_lost(
+    slots: int, most_each: int, least: int, moments: list[list[tuple[str, int]]]
+) -> None:
     """Whatever is asked, given back and cancelled, in any order; the steps of a moment before anybody else runs."""
-    seen = Scene(SLOTS, most_each)
+    most_each, least = min(most_each, slots), min(least, most_each, slots)
+    seen = Scene(slots, most_each, least)
     for moment in moments:
         for act, number in moment:
             those = {"release": seen.holding, "cancel": seen.waiting}.get(act)
@@ -168,7 +200,9 @@ async def test_no_slot_is_ever_lost(most_each: int, moments: list[list[tuple[str
         await settled()
         assert len(seen.waiting) <= MOST_WAITING
         held = Counter(name[0] for name in seen.holding)
-        assert len(seen.holding) <= SLOTS
+        assert len(seen.holding) <= slots
         assert max(held.values(), default=0) <= most_each
-        assert len(seen.holding) == SLOTS or all(held[name[0]] == most_each for name in seen.waiting)
+        callers = {name[0] for name in (*seen.holding, *seen.waiting)}
+        share = max(least, most_each // max(len(callers), 1))
+        assert len(seen.holding) == slots or all(held[name[0]] >= share for name in seen.waiting)
     await ended(seen)
