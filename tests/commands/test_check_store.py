@@ -43,7 +43,7 @@ def check(real_systems: Systems, settings: Settings) -> Iterator[Check]:
 
 
 def of_store(ran: Ran) -> list[str]:
-    """The lines about the store but its release. The engine has a line on versions too: of models, where any are old."""
+    """The lines about the store but its release. The engine's on versions, where any are old, is of models."""
     subjects = ("plans:", "digits:", "versions:", "provenance:")
     return [line for line in ran.lines if line.split()[1] in subjects and "on former versions of" not in line]
 
