@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 
@@ -14,10 +14,10 @@ OUTSIDE = {**json.loads(GOLD), "name": "Outside"}
 
 
 class When(StrEnum):
-    """After the task is completed: at once, or when its publication has read the plan."""
+    """After the task is completed: at once, or when its publication has begun, on the plan that the decision read."""
 
     DECIDED = "decided"
-    READ = "read"
+    LOCKED = "locked"
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,18 @@ class Moves:
     camunda_url: str
     aidbox_url: str
     expected: tuple[Move, ...] = ()
+    made: set[Move] = field(default_factory=set)
 
     async def after(self, call: str) -> None:
         """To be told `METHOD /path` of every call that succeeded."""
         for move in self.expected:
-            if self._is_moment(move, call):
+            if move not in self.made and self._is_moment(move, call):
                 await asyncio.to_thread(self._store, move)
 
     def _is_moment(self, move: Move, call: str) -> bool:
         if move.when is When.DECIDED:
             return call.endswith(f"/task/{move.task_id}/complete")
-        return call.startswith("GET ") and call.endswith(f"/InsurancePlan/{move.plan_id}")
+        return call.endswith("/external-task/fetchAndLock")
 
     def _store(self, move: Move) -> None:
         """The base version has to be there still, and the task to be over."""
@@ -56,6 +57,7 @@ class Moves:
             return
         if _client().get(address).json()["meta"]["versionId"] == move.base_version:
             _client().put(address, json={**OUTSIDE, "id": move.plan_id}).raise_for_status()
+        self.made.add(move)
 
 
 @cache

@@ -284,7 +284,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "conflict before publication": Scenario(
         _conflict_while_publishing(When.DECIDED), DECIDE, ("conflict", ["conflict"], 2)
     ),
-    "conflict at publication": Scenario(_conflict_while_publishing(When.READ), DECIDE, ("conflict", ["conflict"], 2)),
+    "conflict at publication": Scenario(_conflict_while_publishing(When.LOCKED), DECIDE, ("conflict", ["conflict"], 2)),
     "withdraw": Scenario(_withdraw, (Write("camunda POST /message"),), ("withdrawn", ["withdrawn"], 0)),
     "withdraw what is scheduled": Scenario(
         _scheduled(WITHDRAW, AUTHOR), (Write("camunda POST /message"),), ("withdrawn", ["withdrawn"], 1)

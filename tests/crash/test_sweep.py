@@ -21,7 +21,7 @@ from tests.verbs import SUBMIT, perform, submitted
 
 # its worker has one task of each topic
 ONE_EACH = {"worker_concurrency": 1, "lock_seconds": 5}
-CALLS = {"reconcile a new plan": 17, "reconcile an edit": 18, "reconcile a conflict": 13, "reconcile a rejection": 8}
+CALLS = {"reconcile a new plan": 16, "reconcile an edit": 17, "reconcile a conflict": 13, "reconcile a rejection": 8}
 
 
 def _decided(behind: Behind, draft_id: str, *, approved: bool, **variables: str) -> None:

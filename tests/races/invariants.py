@@ -38,8 +38,14 @@ class Raced:
         return {}
 
     def store_version(self, name: str) -> dict[str, Any]:
-        """What somebody else does to the plan in the store."""
-        self.outside.append(self.behind.put(self.plan_id, name=name))
+        """What somebody else does to the plan in the store; again where the store sees it created twice at once."""
+        try:
+            version_id = self.behind.put(self.plan_id, name=name)
+        except AssertionError as refusal:
+            if "HAPI-0825" not in str(refusal):
+                raise
+            version_id = self.behind.put(self.plan_id, name=name)
+        self.outside.append(version_id)
         return {}
 
 

@@ -20,7 +20,7 @@ from tests.stories.behind import FHIR_JSON, Behind, edited, until
 from tests.verbs import COMPLETE, RETRY, SUBMIT, WITHDRAW, approved, codes, open_task, perform, submitted
 from tests.wiretap import Send, Tap, only, tapped
 
-CALLS = 20  # what an approval that publishes asks of the three systems, about
+CALLS = 18  # what an approval that publishes asks of the three systems, about
 
 
 @pytest.mark.parametrize("plan", ["stored", "new"])

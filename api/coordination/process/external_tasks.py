@@ -204,7 +204,9 @@ async def settle(
     while now() < until:
         locked = await _locked(upstreams, policy, draft_id, worker_id)
         published = [await carry_out(upstreams, policy, task, work) for task in locked]
-        is_told = has_snapshot and locked
+        # What could not be published goes on: to a conflict, or to a retry.
+        goes_on = any(task.topic_name == PUBLICATION for task in locked) and not any(published)
+        is_told = has_snapshot and locked and not goes_on
         approval = await approval_of(upstreams, draft_id, process_id, has_ended=True) if is_told else None
         waiting = approval.waiting if approval else await waiting_tasks(upstreams, process_id)
         settled = Settled(waiting, next(filter(None, published), settled.published), approval)
