@@ -51,12 +51,14 @@ class Moves:
         return call.endswith("/external-task/fetchAndLock")
 
     def _store(self, move: Move) -> None:
-        """The base version has to be there still, and the task to be over."""
+        """The base version has to be there still, and the task to be over. Several calls at once may bring it on."""
         address = f"{self.aidbox_url}/InsurancePlan/{move.plan_id}"
         if _client().get(f"{self.camunda_url}/task/{move.task_id}").status_code == 200:
             return
-        if _client().get(address).json()["meta"]["versionId"] == move.base_version:
-            _client().put(address, json={**OUTSIDE, "id": move.plan_id}).raise_for_status()
+        condition = {"If-Match": f'W/"{move.base_version}"'}
+        while _client().get(address).json()["meta"]["versionId"] == move.base_version:
+            answer = _client().put(address, json={**OUTSIDE, "id": move.plan_id}, headers=condition)
+            assert answer.is_success or answer.status_code in (409, 412), answer.text
         self.made.add(move)
 
 
