@@ -38,11 +38,11 @@ class Raced:
         return {}
 
     def store_version(self, name: str) -> dict[str, Any]:
-        """What somebody else does to the plan in the store; again where the store sees it created twice at once."""
+        """What somebody else does to the plan in the store; again where another write met it."""
         try:
             version_id = self.behind.put(self.plan_id, name=name)
         except AssertionError as refusal:
-            if "HAPI-0825" not in str(refusal):
+            if "HAPI-0550" not in str(refusal):  # of writes at the same moment, the one that lost
                 raise
             version_id = self.behind.put(self.plan_id, name=name)
         self.outside.append(version_id)
